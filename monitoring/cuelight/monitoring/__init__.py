@@ -1,0 +1,1 @@
+"""Windows, drift, quality, rules and the schedule."""

@@ -1,0 +1,1 @@
+"""Train, evaluate, gate, register, retrain."""

@@ -1,0 +1,1 @@
+"""The `cuelight` command: the only place that composes the other packages."""

@@ -1,0 +1,59 @@
+"""Where settings become the real parts: one function per part."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cuelight.kit import log
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings, read
+
+if TYPE_CHECKING:
+    from cuelight.operations.database import Operations
+    from cuelight.registry.mlflow_rest import MlflowRegistry
+    from cuelight.registry.tracking import Tracking
+
+
+def settings(**flags: Any) -> Settings:
+    """Settings from `cuelight.toml` in this folder (or where CUELIGHT_CONFIG says), the environment, and flags."""
+    path = Path(os.environ.get("CUELIGHT_CONFIG", "cuelight.toml"))
+    document: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise Misconfigured(f"{path}: {error}") from error
+    chosen = read(document, os.environ, flags)
+    log.configure(chosen.log_level)
+    return chosen
+
+
+def registry(chosen: Settings) -> MlflowRegistry:
+    """The MLflow registry behind its REST interface."""
+    from cuelight.registry.mlflow_rest import MlflowRegistry
+
+    return MlflowRegistry(
+        chosen.tracking_uri,
+        user=chosen.registry_user,
+        password=chosen.registry_password,
+        connect_timeout=chosen.registry_connect_timeout,
+        read_timeout=chosen.registry_read_timeout,
+    )
+
+
+def tracking(chosen: Settings) -> Tracking:
+    """MLflow's own client, for runs."""
+    from cuelight.registry.tracking import Tracking
+
+    return Tracking(chosen.tracking_uri, user=chosen.registry_user, password=chosen.registry_password)
+
+
+def operations(chosen: Settings) -> Operations:
+    """The operations database, brought to the newest schema."""
+    from cuelight.operations.database import Operations
+
+    chosen.home.mkdir(parents=True, exist_ok=True)
+    return Operations(chosen.database_url)

@@ -1,0 +1,60 @@
+"""The command's front door. Each subcommand is a module of its own, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from cuelight.kit.errors import CuelightError
+
+# Command to module in `cuelight.cli`; each module holds one click command (or group) called `command`.
+COMMANDS = {
+    "up": "up",
+    "init": "init",
+    "train": "train",
+    "promote": "promote",
+    "rollback": "rollback",
+    "status": "status",
+    "score": "score",
+    "drift": "drift",
+    "retrain": "retrain",
+    "labels": "labels",
+    "history": "history",
+    "trust": "trust",
+    "settings": "settings",
+    "demo": "demo",
+    "follow": "follow",
+    "serve": "serve",
+    "compact": "compact",
+    "schedule": "schedule",
+}
+_INTERNAL = ("follow", "serve", "compact", "schedule")
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"cuelight.cli.{COMMANDS[cmd_name]}").command
+        command.hidden = cmd_name in _INTERNAL
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cuelight")
+def cuelight() -> None:
+    """Take MLflow promotions to live traffic, watch for drift, and retrain."""
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and exit code 1."""
+    try:
+        cuelight()
+    except CuelightError as error:
+        click.echo(f"cuelight: {error}", err=True)
+        sys.exit(1)

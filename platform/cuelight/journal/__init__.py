@@ -1,0 +1,1 @@
+"""The record of predictions and labels: write, compact, query."""

@@ -1,0 +1,62 @@
+"""What the journal records: predictions, labels, and the signatures that make their bytes readable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+CHAMPION, CANARY, SHADOW, PINNED = "champion", "canary", "shadow", "pinned"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One scoring request and its answer, refused and failed ones included.
+
+    `request` and `response` are the bodies as they went over the wire. `probabilities` is
+    `{"classes": [...], "values": [[...], ...]}` where the model has them, one inner list a row.
+    """
+
+    time: float
+    prediction_id: str
+    request_id: str
+    client: str
+    caller: str
+    model: str
+    version: int
+    digest: str
+    track: str
+    arm: str
+    generation: int
+    status: int
+    latency_ms: float
+    rows: int
+    media_type: str
+    request: bytes
+    response: bytes
+    error: str = ""
+    probabilities: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The truth about one predicted row, that came later. The last label for a row counts."""
+
+    time: float
+    model: str
+    prediction_id: str
+    row: int
+    value: Any
+    source: str = "feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The signature (`Signature.to_json`) of a version, written once per segment before its first prediction."""
+
+    model: str
+    version: int
+    digest: str
+    signature: str
+
+
+Record = Prediction | Label | Schema

@@ -1,0 +1,1 @@
+"""Settings, errors, clock, loop and logging: what every other package stands on."""

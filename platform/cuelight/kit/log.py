@@ -1,0 +1,62 @@
+"""Application logs: one JSON object a line, each with an `action`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "action": getattr(record, "action", "log"),
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        return json.dumps(line, default=str)
+
+
+class Log:
+    """A named logger whose records carry an action and plain fields."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(f"cuelight.{name}")
+
+    def info(self, action: str, message: str = "", **fields: object) -> None:
+        """Something happened that an operator may want to know."""
+        self._write(logging.INFO, action, message, fields)
+
+    def warning(self, action: str, message: str = "", **fields: object) -> None:
+        """Something is off and Cuelight went on without it."""
+        self._write(logging.WARNING, action, message, fields)
+
+    def error(self, action: str, message: str = "", **fields: object) -> None:
+        """Something failed that somebody must look at."""
+        self._write(logging.ERROR, action, message, fields)
+
+    def exception(self, action: str, error: BaseException) -> None:
+        """A failure that was not foreseen, with where it came from."""
+        trace = "".join(traceback.format_exception(error))
+        self._write(logging.ERROR, action, str(error), {"trace": trace})
+
+    def _write(self, level: int, action: str, message: str, fields: dict[str, object]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, "%s", message, extra={"action": action, "fields": fields})
+
+
+def configure(level: str = "info") -> None:
+    """Send Cuelight's logs to standard error as JSON lines, from `level` up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter())
+    logger = logging.getLogger("cuelight")
+    logger.handlers = [handler]
+    logger.setLevel(_LEVELS.get(level, logging.INFO))
+    logger.propagate = False

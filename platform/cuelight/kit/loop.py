@@ -1,0 +1,62 @@
+"""A loop that ticks: every tick returns one sentence, which is logged when it changes."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from collections.abc import Callable
+
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.log import Log
+
+
+class Loop:
+    """Call `tick` until stopped, `interval()` seconds apart and jittered by up to `jitter` of it.
+
+    A tick that raises is logged and tried again at the next turn: a loop ends by `stop` alone.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], str],
+        interval: Callable[[], float],
+        log: Log,
+        clock: Clock | None = None,
+        jitter: float = 0.1,
+    ) -> None:
+        self._tick = tick
+        self._interval = interval
+        self._log = log
+        self._clock = clock or SystemClock()
+        self._jitter = jitter
+        self._stopped = threading.Event()
+        self._last = ""
+
+    def stop(self) -> None:
+        """End the loop after the tick that is running."""
+        self._stopped.set()
+
+    def stop_on_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+
+    def run(self) -> None:
+        """Tick until `stop`."""
+        while not self._stopped.is_set():
+            self.turn()
+            spread = 1.0 + self._jitter * (2.0 * random.random() - 1.0)
+            self._clock.wait(self._stopped, max(0.0, self._interval() * spread))
+
+    def turn(self) -> str:
+        """One tick and its sentence; a failure is a sentence too."""
+        try:
+            sentence = self._tick()
+        except Exception as error:  # the loop must outlive whatever one tick meets
+            sentence = f"tick failed: {type(error).__name__}: {error}"
+            self._log.exception("tick-failed", error)
+        if sentence and sentence != self._last:
+            self._log.info("tick", sentence)
+        self._last = sentence
+        return sentence

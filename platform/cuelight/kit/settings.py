@@ -1,0 +1,195 @@
+"""Every setting, in one table.
+
+A setting `serving_port` is `port` under `[serving]` in `cuelight.toml`, `CUELIGHT_SERVING_PORT` in the
+environment and `--serving-port` on the command line; the later of these wins. `[pipelines]` and
+`[schedules]` in the file map a model's name to a pipeline object and to its drift schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cuelight.kit.errors import Misconfigured
+
+_TABLES = ("pipelines", "schedules")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def _setting(default: Any, unit: str, help: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one installation; immutable, made by `read`."""
+
+    home: Path = _setting(Path(".cuelight"), "folder", "Where all data of this installation lives.")
+    host_name: str = _setting("local", "name", "This host's name in the journal and in the history.")
+    log_level: str = _setting("info", "level", "Least level that is logged: debug, info, warning or error.")
+
+    registry_uri: str = _setting("", "URL", "An existing MLflow server; empty: `cuelight up` runs one.")
+    registry_user: str = _setting("", "name", "User for MLflow's basic authentication; empty: none.")
+    registry_password: str = _setting("", "secret", "Password for MLflow's basic authentication.")
+    registry_poll_seconds: float = _setting(1.0, "s", "How often the follower reads the registry.")
+    registry_connect_timeout: float = _setting(2.0, "s", "How long a connection to the registry may take.")
+    registry_read_timeout: float = _setting(10.0, "s", "How long one answer of the registry may take in all.")
+    registry_artifact_roots: str = _setting(
+        "mlflow-artifacts:", "URI prefixes", "Artifact stores that versions may come from, comma-separated."
+    )
+
+    mlflow_port: int = _setting(5000, "port", "Port of the MLflow server that `cuelight up` runs.")
+
+    track_production: str = _setting("champion,production", "aliases", "Aliases that mean Production.")
+    track_staging: str = _setting("challenger,staging", "aliases", "Aliases that mean Staging.")
+
+    serving_host: str = _setting("127.0.0.1", "address", "Address the scoring server binds to.")
+    serving_port: int = _setting(8000, "port", "Port of the scoring server.")
+    serving_workers: int = _setting(2, "processes", "Scoring workers.")
+    serving_threads: int = _setting(8, "threads", "Request threads per worker.")
+    serving_default_model: str = _setting("", "model", "Model behind `POST /invocations`; empty: the only one.")
+    serving_max_body_bytes: int = _setting(16 << 20, "bytes", "Largest request body.")
+    serving_max_rows: int = _setting(100_000, "rows", "Most rows in one request.")
+    serving_prepare_seconds: float = _setting(30.0, "s", "A worker silent for so long in a switch is replaced.")
+    serving_bake_seconds: float = _setting(600.0, "s", "How long the previous Production version stays loaded.")
+    serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
+    serving_cache_bytes: int = _setting(1 << 30, "bytes", "Budget for versions loaded on demand, per worker.")
+
+    trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
+    trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
+
+    trust_unsigned: bool = _setting(False, "flag", "Load unsigned pickles and code. Anyone who can register, runs code.")
+
+    journal_segment_bytes: int = _setting(64 << 20, "bytes", "A journal segment is closed at this size.")
+    journal_segment_seconds: float = _setting(5.0, "s", "A journal segment is closed at this age.")
+    journal_sync: str = _setting("interval", "mode", "When the journal is synced to disk: none, interval or each.")
+    journal_compact_seconds: float = _setting(5.0, "s", "How often closed segments are turned into Parquet.")
+    journal_retention_days: float = _setting(90.0, "days", "Compacted rows older than this are deleted.")
+
+    operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
+
+    monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged.")
+    monitoring_window_rows: int = _setting(2000, "rows", "Most recent prediction rows in a drift window.")
+    monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
+    monitoring_q: float = _setting(0.01, "share", "False-discovery rate of the per-column tests.")
+    monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")
+    monitoring_plot_rows: int = _setting(10_000, "rows", "Rows that Evidently's plots are drawn on.")
+
+    retrain_auto: bool = _setting(True, "flag", "Let a verdict ask for retraining.")
+    retrain_cooldown_seconds: float = _setting(3600.0, "s", "Least time between two retrainings of a model.")
+    retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
+    retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")
+    retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
+
+    pipelines: Mapping[str, str] = field(
+        default_factory=dict, metadata={"unit": "table", "help": "Model name to `module:object` of its pipeline."}
+    )
+    schedules: Mapping[str, str] = field(
+        default_factory=dict, metadata={"unit": "table", "help": "Model name to the cron line of its drift job."}
+    )
+
+    @property
+    def tracking_uri(self) -> str:
+        """Address of the MLflow server, ours or an existing one."""
+        return self.registry_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the operations database."""
+        return self.operations_url or f"sqlite:///{self.home.absolute() / 'operations.db'}"
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal lives."""
+        return self.home / "journal"
+
+    @property
+    def serving_folder(self) -> Path:
+        """Where the follower, the workers and the model store meet."""
+        return self.home / "serving"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the signing key and the trusted public keys live."""
+        return self.home / "keys"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the settings table, for help texts and docs."""
+
+    name: str
+    key: str
+    variable: str
+    default: object
+    unit: str
+    help: str
+
+
+def table() -> Iterator[Row]:
+    """Each setting with its names, default, unit and help, in the order of the class."""
+    defaults = Settings()
+    for each in fields(Settings):
+        section, _, rest = each.name.partition("_")
+        plain = each.name in ("home", "host_name", "log_level") or each.name in _TABLES
+        yield Row(
+            name=each.name,
+            key=each.name if plain else f"{section}.{rest}",
+            variable="" if each.name in _TABLES else f"CUELIGHT_{each.name.upper()}",
+            default=getattr(defaults, each.name),
+            unit=each.metadata["unit"],
+            help=each.metadata["help"],
+        )
+
+
+def read(
+    file: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings from a parsed `cuelight.toml`, an environment and flags; the later wins.
+
+    Raises:
+        Misconfigured: a name is unknown, or a value is not of the setting's type.
+    """
+    values = _from_file(file or {})
+    known = {row.variable: row.name for row in table() if row.variable}
+    values |= {known[key]: value for key, value in (environment or {}).items() if key in known}
+    values |= {key: value for key, value in (flags or {}).items() if value is not None}
+    return Settings(**{name: _convert(name, value) for name, value in values.items()})
+
+
+def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:
+    known = {row.key: row.name for row in table()}
+    values: dict[str, Any] = {}
+    for section, content in file.items():
+        nested = isinstance(content, Mapping) and section not in _TABLES
+        entries = {f"{section}.{key}": each for key, each in content.items()} if nested else {section: content}
+        for key, value in entries.items():
+            if key not in known:
+                raise Misconfigured(f"cuelight.toml: there is no setting `{key}`. `cuelight settings` lists them.")
+            values[known[key]] = value
+    return values
+
+
+def _convert(name: str, value: Any) -> Any:
+    default = getattr(Settings(), name)
+    try:
+        if isinstance(default, bool):
+            return _flag(value)
+        if isinstance(default, Mapping):
+            return {str(key): str(each) for key, each in dict(value).items()}
+        if isinstance(default, Path):
+            return Path(value).expanduser()
+        return type(default)(value)
+    except (TypeError, ValueError) as error:
+        raise Misconfigured(f"Setting `{name}`: {value!r} is not of type {type(default).__name__}.") from error
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUE + _FALSE:
+        raise ValueError(value)
+    return text in _TRUE

@@ -1,0 +1,1 @@
+"""The operations database: history, leases, retrain requests, drift reports."""

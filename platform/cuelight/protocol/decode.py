@@ -1,0 +1,227 @@
+"""From a request's bytes to rows: MLflow's scoring protocol."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from cuelight.kit.errors import BadInput, TooLarge, WrongMediaType
+from cuelight.protocol import convert
+from cuelight.protocol.rows import Array, Rows
+from cuelight.protocol.signature import Column, Signature
+
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+MEDIA_TYPES = ("application/json", "text/csv")
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """Rows to score and the parameters to score them with."""
+
+    rows: Rows
+    parameters: Mapping[str, Any]
+
+
+def decode(media_type: str, body: bytes, signature: Signature, max_rows: int = 100_000) -> ScoringRequest:
+    """What the caller asks for.
+
+    Raises:
+        WrongMediaType: not one of `MEDIA_TYPES`.
+        BadInput: the body can't be read, or does not fit the signature; the message says where.
+        TooLarge: more rows than `max_rows`.
+    """
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind not in MEDIA_TYPES:
+        raise WrongMediaType(f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
+    if not body.strip():
+        raise BadInput(f"The body is empty. Send JSON with one of {', '.join(FORMS)}, or CSV with a header line.")
+    request = _decode_csv(body, signature) if kind == "text/csv" else _decode_json(body, signature)
+    if request.rows.count > max_rows:
+        raise TooLarge(f"{request.rows.count} rows are more than the {max_rows} allowed in one request.")
+    return request
+
+
+def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(
+            f"The body is not valid JSON ({error.msg}, at character {error.pos}). NaN and Infinity are not JSON: send null."
+        ) from None
+    if not isinstance(document, dict):
+        raise BadInput(f"The body must be a JSON object with one of {', '.join(FORMS)}.")
+    given = [form for form in FORMS if form in document]
+    unknown = sorted(set(document) - set(FORMS) - {"params"})
+    if len(given) != 1 or unknown:
+        raise BadInput(f"The body must have exactly one of {', '.join(FORMS)}, and may have params; nothing else.")
+    columns = _READERS[given[0]](document[given[0]])
+    return ScoringRequest(_rows(columns, signature), _parameters(document.get("params"), signature))
+
+
+def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
+    try:
+        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"The body is not CSV in UTF-8: {type(error).__name__}.") from None
+    if len(lines) < 2:
+        raise BadInput("The CSV needs a header line and at least one row.")
+    types = {each.name: each.type for each in signature.columns}
+    header, records = lines[0], lines[1:]
+    table = _split_table(header, records)
+    parsed = {name: [_cell(each, types.get(name)) for each in values] for name, values in table.items()}
+    return ScoringRequest(_rows(parsed, signature), _parameters(None, signature))
+
+
+def _cell(text: str, kind: str | None) -> Any:
+    if text == "":
+        return None
+    if kind in ("string", "binary", "datetime"):
+        return text
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not np.isfinite(number):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        return number
+
+
+def _read_split(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        raise BadInput("dataframe_split needs `columns`, a list of names, and `data`, a list of rows.")
+    data = value["data"]
+    if not all(isinstance(row, list) for row in data):
+        raise BadInput("dataframe_split: each row in `data` must be a list.")
+    columns = value.get("columns")
+    if columns is None:
+        columns = [str(i) for i in range(len(data[0]) if data else 0)]
+    if not isinstance(columns, list) or not all(isinstance(name, str | int) for name in columns):
+        raise BadInput("dataframe_split: `columns` must be a list of names.")
+    return _split_table([str(name) for name in columns], data)
+
+
+def _split_table(names: Sequence[str], data: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    if len(set(names)) != len(names):
+        raise BadInput("A column name is there twice.")
+    for number, row in enumerate(data):
+        if len(row) != len(names):
+            raise BadInput(f"Row {number} has {len(row)} values for {len(names)} columns.")
+    return {name: [row[i] for row in data] for i, name in enumerate(names)}
+
+
+def _read_records(value: Any) -> dict[str, Any]:
+    if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
+        raise BadInput("dataframe_records must be a list of objects, one a row.")
+    names = {name: None for record in value for name in record}
+    for number, record in enumerate(value):
+        if len(record) != len(names):
+            missing = next(name for name in names if name not in record)
+            raise BadInput(f"Row {number} has no `{missing}`, which another row has. Send null for a missing value.")
+    return {name: [record[name] for record in value] for name in names}
+
+
+def _read_inputs(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value and not any(isinstance(each, list) for each in value.values()):
+            return {name: [each] for name, each in value.items()}
+        return value
+    return _read_instances(value)
+
+
+def _read_instances(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise BadInput("instances must be a list with one entry a row; inputs a list, or an object of lists.")
+    if value and all(isinstance(each, dict) for each in value):
+        return _read_records(value)
+    return value
+
+
+_READERS = {
+    "dataframe_split": _read_split,
+    "dataframe_records": _read_records,
+    "instances": _read_instances,
+    "inputs": _read_inputs,
+}
+
+
+def _rows(given: Any, signature: Signature) -> Rows:
+    if signature.tensors:
+        return _tensor_rows(given, signature)
+    if isinstance(given, list):
+        given = _by_position(given, signature)
+    lengths = {len(values) if isinstance(values, list) else -1 for values in given.values()}
+    if len(lengths) > 1 or -1 in lengths:
+        raise BadInput("All columns must be lists of the same length.")
+    count = lengths.pop() if lengths else 0
+    if count == 0:
+        raise BadInput("There are no rows to score.")
+    specs = signature.columns or tuple(_guess(name, values) for name, values in given.items())
+    missing = [each.name for each in specs if each.required and each.name not in given]
+    if missing:
+        raise BadInput(f"Missing columns: {', '.join(missing)}. The model needs {', '.join(s.name for s in specs)}.")
+    columns = {each.name: convert.column(given[each.name], each) for each in specs if each.name in given}
+    return Rows(columns, count)
+
+
+def _guess(name: str, values: Sequence[Any]) -> Column:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} and kinds:
+        return Column(name, "long" if kinds == {int} and None not in values else "double")
+    if kinds == {bool} and None not in values:
+        return Column(name, "boolean")
+    return Column(name, "object")
+
+
+def _by_position(values: list[Any], signature: Signature) -> dict[str, Any]:
+    data = [each if isinstance(each, list) else [each] for each in values]
+    width = len(data[0]) if data else 0
+    names = [each.name for each in signature.columns] or [str(i) for i in range(width)]
+    return _split_table(names, data)
+
+
+def _tensor_rows(given: Any, signature: Signature) -> Rows:
+    tensors = signature.tensors
+    if not isinstance(given, dict):
+        if len(tensors) > 1:
+            raise BadInput(f"Inputs must be named: {', '.join(each.name for each in tensors)}.")
+        given = {tensors[0].name: given}
+    elif len(tensors) == 1 and not tensors[0].name:
+        given = {"": _stack(given)}
+    missing = [each.name for each in tensors if each.name not in given]
+    if missing:
+        raise BadInput(f"Missing inputs: {', '.join(missing)}.")
+    arrays: dict[str, Array] = {each.name: convert.tensor(given[each.name], each) for each in tensors}
+    counts = {len(array) for array in arrays.values()}
+    if len(counts) != 1 or 0 in counts:
+        raise BadInput("All inputs must have the same number of rows, at least one.")
+    return Rows(arrays, counts.pop(), tensors=True)
+
+
+def _stack(columns: Mapping[str, Any]) -> list[list[Any]]:
+    values = list(columns.values())
+    if len({len(each) if isinstance(each, list) else -1 for each in values}) != 1 or not isinstance(values[0], list):
+        raise BadInput("All columns must be lists of the same length.")
+    return [list(row) for row in zip(*values, strict=True)]
+
+
+def _parameters(given: Any, signature: Signature) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise BadInput("params must be an object of names and values.")
+    known = {each.name for each in signature.parameters} | {"predict_method"}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise BadInput(f"Unknown params: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+    return given

@@ -1,0 +1,1 @@
+"""Follower, model store, cue board, request path and the Flask app."""
