@@ -1,0 +1,140 @@
+"""Who vouches for a version: Ed25519 signatures over manifests."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from cuelight.kit import files
+from cuelight.kit.errors import Misconfigured, Refused
+from cuelight.kit.identity import new_id
+from cuelight.registry.manifest import Manifest
+
+_SCHEME = "ed25519"
+_PRIVATE = "signing.pem"
+_TRUSTED = "trusted"
+# Keeps a signature made for something else from counting as one over a manifest.
+_DOMAIN = b"cuelight manifest 1\n"
+
+
+class SigningKey:
+    """This installation's private key."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.id = _key_id(private.public_key())
+
+    @classmethod
+    def load_or_create(cls, folder: Path) -> SigningKey:
+        """The key in `folder`/signing.pem (mode 0600), made at first use; its public half goes to `folder`/trusted.
+
+        Raises:
+            Misconfigured: the file is there and is no Ed25519 key.
+        """
+        path = folder / _PRIVATE
+        if not path.exists():
+            _create(path)
+        key = cls(_read_private(path))
+        public = folder / _TRUSTED / f"{key.id}.pem"
+        if not public.exists():
+            pem = key._private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            files.replace(public, pem)
+        return key
+
+    def sign(self, manifest: Manifest) -> str:
+        """`ed25519:<key id>:<base64 signature>` over the canonical manifest."""
+        signature = self._private.sign(_message(manifest))
+        return f"{_SCHEME}:{self.id}:{base64.b64encode(signature).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class TrustedKeys:
+    """The public keys whose signatures count, by key id."""
+
+    keys: Mapping[str, Ed25519PublicKey]
+
+    @classmethod
+    def load(cls, folder: Path) -> TrustedKeys:
+        """All public keys in `folder`/trusted; none if the folder is not there.
+
+        Raises:
+            Misconfigured: a file in it is no Ed25519 public key.
+        """
+        keys = (_read_public(path) for path in sorted((folder / _TRUSTED).glob("*.pem")))
+        return cls({_key_id(key): key for key in keys})
+
+    def verify(self, manifest: Manifest, signature: str) -> str:
+        """The id of the known key that signed this manifest.
+
+        Raises:
+            Refused: the key is unknown, or the signature is not over this manifest.
+        """
+        scheme, _, rest = signature.partition(":")
+        key_id, _, encoded = rest.partition(":")
+        if scheme != _SCHEME:
+            raise Refused("The signature is not of a kind that is known here: sign the version by `cuelight trust`.")
+        if key_id not in self.keys:
+            raise Refused(
+                f"Signed by key {key_id[:64]!r}, which is not known here: put its public key into keys/trusted."
+            )
+        try:
+            self.keys[key_id].verify(base64.b64decode(encoded, validate=True), _message(manifest))
+        except (InvalidSignature, binascii.Error, ValueError) as error:
+            raise Refused(f"The signature by key {key_id} is not over this manifest.") from error
+        return key_id
+
+
+def _message(manifest: Manifest) -> bytes:
+    return _DOMAIN + manifest.to_json().encode("ascii")
+
+
+def _key_id(public: Ed25519PublicKey) -> str:
+    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    files.replace(draft, pem, mode=0o600)
+    # Several may start at once: one of them makes the link, and all read that key.
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _read_private(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Misconfigured(f"{path} is no private key: restore it, or move it away to have a new one made.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Misconfigured(f"{path} is no Ed25519 key: move it away to have one made.")
+    return key
+
+
+def _read_public(path: Path) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Misconfigured(f"{path} is no public key: remove it, or replace it by one in PEM form.") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise Misconfigured(f"{path} is no Ed25519 public key: remove it.")
+    return key
