@@ -10,7 +10,11 @@ from cuelight.registry.model import ModelVersion, Snapshot
 
 
 class Registry(Protocol):
-    """A model registry. Every call raises `RegistryUnavailable` when no good answer came in time."""
+    """A model registry.
+
+    Every call raises `RegistryUnavailable` when no good answer came in time, `NotFound` for a model or version
+    that is not there, and `BadInput` for what the registry can't hold.
+    """
 
     def probe(self) -> str:
         """A cheap value that moves when a version, a stage or a description has changed (aliases and tags need not)."""
@@ -20,6 +24,9 @@ class Registry(Protocol):
 
     def create_model(self, name: str) -> None:
         """Register a model; nothing happens if it is there."""
+
+    def delete_model(self, name: str) -> None:
+        """Delete a model with all its versions; one created later by that name starts at version 1."""
 
     def create_version(self, name: str, source: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
         """Add a version whose files are at `source`."""
