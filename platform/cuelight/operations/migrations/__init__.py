@@ -1,0 +1,36 @@
+"""Steps from one schema to the next, run forward by Alembic when the database is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from cuelight.kit.errors import Misconfigured
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring the schema to the newest revision, inside the connection's transaction.
+
+    Raises:
+        Misconfigured: a newer Cuelight has been here.
+    """
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    script = ScriptDirectory(str(Path(__file__).parent))
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    with EnvironmentContext(Config(), script, fn=steps) as environment:
+        environment.configure(connection=connection)
+        try:
+            environment.run_migrations()
+        except CommandError as error:
+            raise Misconfigured(
+                f"The operations database is newer than this Cuelight: upgrade it. ({error})"
+            ) from error

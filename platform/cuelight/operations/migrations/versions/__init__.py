@@ -1,0 +1,1 @@
+"""One module per step; none is ever changed after a release."""

@@ -1,0 +1,87 @@
+"""The tables of the operations database. What changes here needs a step in `migrations/versions`."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+NEWEST = "0001"  # revision of the schema below
+
+metadata = sa.MetaData()
+
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("writer", sa.String(200), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("kind", sa.String(100), nullable=False),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.UniqueConstraint("writer", "sequence", name="history_chain"),
+    sa.Index("history_model_at", "model", "at"),
+)
+
+heads = sa.Table(
+    "history_heads",
+    metadata,
+    sa.Column("writer", sa.String(200), primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(500), primary_key=True),
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False),
+)
+
+retrains = sa.Table(
+    "retrains",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("requested_at", sa.Double, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+    sa.Column("taken_at", sa.Double),
+    sa.Column("finished_at", sa.Double),
+    sa.Column("outcome", sa.String(100), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Index(
+        "retrains_one_open",
+        "model",
+        unique=True,
+        sqlite_where=sa.text("state IN ('queued', 'running')"),
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    ),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("window_start", sa.Double),
+    sa.Column("window_end", sa.Double),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("verdict", sa.String(100), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("signals", sa.JSON, nullable=False),
+    sa.Column("run_id", sa.String(100), nullable=False),
+    sa.Column("columns", sa.JSON, nullable=False),
+    sa.Index("reports_model_at", "model", "at"),
+)
