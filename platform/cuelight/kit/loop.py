@@ -46,14 +46,14 @@ class Loop:
         """Tick until `stop`."""
         while not self._stopped.is_set():
             self.turn()
-            spread = 1.0 + self._jitter * (2.0 * random.random() - 1.0)
+            spread = 1.0 + self._jitter * (2.0 * random.random() - 1.0)  # noqa: S311  jitter, no secret
             self._clock.wait(self._stopped, max(0.0, self._interval() * spread))
 
     def turn(self) -> str:
         """One tick and its sentence; a failure is a sentence too."""
         try:
             sentence = self._tick()
-        except Exception as error:  # the loop must outlive whatever one tick meets
+        except Exception as error:  # noqa: BLE001  the loop must outlive whatever one tick meets
             sentence = f"tick failed: {type(error).__name__}: {error}"
             self._log.exception("tick-failed", error)
         if sentence and sentence != self._last:

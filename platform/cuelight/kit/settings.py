@@ -15,18 +15,19 @@ from typing import Any
 from cuelight.kit.errors import Misconfigured
 
 _TABLES = ("pipelines", "schedules")
+_HOME = Path(".cuelight")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-def _setting(default: Any, unit: str, help: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "help": help})
+def _setting(default: Any, unit: str, text: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": text})
 
 
 @dataclass(frozen=True)
 class Settings:
     """All settings of one installation; immutable, made by `read`."""
 
-    home: Path = _setting(Path(".cuelight"), "folder", "Where all data of this installation lives.")
+    home: Path = _setting(_HOME, "folder", "Where all data of this installation lives.")
     host_name: str = _setting("local", "name", "This host's name in the journal and in the history.")
     log_level: str = _setting("info", "level", "Least level that is logged: debug, info, warning or error.")
 
@@ -55,12 +56,15 @@ class Settings:
     serving_prepare_seconds: float = _setting(30.0, "s", "A worker silent for so long in a switch is replaced.")
     serving_bake_seconds: float = _setting(600.0, "s", "How long the previous Production version stays loaded.")
     serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
-    serving_cache_bytes: int = _setting(1 << 30, "bytes", "Budget for versions loaded on demand, per worker.")
 
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
     trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
 
-    trust_unsigned: bool = _setting(False, "flag", "Load unsigned pickles and code. Anyone who can register, runs code.")
+    trial_requirements: bool = _setting(True, "flag", "Refuse a version whose requirements this environment lacks.")
+
+    trust_unsigned: bool = _setting(
+        False, "flag", "Load unsigned pickles and code. Anyone who can register, runs code."
+    )
 
     journal_segment_bytes: int = _setting(64 << 20, "bytes", "A journal segment is closed at this size.")
     journal_segment_seconds: float = _setting(5.0, "s", "A journal segment is closed at this age.")
@@ -73,7 +77,7 @@ class Settings:
     monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged.")
     monitoring_window_rows: int = _setting(2000, "rows", "Most recent prediction rows in a drift window.")
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
-    monitoring_q: float = _setting(0.01, "share", "False-discovery rate of the per-column tests.")
+    monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")
     monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")
     monitoring_plot_rows: int = _setting(10_000, "rows", "Rows that Evidently's plots are drawn on.")
 

@@ -132,7 +132,7 @@ def _datetimes(values: Sequence[Any], name: str) -> Array:
     return moments
 
 
-def _objects(values: Sequence[Any], name: str) -> Array:
+def _objects(values: Sequence[Any], _name: str) -> Array:
     array = np.empty(len(values), dtype=object)
     array[:] = list(values)
     return array

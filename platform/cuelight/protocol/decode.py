@@ -52,7 +52,8 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadInput(
-            f"The body is not valid JSON ({error.msg}, at character {error.pos}). NaN and Infinity are not JSON: send null."
+            f"The body is not valid JSON ({error.msg}, at character {error.pos}). "
+            "NaN and Infinity are not JSON: send null."
         ) from None
     if not isinstance(document, dict):
         raise BadInput(f"The body must be a JSON object with one of {', '.join(FORMS)}.")

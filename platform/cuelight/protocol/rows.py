@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """Named columns of shape (count,), or with `tensors` arrays of shape (count, ...); a lone tensor's name is empty."""
+    """Named columns of shape (count,), or with `tensors` arrays of shape (count, ...), a lone one under an empty name."""
 
     columns: Mapping[str, Array]
     count: int

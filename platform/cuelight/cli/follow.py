@@ -1,0 +1,50 @@
+"""`cuelight follow`: the follower of this host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cuelight.cli import compose
+from cuelight.kit.log import Log
+from cuelight.kit.loop import Loop
+from cuelight.kit.settings import Settings
+
+
+@click.command()
+def command() -> None:
+    """Follow the registry: fetch, try, prepare and commit what is put into Production and Staging."""
+    from cuelight.serving.follower import Follower
+    from cuelight.serving.places import Places
+    from cuelight.serving.recent import recent_requests
+    from cuelight.serving.reporter import Reporter
+    from cuelight.serving.standby import Preparation
+    from cuelight.serving.store import ModelStore
+
+    settings = compose.settings()
+    registry = compose.registry(settings)
+    store = ModelStore(Places(settings.serving_folder).store)
+    preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))
+    follower = Follower(registry, settings, preparation, Reporter(compose.registry(settings), _Recorder(settings)))
+    loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
+    loop.stop_on_signals()
+    follower.start()
+    try:
+        loop.run()
+    finally:
+        follower.stop()
+
+
+class _Recorder:
+    """Opens the operations database when the first line is written: the follower starts without it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._operations: Any = None
+
+    def __call__(self, kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float) -> None:
+        if self._operations is None:
+            self._operations = compose.operations(self._settings)
+        self._operations.record(kind, model, version, detail, at=at)

@@ -1,0 +1,180 @@
+"""The Flask app of the scoring server: URLs in, `scoring.respond` behind them, one error shape out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from cuelight.journal.record import Schema
+from cuelight.journal.writer import Writer
+from cuelight.kit.errors import CuelightError, NotFound, Unavailable
+from cuelight.kit.identity import new_id
+from cuelight.kit.log import Log
+from cuelight.kit.settings import Settings
+from cuelight.protocol.encode import error as error_body
+from cuelight.serving import catalog
+from cuelight.serving.faults import code_of, status_of
+from cuelight.serving.feedback import read_labels
+from cuelight.serving.metrics import Metrics
+from cuelight.serving.residents import Residents
+from cuelight.serving.scoring import JSON, Call, Outcome, respond
+
+_LONGEST_ID = 128
+_log = Log("serving.app")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the app works with; all of it belongs to one worker."""
+
+    residents: Residents
+    journal: Writer
+    metrics: Metrics
+    settings: Settings
+
+
+def create_app(parts: Parts) -> Flask:
+    """The app of one worker."""
+    app = Flask("cuelight.serving")
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.serving_max_body_bytes
+    _add_scoring(app, parts)
+    _add_catalog(app, parts)
+    _add_health(app, parts)
+    app.register_error_handler(HTTPException, _http_fault)
+    app.register_error_handler(CuelightError, _fault)
+    app.register_error_handler(Exception, _unforeseen)
+    return app
+
+
+def _add_scoring(app: Flask, parts: Parts) -> None:
+    def score(name: str = "", stage: str = "", alias: str = "", version: int = 0) -> Response:
+        call = Call(
+            model=name,
+            media_type=request.content_type or "",
+            body=request.get_data(cache=False),
+            track=stage,
+            alias=alias,
+            version=version,
+            request_id=request_id(),
+            client=request.remote_addr or "",
+        )
+        outcome = respond(
+            parts.residents.current, call, parts.settings.serving_max_rows, parts.settings.serving_default_model
+        )
+        _keep(parts, outcome)
+        answer = outcome.answer
+        return Response(answer.body, answer.status, answer.headers)
+
+    def feedback(name: str) -> Response:
+        if name not in parts.residents.current().deployment.models():
+            raise NotFound(f"Model {name!r} is not served.")
+        labels = read_labels(name, request.get_data(cache=False))
+        if not parts.journal.append(*labels):
+            raise Unavailable("The journal can't take labels now (is the disk full?). Send them again later.", 30)
+        parts.metrics.count_labels(name, len(labels))
+        return _json(b'{"accepted":%d}' % len(labels), 202)
+
+    for rule in (
+        "/invocations",
+        "/models/<name>/invocations",
+        "/models/<name>/stages/<stage>/invocations",
+        "/models/<name>/aliases/<alias>/invocations",
+        "/models/<name>/versions/<int:version>/invocations",
+    ):
+        app.add_url_rule(rule, "score", score, methods=["POST"])
+    app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])
+
+
+def _keep(parts: Parts, outcome: Outcome) -> None:
+    """Journal and count an outcome before its answer leaves."""
+    record, loaded = outcome.record, outcome.loaded
+    if loaded is not None:
+        parts.journal.declare(Schema(record.model, record.version, record.digest, loaded.signature_json))
+    if not parts.journal.append(record):
+        parts.metrics.count_dropped(1)
+    parts.metrics.count(outcome)
+
+
+def _add_catalog(app: Flask, parts: Parts) -> None:
+    def models() -> Response:
+        return _json(catalog.models(parts.residents.current()))
+
+    def model(name: str) -> Response:
+        return _json(catalog.model(parts.residents.current(), name))
+
+    app.add_url_rule("/models", "models", models)
+    app.add_url_rule("/models/<name>", "model", model)
+
+
+def _add_health(app: Flask, parts: Parts) -> None:
+    def alive() -> Response:
+        return Response("\n", 200, content_type=JSON)
+
+    def ready() -> Response:
+        if not parts.residents.ready:
+            raise Unavailable("This worker is still loading.")
+        cast = parts.residents.current()
+        if cast.missing:
+            raise Unavailable(f"Versions that could not be loaded here: {'; '.join(cast.missing.values())}")
+        return _json(catalog.readiness(cast))
+
+    def version() -> Response:
+        return Response(metadata.version("cuelight"), 200, content_type="text/plain")
+
+    def metrics() -> Response:
+        return Response(parts.metrics.page(), 200, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    views: tuple[tuple[str, Callable[[], Response]], ...] = (
+        ("/ping", alive),
+        ("/health", alive),
+        ("/livez", alive),
+        ("/readyz", ready),
+        ("/version", version),
+        ("/metrics", metrics),
+    )
+    for path, view in views:
+        app.add_url_rule(path, path.strip("/"), view)
+
+
+def request_id() -> str:
+    """The caller's request id where it is short and printable, else one of ours; one per request."""
+    given = request.headers.get("X-Request-Id", "")
+    if given and len(given) <= _LONGEST_ID and given.isascii() and given.isprintable():
+        return given
+    made = request.environ.setdefault("cuelight.request_id", new_id())
+    return str(made)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, {"X-Request-Id": request_id()}, content_type=JSON)
+
+
+def _fault(fault: CuelightError) -> Response:
+    response = _json(error_body(fault.code, str(fault), request_id()), status_of(fault))
+    if isinstance(fault, Unavailable):
+        response.headers["Retry-After"] = str(max(1, round(fault.retry_after)))
+    return response
+
+
+def _http_fault(fault: HTTPException) -> Response:
+    status = fault.code or 500
+    hints = {
+        404: "There is nothing at this URL. GET /models lists what is served; score at POST /models/NAME/invocations.",
+        405: "This URL does not take that method. Score with POST.",
+        413: "The body is larger than serving_max_body_bytes.",
+    }
+    response = _json(error_body(code_of(status), hints.get(status, fault.description or ""), request_id()), status)
+    allowed = getattr(fault, "valid_methods", None)
+    if status == 405 and allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _unforeseen(fault: Exception) -> Response:
+    _log.exception("unforeseen", fault)
+    message = f"Something failed here that should not. It is in the server's log under request id {request_id()}."
+    return _json(error_body(CuelightError.code, message, request_id()), 500)

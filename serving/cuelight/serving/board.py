@@ -1,0 +1,175 @@
+"""The cue board: shared memory through which follower and workers prepare, acknowledge and commit a generation.
+
+A file of aligned eight-byte words, mapped by every process. Each word has one writer at a time and is stored
+in one instruction (a `memoryview` cast to words; `struct.pack_into` would write bytes), so no reader sees half of one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_MAGIC = 0x4355454C49474831  # "CUELIGH1"
+_HEADER, _SLOT, _SLOTS = 16, 8, 128
+_WORDS = _HEADER + _SLOT * _SLOTS
+_TARGET, _COMMITTED, _READING = 1, 2, 3
+_PID, _STARTED, _LOADED, _FAILED, _BEAT = range(5)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One live worker as the board shows it; `beat` is when it last looked at the board (epoch seconds)."""
+
+    slot: int
+    pid: int
+    started: int
+    loaded: int
+    failed: int
+    beat: float
+
+
+class Board:
+    """One host's cue board. The follower alone writes target and committed; a worker writes its own slot alone."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_path = path.with_suffix(".lock")
+        with self._locked():
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                if os.fstat(descriptor).st_size != _WORDS * 8:
+                    os.ftruncate(descriptor, _WORDS * 8)
+                self._map = mmap.mmap(descriptor, _WORDS * 8)
+            finally:
+                os.close(descriptor)
+            self._words = memoryview(self._map).cast("Q")
+            if self._words[0] != _MAGIC:
+                for index in range(_WORDS):
+                    self._words[index] = 0
+                self._words[0] = _MAGIC
+
+    @property
+    def committed(self) -> int:
+        """The generation in charge."""
+        return self._words[_COMMITTED]
+
+    @property
+    def target(self) -> int:
+        """The generation to stand by for; equal to `committed` when nothing is being prepared."""
+        return self._words[_TARGET]
+
+    @property
+    def last_reading(self) -> float:
+        """When the follower last had a good reading of the registry (epoch seconds); 0 if never."""
+        return self._words[_READING] / 1000
+
+    def note_reading(self, now: float) -> None:
+        """Follower: the registry was just read."""
+        self._words[_READING] = int(now * 1000)
+
+    def prepare(self, generation: int) -> None:
+        """Follower: ask all workers to stand by for `generation`."""
+        self._words[_TARGET] = generation
+
+    def commit(self, generation: int) -> None:
+        """Follower: switch every worker at once, by one store."""
+        self._words[_TARGET] = generation
+        self._words[_COMMITTED] = generation
+        self._map.flush()
+
+    def abandon(self) -> None:
+        """Follower: drop what is being prepared."""
+        self._words[_TARGET] = self._words[_COMMITTED]
+
+    def claim(self) -> int:
+        """Worker: take a free slot, before it reads the committed generation.
+
+        Raises:
+            RuntimeError: more workers than the board has slots.
+        """
+        with self._locked():
+            for slot in range(_SLOTS):
+                at = self._at(slot)
+                if not self._words[at + _PID] or not _alive(self._words[at + _PID], self._words[at + _STARTED]):
+                    for field in (_LOADED, _FAILED):
+                        self._words[at + field] = 0
+                    self._words[at + _STARTED] = started(os.getpid())
+                    self._words[at + _BEAT] = int(time.time() * 1000)
+                    self._words[at + _PID] = os.getpid()
+                    return slot
+        raise RuntimeError(f"The cue board has {_SLOTS} slots and all are taken.")
+
+    def acknowledge(self, slot: int, generation: int) -> None:
+        """Worker: `generation` is loaded and warm."""
+        self._words[self._at(slot) + _LOADED] = generation
+
+    def fail(self, slot: int, generation: int) -> None:
+        """Worker: `generation` can't be loaded here."""
+        self._words[self._at(slot) + _FAILED] = generation
+
+    def beat(self, slot: int) -> None:
+        """Worker: I am looking."""
+        self._words[self._at(slot) + _BEAT] = int(time.time() * 1000)
+
+    def release(self, slot: int) -> None:
+        """Worker, on its way out; or follower, for one that is gone."""
+        self._words[self._at(slot) + _PID] = 0
+
+    def workers(self) -> list[Worker]:
+        """The live workers; slots of dead ones are dropped."""
+        live = []
+        for slot in range(_SLOTS):
+            at = self._at(slot)
+            pid = self._words[at + _PID]
+            if not pid:
+                continue
+            if not _alive(pid, self._words[at + _STARTED]):
+                self._drop(slot, pid)
+                continue
+            fields = self._words[at : at + _SLOT]
+            live.append(Worker(slot, pid, fields[_STARTED], fields[_LOADED], fields[_FAILED], fields[_BEAT] / 1000))
+        return live
+
+    def close(self) -> None:
+        """Unmap the board."""
+        self._words.release()
+        self._map.close()
+
+    def _drop(self, slot: int, pid: int) -> None:
+        with self._locked():  # a new worker may have claimed the slot since
+            if self._words[self._at(slot) + _PID] == pid:
+                self._words[self._at(slot) + _PID] = 0
+
+    @staticmethod
+    def _at(slot: int) -> int:
+        return _HEADER + slot * _SLOT
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def started(pid: int) -> int:
+    """When that process started, in hundredths of a second; 0 if it is gone. With its id, a process's name for good."""
+    try:
+        process = psutil.Process(pid)
+        return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 100)
+    except psutil.Error:
+        return 0
+
+
+def _alive(pid: int, began: int) -> bool:
+    return started(pid) == began

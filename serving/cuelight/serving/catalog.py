@@ -1,0 +1,78 @@
+"""What is served, why, and since when: the pages behind `GET /models`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from cuelight.kit.errors import NotFound
+from cuelight.serving.deployment import Deployment, Served
+from cuelight.serving.residents import Cast
+
+
+def models(cast: Cast) -> bytes:
+    """Every served model with its tracks."""
+    names = cast.deployment.models()
+    return _dump({"generation": cast.deployment.generation, "models": [_model(cast, name) for name in names]})
+
+
+def model(cast: Cast, name: str) -> bytes:
+    """One served model.
+
+    Raises:
+        NotFound: it is not served.
+    """
+    if name not in cast.deployment.models():
+        known = ", ".join(cast.deployment.models()) or "none yet"
+        raise NotFound(f"Model {name!r} is not served. Served models: {known}.")
+    return _dump({"generation": cast.deployment.generation, **_model(cast, name)})
+
+
+def readiness(cast: Cast) -> bytes:
+    """What a ready worker says."""
+    return _dump({"ready": True, "generation": cast.deployment.generation, "models": len(cast.deployment.models())})
+
+
+def _model(cast: Cast, name: str) -> dict[str, Any]:
+    deployment = cast.deployment
+    tracks = {track.value: _version(cast, each) for (model, track), each in deployment.tracks.items() if model == name}
+    return {
+        "name": name,
+        "tracks": tracks,
+        "aliases": deployment.aliases.get(name, {}),
+        "standby": _standby(deployment, name),
+    }
+
+
+def _version(cast: Cast, served: Served) -> dict[str, Any]:
+    loaded = cast.loaded.get(served.digest)
+    return {
+        "version": served.id.version,
+        "why": served.why,
+        "since": _moment(served.since),
+        "run_id": served.run_id,
+        "digest": f"sha256:{served.digest}",
+        "signed_by": served.signed_by,
+        "loaded": loaded is not None,
+        "flavor": loaded.flavor if loaded else "",
+        "load_seconds": round(loaded.load_seconds, 3) if loaded else None,
+        "inputs": [{"name": each.name, "type": each.type} for each in loaded.signature.columns] if loaded else [],
+    }
+
+
+def _standby(deployment: Deployment, name: str) -> list[dict[str, Any]]:
+    return [
+        {"version": each.served.id.version, "until": _moment(each.until)}
+        for each in deployment.standby
+        if each.served.id.name == name
+    ]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _dump(document: Any) -> bytes:
+    return orjson.dumps(document)

@@ -1,0 +1,122 @@
+"""What one host serves: an immutable, numbered set of versions. Its number is the generation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cuelight.kit import files
+from cuelight.registry.model import Track, VersionId
+
+Key = tuple[str, Track]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version with its files' digest and who vouches for them, and why it is in charge since when (epoch seconds)."""
+
+    id: VersionId
+    digest: str
+    signed_by: str
+    run_id: str
+    why: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Standby:
+    """A former Production version, kept loaded until `until` (epoch seconds), so that going back is one write."""
+
+    served: Served
+    until: float
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Who answers for each (model, track); generation 0 is the empty one."""
+
+    generation: int = 0
+    created: float = 0.0
+    tracks: Mapping[Key, Served] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    standby: tuple[Standby, ...] = ()
+
+    def residents(self) -> Iterator[Served]:
+        """Every version that must be loaded, once."""
+        seen = set()
+        for served in [*self.tracks.values(), *(each.served for each in self.standby)]:
+            if served.id not in seen:
+                seen.add(served.id)
+                yield served
+
+    def models(self) -> list[str]:
+        """Names of the models that are served, sorted."""
+        return sorted({name for name, _ in self.tracks})
+
+    def same_content(self, other: Deployment) -> bool:
+        """True if both serve the same versions, whatever their numbers."""
+        return (
+            {key: each.id for key, each in self.tracks.items()} == {key: each.id for key, each in other.tracks.items()}
+            and self.aliases == other.aliases
+            and {each.served.id for each in self.standby} == {each.served.id for each in other.standby}
+        )
+
+
+def to_json(deployment: Deployment) -> bytes:
+    """The deployment as a document that `from_json` reads back."""
+    document = {
+        "generation": deployment.generation,
+        "created": deployment.created,
+        "tracks": [[name, track.value, asdict(each)] for (name, track), each in sorted(deployment.tracks.items())],
+        "aliases": {name: dict(each) for name, each in deployment.aliases.items()},
+        "standby": [asdict(each) for each in deployment.standby],
+    }
+    return json.dumps(document, indent=1).encode()
+
+
+def from_json(content: bytes) -> Deployment:
+    """The deployment that `to_json` wrote."""
+    document = json.loads(content)
+    return Deployment(
+        generation=document["generation"],
+        created=document["created"],
+        tracks={(name, Track(track)): _served(each) for name, track, each in document["tracks"]},
+        aliases=document["aliases"],
+        standby=tuple(Standby(_served(each["served"]), each["until"]) for each in document["standby"]),
+    )
+
+
+def _served(document: Mapping[str, Any]) -> Served:
+    return Served(**{**document, "id": VersionId(**document["id"])})
+
+
+class Generations:
+    """The deployments on disk, one file a generation; workers read what the follower writes."""
+
+    def __init__(self, folder: Path, keep: int = 50) -> None:
+        self._folder = folder
+        self._keep = keep
+
+    def write(self, deployment: Deployment) -> None:
+        """Keep a deployment, and forget the oldest beyond `keep`."""
+        files.replace(self._path(deployment.generation), to_json(deployment))
+        for path in sorted(self._folder.glob("*.json"))[: -self._keep]:
+            path.unlink(missing_ok=True)
+
+    def read(self, generation: int) -> Deployment:
+        """The deployment of that number; number 0 is the empty one.
+
+        Raises:
+            FileNotFoundError: it was never written, or is forgotten.
+        """
+        return from_json(self._path(generation).read_bytes()) if generation else Deployment()
+
+    def newest(self) -> int:
+        """The highest number on disk, 0 if there is none."""
+        return max((int(path.stem) for path in self._folder.glob("*.json")), default=0)
+
+    def _path(self, generation: int) -> Path:
+        return self._folder / f"{generation:012d}.json"

@@ -1,0 +1,35 @@
+"""The one table from errors, which say who must act, to HTTP's status codes."""
+
+from __future__ import annotations
+
+from cuelight.kit import errors
+
+_STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (
+    (errors.TooLarge, 413),
+    (errors.WrongMediaType, 415),
+    (errors.BadInput, 400),
+    (errors.NotFound, 404),
+    (errors.DeadlineExceeded, 504),
+    (errors.Unavailable, 503),
+    (errors.Refused, 503),
+    (errors.ModelFault, 500),
+)
+
+_CODES = {
+    400: errors.BadInput.code,
+    404: errors.NotFound.code,
+    405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
+    413: errors.TooLarge.code,
+    415: errors.WrongMediaType.code,
+}
+
+
+def status_of(error: errors.CuelightError) -> int:
+    """The HTTP status that an error of ours means."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def code_of(status: int) -> str:
+    """The error code for a fault that the HTTP layer found by itself."""
+    return _CODES.get(status, errors.CuelightError.code if status >= 500 else errors.BadInput.code)

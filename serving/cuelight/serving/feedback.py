@@ -1,0 +1,51 @@
+"""Labels that come later: what `POST /models/{name}/feedback` takes."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from cuelight.journal.record import Label
+from cuelight.kit.errors import BadInput, TooLarge
+
+_MOST = 10_000
+_HOW = (
+    'Send {"prediction_id": "...", "row": 0, "label": ...}, or {"labels": [...]} with a list of these; '
+    "the id is the X-Prediction-Id of the answer, row counts from 0."
+)
+
+
+def read_labels(model: str, body: bytes) -> list[Label]:
+    """The labels in a request body.
+
+    Raises:
+        BadInput: the body is not of the form, or a label is not a number, a string or a boolean.
+        TooLarge: more than 10,000 labels.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"The body is not valid JSON ({error.msg}). {_HOW}") from None
+    if not isinstance(document, dict):
+        raise BadInput(_HOW)
+    entries = document.get("labels", [document])
+    if not isinstance(entries, list) or not entries:
+        raise BadInput(_HOW)
+    if len(entries) > _MOST:
+        raise TooLarge(f"{len(entries)} labels are more than the {_MOST} allowed in one request.")
+    now = time.time()
+    return [_label(model, number, entry, now) for number, entry in enumerate(entries)]
+
+
+def _label(model: str, number: int, entry: object, now: float) -> Label:
+    if not isinstance(entry, dict):
+        raise BadInput(f"Label {number} is not an object. {_HOW}")
+    prediction, row, value = entry.get("prediction_id"), entry.get("row", 0), entry.get("label")
+    if not isinstance(prediction, str) or not 1 <= len(prediction) <= 64:
+        raise BadInput(f"Label {number} has no prediction_id. {_HOW}")
+    if isinstance(row, bool) or not isinstance(row, int) or row < 0:
+        raise BadInput(f"Label {number}: row must be a whole number from 0.")
+    if not isinstance(value, int | float | str):
+        raise BadInput(f"Label {number}: label must be a number, a string or a boolean.")
+    return Label(now, model, prediction, row, value)

@@ -1,0 +1,72 @@
+"""Prometheus metrics, right across gunicorn's workers: each writes files of its own, a scrape adds them up.
+
+`prometheus_client` reads its folder from the environment when it is imported, so this module is imported by
+`server` only after that is set.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+
+from cuelight.serving.board import Board
+from cuelight.serving.scoring import Outcome
+
+_LABELS = ("model", "version", "track", "arm")
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """What one host's workers count."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._requests = Counter("cuelight_requests", "Scoring requests.", (*_LABELS, "status"))
+        self._rows = Counter("cuelight_rows", "Rows predicted.", _LABELS)
+        self._latency = Histogram("cuelight_request_seconds", "Time to an answer.", _LABELS, buckets=_SECONDS)
+        self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
+        self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
+
+    def count(self, outcome: Outcome) -> None:
+        """One answered request. A caller can't make new series: what is not served has empty labels."""
+        record = outcome.record
+        known = bool(record.version)
+        labels = (record.model, str(record.version), record.track, record.arm) if known else ("", "", "", "")
+        self._requests.labels(*labels, str(record.status)).inc()
+        self._latency.labels(*labels).observe(record.latency_ms / 1000)
+        if record.status == 200:
+            self._rows.labels(*labels).inc(record.rows)
+
+    def count_labels(self, model: str, number: int) -> None:
+        """Labels that came for a served model."""
+        self._labels.labels(model).inc(number)
+
+    def count_dropped(self, number: int) -> None:
+        """Records that the journal lost."""
+        if number:
+            self._dropped.inc(number)
+
+    def page(self) -> bytes:
+        """All workers' figures in Prometheus's text format."""
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(_Host(self._board))
+        return generate_latest(registry)
+
+
+class _Host:
+    """Gauges of the host itself, read when they are asked for."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[Any]:
+        yield GaugeMetricFamily("cuelight_generation", "Committed generation.", self._board.committed)
+        yield GaugeMetricFamily("cuelight_workers", "Live workers.", len(self._board.workers()))
+        read = self._board.last_reading
+        staleness = time.time() - read if read else float("nan")
+        yield GaugeMetricFamily("cuelight_registry_staleness_seconds", "Since the last good reading.", staleness)

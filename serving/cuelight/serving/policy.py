@@ -1,0 +1,190 @@
+"""What the follower does next: a snapshot of all it knows in, one action out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cuelight.registry.model import Track, VersionId
+from cuelight.serving.deployment import Deployment, Key, Served, Standby
+
+
+class Phase(StrEnum):
+    """How far a version has come on this host."""
+
+    UNKNOWN = "unknown"
+    FETCHED = "fetched"
+    READY = "ready"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known of a version; a refused one may be looked at again at `retry_at` (epoch seconds), if set."""
+
+    phase: Phase = Phase.UNKNOWN
+    digest: str = ""
+    signed_by: str = ""
+    reason: str = ""
+    retry_at: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The version that the registry wants on a track."""
+
+    id: VersionId
+    run_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How the workers stand in the preparation of `deployment`."""
+
+    deployment: Deployment
+    waiting: int = 0
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a decision depends on."""
+
+    now: float
+    bake_seconds: float
+    committed: Deployment
+    wishes: Mapping[Key, Wish] = field(default_factory=dict)
+    removed: frozenset[Key] = frozenset()
+    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    facts: Mapping[VersionId, Fact] = field(default_factory=dict)
+    busy: str = ""
+    rehearsal: Rehearsal | None = None
+    next_generation: int = 1
+
+
+@dataclass(frozen=True)
+class Action:
+    """Base of all actions; `sentence` is what a person reads."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Wait(Action):
+    """Nothing to do until something changes."""
+
+
+@dataclass(frozen=True)
+class Fetch(Action):
+    """Bring a version's files into the store."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class Try(Action):
+    """Load a version and let it predict, in a process of its own."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class Prepare(Action):
+    """Ask the workers to stand by for a deployment."""
+
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class Commit(Action):
+    """All workers stand by: go."""
+
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class Abandon(Action):
+    """A worker can't load what was prepared: the old generation stays."""
+
+    deployment: Deployment
+
+
+def decide(view: View) -> Action:
+    """The next action. Finish what is being prepared, then switch to what is ready, then try, then fetch."""
+    if view.rehearsal:
+        return _conclude(view.rehearsal)
+    desired = desired_deployment(view)
+    if not desired.same_content(view.committed):
+        return Prepare(f"preparing generation {desired.generation}: {_difference(view.committed, desired)}", desired)
+    return _next_version(view)
+
+
+def desired_deployment(view: View) -> Deployment:
+    """What should be served, of what is ready now; a wish that is not ready leaves its track as it is."""
+    tracks = dict(view.committed.tracks)
+    for key in view.removed:
+        tracks.pop(key, None)
+    for key, wish in view.wishes.items():
+        fact = view.facts.get(wish.id, Fact())
+        current = view.committed.tracks.get(key)
+        if fact.phase == Phase.READY and (current is None or current.id != wish.id):
+            tracks[key] = Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
+    names = {name for name, _ in tracks}
+    return Deployment(
+        generation=view.next_generation,
+        created=view.now,
+        tracks=tracks,
+        aliases={name: dict(each) for name, each in sorted(view.aliases.items()) if name in names and each},
+        standby=_standby(view, tracks),
+    )
+
+
+def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:
+    on_track = {served.id for served in tracks.values()}
+    kept = {each.served.id: each for each in view.committed.standby if each.until > view.now}
+    for key, served in view.committed.tracks.items():
+        replaced = key in tracks and tracks[key].id != served.id
+        if key[1] == Track.PRODUCTION and replaced:
+            kept[served.id] = Standby(served, view.now + view.bake_seconds)
+    return tuple(each for version, each in sorted(kept.items()) if version not in on_track)
+
+
+def _conclude(rehearsal: Rehearsal) -> Action:
+    deployment = rehearsal.deployment
+    if rehearsal.failed:
+        return Abandon(f"generation {deployment.generation} dropped: {rehearsal.failed}", deployment)
+    if rehearsal.waiting:
+        return Wait(f"generation {deployment.generation} waits for {rehearsal.waiting} workers")
+    return Commit(f"generation {deployment.generation} committed", deployment)
+
+
+def _next_version(view: View) -> Action:
+    if view.busy:
+        return Wait(view.busy)
+    ordered = sorted(view.wishes.items(), key=lambda item: (item[0][1] != Track.PRODUCTION, item[0][0]))
+    for _, wish in ordered:
+        fact = view.facts.get(wish.id, Fact())
+        if fact.phase == Phase.FETCHED:
+            return Try(f"trying {wish.id}", wish)
+        if fact.phase == Phase.UNKNOWN or (fact.phase == Phase.REFUSED and fact.retry_at <= view.now):
+            return Fetch(f"fetching {wish.id}", wish)
+    return Wait(f"serving generation {view.committed.generation}: {_summary(view)}")
+
+
+def _summary(view: View) -> str:
+    refused = [wish.id for wish in view.wishes.values() if view.facts.get(wish.id, Fact()).phase == Phase.REFUSED]
+    served = f"{len(view.committed.tracks)} tracks of {len(view.committed.models())} models"
+    return served + (f", refused: {', '.join(str(each) for each in sorted(set(refused)))}" if refused else "")
+
+
+def _difference(old: Deployment, new: Deployment) -> str:
+    parts = []
+    for key in sorted({*old.tracks, *new.tracks}):
+        before, after = old.tracks.get(key), new.tracks.get(key)
+        if after and (before is None or before.id != after.id):
+            parts.append(f"{key[0]} {key[1]} → version {after.id.version} ({after.why})")
+        elif before and after is None:
+            parts.append(f"{key[0]} {key[1]} taken off")
+    return "; ".join(parts) or "aliases or standby changed"

@@ -1,0 +1,23 @@
+"""Recent requests of a model, from the journal: what a new version is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cuelight.journal.query import Journal, Query
+from cuelight.kit.log import Log
+from cuelight.serving.trial import Sample
+
+_MOST = 20
+
+
+def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
+    """The last answered requests, none where the journal has none or can't be read (a trial goes on without)."""
+    try:
+        frame = Journal(folder).requests(Query(model, last_rows=_MOST))
+    except Exception as error:  # noqa: BLE001  the journal must never stand in a promotion's way
+        Log("serving.recent").warning("journal-unreadable", str(error), model=model)
+        return []
+    good = frame[frame["status"] == 200]
+    return [Sample(kind, bytes(body)) for kind, body in zip(good["media_type"], good["request"], strict=True)]

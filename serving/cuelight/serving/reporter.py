@@ -1,0 +1,136 @@
+"""Tells people what came of their wishes: tags on versions in MLflow, and lines in the history.
+
+Level-triggered: what the tags should say is held against what the last reading shows, and the difference is
+written, by a thread that may fall behind or fail without holding anything up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
+from cuelight.registry import tags
+from cuelight.registry.model import Snapshot, VersionId
+from cuelight.registry.port import Registry
+from cuelight.registry.tracks import Loser
+from cuelight.serving.deployment import Deployment
+from cuelight.serving.policy import Fact, Phase
+
+Recorder = Callable[[str, str, int | None, Mapping[str, Any], float], None]
+"""Writes one line of history: kind, model, version, detail, moment."""
+
+_STATES = {Phase.UNKNOWN: "fetching", Phase.FETCHED: "trial", Phase.READY: "ready", Phase.REFUSED: "refused"}
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a version's tags should say."""
+
+    state: str
+    reason: str
+
+
+def statuses(
+    known: Mapping[VersionId, Fact],
+    wanted: frozenset[VersionId],
+    committed: Deployment,
+    losers: tuple[Loser, ...] = (),
+) -> dict[VersionId, Status]:
+    """The tags of every version that is on a track, serves, or was looked at."""
+    result: dict[VersionId, Status] = {}
+    for version in wanted | known.keys():
+        fact = known.get(version, Fact())
+        if version in wanted or fact.phase in (Phase.READY, Phase.REFUSED):
+            passing = fact.phase == Phase.REFUSED and fact.retry_at < float("inf")
+            result[version] = Status("failed" if passing else _STATES[fact.phase], fact.reason)
+    for loser in losers:
+        result[loser.claim.version] = Status("ready", f"Not served: {loser}.")
+    for served in committed.residents():
+        on = [f"{track} ({each.why})" for (_, track), each in committed.tracks.items() if each.id == served.id]
+        if on:
+            result[served.id] = Status("serving", f"Serves {' and '.join(on)}.")
+    return result
+
+
+@dataclass
+class _Inbox:
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    wanted: Mapping[VersionId, Status] = field(default_factory=dict)
+
+
+class Reporter:
+    """Writes tags and history from a thread of its own."""
+
+    def __init__(self, registry: Registry, record: Recorder, most_waiting: int = 10_000) -> None:
+        self._registry = registry
+        self._record = record
+        self._log = Log("serving.reporter")
+        self._inbox = _Inbox()
+        self._written: dict[VersionId, Status] = {}
+        self._history: deque[tuple[str, str, int | None, Mapping[str, Any], float]] = deque(maxlen=most_waiting)
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Write from now on."""
+        threading.Thread(target=self._run, name="reporter", daemon=True).start()
+
+    def stop(self) -> None:
+        """Write what waits, once, and end."""
+        self._stopped.set()
+        self._wake.set()
+
+    def tell(self, snapshot: Snapshot, wanted: Mapping[VersionId, Status]) -> None:
+        """What the tags should say from now on."""
+        self._inbox = _Inbox(snapshot, wanted)
+        self._wake.set()
+
+    def record(self, kind: str, model: str, version: int | None, **detail: Any) -> None:
+        """One line for the history."""
+        self._history.append((kind, model, version, detail, time.time()))
+        self._wake.set()
+
+    def flush(self) -> None:
+        """Write what waits; what can't be written now waits on."""
+        self._write_tags()
+        while self._history:
+            line = self._history[0]
+            try:
+                self._record(*line)
+            except Exception as error:  # noqa: BLE001  the database's driver decides what it raises
+                self._log.warning("history-unavailable", str(error), waiting=len(self._history))
+                return
+            self._history.popleft()
+
+    def _write_tags(self) -> None:
+        inbox = self._inbox
+        for version, status in inbox.wanted.items():
+            model = inbox.snapshot.models.get(version.name)
+            known = model.versions.get(version.version) if model else None
+            if known is None or known.id != version or self._written.get(version) == status:
+                continue
+            if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
+                self._write(version, status)
+            self._written[version] = status
+
+    def _write(self, version: VersionId, status: Status) -> None:
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        content = {tags.STATE: status.state, tags.REASON: status.reason, tags.SINCE: since}
+        self._registry.set_version_tags(version.name, version.version, content)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait(5.0)
+            self._wake.clear()
+            try:
+                self.flush()
+            except CuelightError as error:
+                self._log.warning("tags-not-written", str(error))
+            except Exception as error:  # noqa: BLE001  this thread must outlive whatever one write meets
+                self._log.exception("report-failed", error)

@@ -1,0 +1,155 @@
+"""The versions that a worker holds in memory, generation by generation."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import CuelightError, Refused, Unavailable
+from cuelight.kit.log import Log
+from cuelight.serving.board import Board
+from cuelight.serving.deployment import Deployment, Generations, Served
+from cuelight.serving.loader import LoadedVersion, load
+from cuelight.serving.store import ModelStore
+
+_LOOK_SECONDS = 0.02
+_LATE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One generation, ready to answer: the deployment, its loaded versions by digest, and why others are missing."""
+
+    deployment: Deployment
+    loaded: Mapping[str, LoadedVersion] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def version(self, served: Served) -> LoadedVersion:
+        """The loaded form of a served version.
+
+        Raises:
+            Unavailable: it could not be loaded on this worker.
+        """
+        loaded = self.loaded.get(served.digest)
+        if loaded is None:
+            raise Unavailable(f"{served.id} can't be served here: {self.missing.get(served.digest, 'not loaded')}")
+        return loaded
+
+
+class Residents:
+    """Stands by for what the cue board asks, in a thread of its own, and hands out the committed generation."""
+
+    def __init__(
+        self, board: Board, generations: Generations, store: ModelStore, failures: Path, clock: Clock | None = None
+    ) -> None:
+        self._board = board
+        self._generations = generations
+        self._store = store
+        self._failures = failures
+        self._clock = clock or SystemClock()
+        self._log = Log("serving.residents")
+        self._casts: dict[int, Cast] = {}
+        self._arrived = threading.Condition()
+        self._stopped = threading.Event()
+        self._slot = -1
+        self._refused = 0
+
+    def start(self) -> None:
+        """Claim a slot, load what is committed until it is what is committed, then watch the board."""
+        self._slot = self._board.claim()
+        while (generation := self._board.committed) not in self._casts:
+            self._keep(generation, self._load(generation, strict=False))
+            self._board.acknowledge(self._slot, generation)
+        threading.Thread(target=self._watch, name="residents", daemon=True).start()
+
+    def stop(self) -> None:
+        """Leave the board."""
+        self._stopped.set()
+        if self._slot >= 0:
+            self._board.release(self._slot)
+
+    def current(self) -> Cast:
+        """The committed generation, read once per request.
+
+        Raises:
+            Unavailable: this worker was away while it was committed, and has not loaded it in time.
+        """
+        cast = self._casts.get(self._board.committed)
+        return cast if cast is not None else self._wait()
+
+    @property
+    def ready(self) -> bool:
+        """Whether this worker can answer by the committed generation now."""
+        return self._board.committed in self._casts
+
+    def _wait(self) -> Cast:
+        deadline = self._clock.monotonic() + _LATE_SECONDS
+        with self._arrived:
+            while (cast := self._casts.get(self._board.committed)) is None:
+                left = deadline - self._clock.monotonic()
+                if left <= 0:
+                    raise Unavailable("This worker is still loading what was just put in charge. Try again.")
+                self._arrived.wait(min(left, _LOOK_SECONDS))
+            return cast
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001  this thread must outlive whatever one look meets
+                self._log.exception("look-failed", error)
+
+    def look(self) -> None:
+        """One look at the board: load what is asked for, forget what is over."""
+        self._board.beat(self._slot)
+        committed, target = self._board.committed, self._board.target
+        if committed not in self._casts:
+            self._keep(committed, self._load(committed, strict=False))
+            self._board.acknowledge(self._slot, committed)
+        if target not in self._casts and target != self._refused:
+            self._stand_by(target)
+        with self._arrived:
+            for generation in [each for each in self._casts if each < min(committed, self._board.committed)]:
+                del self._casts[generation]
+
+    def _stand_by(self, generation: int) -> None:
+        try:
+            self._keep(generation, self._load(generation, strict=True))
+        except (CuelightError, OSError, ValueError) as error:
+            self._refused = generation
+            self._failures.mkdir(parents=True, exist_ok=True)
+            (self._failures / f"{generation}-{self._slot}.json").write_text(json.dumps(str(error)))
+            self._board.fail(self._slot, generation)
+            self._log.warning("stand-by-failed", str(error), generation=generation)
+        else:
+            self._board.acknowledge(self._slot, generation)
+            self._log.info("standing-by", generation=generation)
+
+    def _load(self, generation: int, strict: bool) -> Cast:
+        deployment = self._generations.read(generation)
+        held = {digest: version for cast in self._casts.values() for digest, version in cast.loaded.items()}
+        loaded: dict[str, LoadedVersion] = {}
+        missing: dict[str, str] = {}
+        for served in deployment.residents():
+            try:
+                loaded[served.digest] = held.get(served.digest) or self._load_version(served)
+            except Refused as error:
+                if strict:
+                    raise Refused(f"{served.id}: {error}") from error
+                missing[served.digest] = str(error)
+                self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)
+        return Cast(deployment, loaded, missing)
+
+    def _load_version(self, served: Served) -> LoadedVersion:
+        entry = self._store.verified(served.digest)
+        trial = json.loads(entry.trial.read_text()) if entry.trial.is_file() else {}
+        return load(entry.files, served.digest, served.signed_by, bool(trial.get("labels_from_probabilities")))
+
+    def _keep(self, generation: int, cast: Cast) -> None:
+        with self._arrived:
+            self._casts[generation] = cast
+            self._arrived.notify_all()

@@ -1,0 +1,110 @@
+"""The scoring server: gunicorn, configured by our settings, with one `Parts` per worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from cuelight.journal.writer import Writer
+from cuelight.kit.log import Log
+from cuelight.kit.settings import Settings
+from cuelight.serving import loader
+from cuelight.serving.board import Board
+from cuelight.serving.deployment import Generations
+from cuelight.serving.places import Places
+from cuelight.serving.residents import Residents
+from cuelight.serving.store import ModelStore
+
+_KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
+_SILENT_SECONDS = 60
+_log = Log("serving.server")
+
+
+class ScoringServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads; what most models need is imported before workers are forked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Our settings in gunicorn's words."""
+        chosen = self._settings
+        options = {
+            "bind": f"{chosen.serving_host}:{chosen.serving_port}",
+            "workers": chosen.serving_workers,
+            "threads": chosen.serving_threads,
+            "worker_class": "gthread",
+            "keepalive": _KEEP_ALIVE_SECONDS,
+            "timeout": _SILENT_SECONDS,
+            "graceful_timeout": 15,
+            "control_socket_disable": True,
+            "proc_name": "cuelight-serving",
+            "child_exit": _on_child_exit,
+            "errorlog": "-",
+            "loglevel": "warning",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """One worker's app; called in the worker, after the fork."""
+        return build_worker(self._settings)
+
+
+def serve(settings: Settings) -> None:
+    """Run the scoring server until it is told to stop."""
+    metrics = Places(settings.serving_folder).metrics
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # read when prometheus_client is imported
+    _single_threaded_math()
+    loader.preload()
+    ScoringServer(settings).run()
+
+
+def build_worker(settings: Settings) -> Flask:
+    """Take a place on the cue board, load what is in charge, and return the app that serves it."""
+    from cuelight.serving.app import Parts, create_app
+    from cuelight.serving.metrics import Metrics
+
+    places = Places(settings.serving_folder)
+    board = Board(places.board)
+    journal = Writer(
+        settings.journal_folder,
+        settings.host_name,
+        settings.journal_segment_bytes,
+        settings.journal_segment_seconds,
+        settings.journal_sync,
+    )
+    residents = Residents(board, Generations(places.generations), ModelStore(places.store), places.failures)
+    residents.start()
+    threading.Thread(target=_roll, args=(journal,), name="journal", daemon=True).start()
+    return create_app(Parts(residents, journal, Metrics(board), settings))
+
+
+def _roll(journal: Writer) -> None:
+    while True:
+        time.sleep(1.0)
+        try:
+            journal.roll()
+        except Exception as error:  # noqa: BLE001  a full disk must not end this thread
+            _log.exception("roll-failed", error)
+
+
+def _single_threaded_math() -> None:
+    """Workers are many already: one thread each for BLAS and OpenMP, unless somebody chose otherwise."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _on_child_exit(_server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

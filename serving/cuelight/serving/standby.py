@@ -1,0 +1,92 @@
+"""Bringing a version as far as *ready*: fetched, held against its digests and signature, and tried."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from cuelight.kit import files
+from cuelight.kit.errors import CuelightError, Refused
+from cuelight.kit.settings import Settings
+from cuelight.registry.model import ModelVersion
+from cuelight.registry.port import Registry
+from cuelight.registry.signing import TrustedKeys
+from cuelight.serving import trial, trust
+from cuelight.serving.policy import Fact, Phase
+from cuelight.serving.store import ModelStore
+
+_RETRY_SECONDS = 15.0
+
+
+class Preparation:
+    """Fetches and tries versions; each call blocks for as long as that takes, and answers with a fact."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: ModelStore,
+        settings: Settings,
+        recent: Callable[[str], Sequence[trial.Sample]],
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._settings = settings
+        self._recent = recent
+
+    def keys(self) -> TrustedKeys:
+        """The public keys that count now."""
+        return TrustedKeys.load(self._settings.keys_folder)
+
+    def basis(self, version: ModelVersion) -> str:
+        """What a refusal of this version would rest on now."""
+        chosen = self._settings
+        return trust.basis(
+            version, self.keys(), chosen.trust_unsigned, chosen.registry_artifact_roots, chosen.trial_requirements
+        )
+
+    def fetch(self, version: ModelVersion, pinned: str) -> Fact:
+        """Bring the files into the store, unless something speaks against it."""
+        draft = self._store.draft()
+        try:
+            return self._fetch(version, pinned, draft)
+        except Refused as error:
+            return Fact(Phase.REFUSED, reason=str(error))
+        except (CuelightError, OSError) as error:  # the registry or the disk: try again by itself
+            return Fact(Phase.REFUSED, reason=f"Not fetched yet: {error}", retry_at=time.time() + _RETRY_SECONDS)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def attempt(self, version: ModelVersion, fact: Fact) -> Fact:
+        """Let a fetched version load and predict in a process of its own."""
+        try:
+            entry = self._store.verified(fact.digest)
+        except Refused:
+            return Fact()  # gone or altered on disk: fetch it again
+        chosen = self._settings
+        verdict = trial.run(
+            entry.files,
+            fact.digest,
+            fact.signed_by,
+            self._recent(version.name),
+            chosen.trial_seconds,
+            chosen.trial_memory_bytes,
+        )
+        if not verdict.ok:
+            return Fact(Phase.REFUSED, fact.digest, fact.signed_by, verdict.reason)
+        files.replace(entry.trial, json.dumps(asdict(verdict)).encode())
+        what = f"Loaded in {verdict.load_seconds:.2f} s, predicts in {verdict.predict_ms:.2f} ms"
+        return Fact(Phase.READY, fact.digest, fact.signed_by, f"{what}; {verdict.note}" if verdict.note else what)
+
+    def _fetch(self, version: ModelVersion, pinned: str, draft: Path) -> Fact:
+        trust.check_source(self._registry.artifact_uri(version), self._settings.registry_artifact_roots)
+        self._registry.fetch(version, draft)
+        manifest, key = trust.check_signature(version, draft, self.keys(), pinned)
+        vouched = trust.check_content(draft, key, self._settings.trust_unsigned)
+        if self._settings.trial_requirements:
+            trust.check_requirements(draft)
+        entry = self._store.admit(draft, manifest)
+        return Fact(Phase.FETCHED, entry.manifest.digest, vouched)

@@ -1,0 +1,228 @@
+"""The trial: a version loads and predicts in a process of its own, under limits, before it may take traffic.
+
+`run` starts the process and reads its verdict; `python -m cuelight.serving.trial` is the process.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cuelight.kit.errors import CuelightError, Refused
+from cuelight.protocol.decode import ScoringRequest, decode
+from cuelight.protocol.encode import plain
+from cuelight.protocol.signature import Signature
+from cuelight.serving.loader import LoadedVersion, load
+from cuelight.serving.trust import read_mlmodel
+
+_REPEATS = 20
+_NUMERIC = ("double", "float", "long", "integer")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A request to try: its media type and body."""
+
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the trial found; `predict_ms` is the median for the input example."""
+
+    ok: bool
+    reason: str = ""
+    load_seconds: float = 0.0
+    predict_ms: float = 0.0
+    tried: int = 0
+    labels_from_probabilities: bool = False
+    note: str = ""
+
+
+def run(
+    files: Path, digest: str, signed_by: str, recent: Sequence[Sample], seconds: float, memory_bytes: int
+) -> Verdict:
+    """Try the version in `files` for at most `seconds`, in at most `memory_bytes` of address space."""
+    order = {
+        "files": str(files),
+        "digest": digest,
+        "signed_by": signed_by,
+        "memory_bytes": memory_bytes,
+        "recent": [[each.media_type, base64.b64encode(each.body).decode()] for each in recent],
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cuelight.serving.trial"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        answer, _ = process.communicate(json.dumps(order).encode(), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        return Verdict(False, f"It did not load and predict within {seconds:.0f} s (trial_seconds).")
+    except BaseException:
+        _kill(process)
+        raise
+    try:
+        return Verdict(**json.loads(answer))
+    except (ValueError, TypeError):
+        return Verdict(
+            False, f"Its trial died ({_cause(process.returncode)}): loading or predicting ended the process."
+        )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)  # the session we started, with whatever the model started
+    process.communicate()
+
+
+def _cause(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def rehearse(version: LoadedVersion, files: Path, recent: Sequence[Sample]) -> Verdict:
+    """Predict the input example and recent requests, and hold the answers against the signature.
+
+    Raises:
+        Refused: an answer is missing, not finite, or not of the signature's kind.
+    """
+    examples = list(_examples(files, version.signature))
+    fitting = list(_fitting(recent, version.signature))
+    median = 0.0
+    for what, request in [*examples, *fitting]:
+        values = _predict(version, request, what)
+        check_answer(values, version.signature, request.rows.count, what)
+    if examples:
+        median = _median_ms(version, examples[0][1])
+    note = (
+        ""
+        if len(fitting) == len(recent)
+        else f"{len(recent) - len(fitting)} of {len(recent)} recent requests do not fit its signature"
+    )
+    return Verdict(True, "", version.load_seconds, median, len(examples) + len(fitting), False, note)
+
+
+def check_answer(values: Any, signature: Signature, count: int, what: str) -> None:
+    """Hold one answer against the rows asked for and the signature's outputs.
+
+    Raises:
+        Refused: it does not fit; the reason says how.
+    """
+    listed = plain(values)
+    if not isinstance(listed, list | dict):
+        raise Refused(f"It answered {what} with a {type(values).__name__}, not with one prediction a row.")
+    columns = list(listed.values()) if isinstance(listed, dict) else [listed]
+    if any(not isinstance(each, list) or len(each) != count for each in columns):
+        raise Refused(f"It answered {count} rows of {what} with another number of predictions.")
+    bad = sum(1 for each in columns for row in each if not _finite(row))
+    if bad:
+        raise Refused(f"It predicted NaN, infinity or nothing for {bad} of {count} rows of {what}.")
+    _check_kind(listed, signature, what)
+
+
+def _check_kind(listed: Any, signature: Signature, what: str) -> None:
+    if len(signature.outputs) != 1 or not isinstance(listed, list):
+        return
+    output = signature.outputs[0]
+    numeric = output.get("type") in _NUMERIC or (
+        output.get("type") == "tensor" and np.dtype(output["tensor-spec"]["dtype"]).kind in "fiu"
+    )
+    strings = output.get("type") == "string"
+    first = np.asarray(list(listed[0].values()) if isinstance(listed[0], dict) else listed[0])
+    if (numeric and first.dtype.kind not in "fiub") or (strings and first.dtype.kind not in "US"):
+        raise Refused(f"Its answer to {what} is not of the kind its signature states.")
+
+
+def _finite(row: Any) -> bool:
+    if isinstance(row, dict):
+        return all(_finite(each) for each in row.values())
+    if isinstance(row, list):
+        return all(_finite(each) for each in row)
+    return row is not None and (not isinstance(row, float) or bool(np.isfinite(row)))
+
+
+def _predict(version: LoadedVersion, request: ScoringRequest, what: str) -> Any:
+    try:
+        return version.predict(request.rows, request.parameters).values
+    except Exception as error:  # a model may raise anything
+        raise Refused(f"It raised {type(error).__name__} on {what}.") from error
+
+
+def _median_ms(version: LoadedVersion, request: ScoringRequest) -> float:
+    times = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        version.predict(request.rows, request.parameters)
+        times.append(1000 * (time.perf_counter() - began))
+    return float(np.median(times))
+
+
+def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
+    info = read_mlmodel(files).get("saved_input_example_info") or {}
+    path = files / str(info.get("serving_input_path", "serving_input_example.json"))
+    if path.is_file():
+        try:
+            yield "its input example", decode("application/json", path.read_bytes(), signature)
+        except CuelightError as error:
+            raise Refused(f"Its input example does not fit its signature: {error}") from error
+
+
+def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
+    for sample in recent:
+        try:
+            yield "a recent request", decode(sample.media_type, sample.body, signature)
+        except CuelightError:
+            continue
+
+
+def _labels_from_probabilities(order: Mapping[str, Any], version: LoadedVersion, recent: Sequence[Sample]) -> bool:
+    files = Path(order["files"])
+    try:
+        double = load(files, order["digest"], order["signed_by"], labels_from_probabilities=True)
+        requests = [each for _, each in [*_examples(files, version.signature), *_fitting(recent, version.signature)]]
+        pairs = [(version.predict(each.rows, {}).values, double.predict(each.rows, {})) for each in requests]
+    except Exception:  # noqa: BLE001  no probabilities to be had: the plain prediction serves
+        return False
+    return bool(pairs) and all(
+        np.array_equal(np.asarray(one), np.asarray(two.values)) and two.probabilities is not None for one, two in pairs
+    )
+
+
+def _main() -> None:
+    """Read an order from standard input, write a verdict to standard output."""
+    order = json.loads(sys.stdin.buffer.read())
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the model prints must not mix with the verdict
+    resource.setrlimit(resource.RLIMIT_AS, (order["memory_bytes"], order["memory_bytes"]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    recent = [Sample(kind, base64.b64decode(body)) for kind, body in order["recent"]]
+    try:
+        version = load(Path(order["files"]), order["digest"], order["signed_by"])
+        verdict = rehearse(version, Path(order["files"]), recent)
+        labels = version.flavor == "sklearn" and _labels_from_probabilities(order, version, recent)
+        verdict = Verdict(**{**asdict(verdict), "labels_from_probabilities": labels})
+    except Refused as error:
+        verdict = Verdict(False, str(error))
+    except MemoryError:
+        verdict = Verdict(False, f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes).")
+    json.dump(asdict(verdict), answers)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    _main()

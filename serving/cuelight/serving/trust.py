@@ -1,0 +1,137 @@
+"""Which versions may be loaded: signed by a known key, or nothing in them can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+
+from cuelight.kit.errors import Refused
+from cuelight.registry import tags
+from cuelight.registry.manifest import Manifest
+from cuelight.registry.model import ModelVersion
+from cuelight.registry.signing import TrustedKeys
+
+OPEN = "nobody (trust_unsigned is set)"
+_SKLEARN = "mlflow.sklearn"
+
+
+def check_source(uri: str, roots: str) -> None:
+    """Hold the place a version comes from against the configured artifact stores.
+
+    Raises:
+        Refused: it is in none of them.
+    """
+    allowed = [each.strip() for each in roots.split(",") if each.strip()]
+    if ".." in uri or not any(uri.startswith(each) for each in allowed):
+        raise Refused(
+            f"Its files are at {uri!r}, outside the configured artifact stores ({', '.join(allowed)}). "
+            "If that store is yours, add it to registry_artifact_roots."
+        )
+
+
+def check_signature(version: ModelVersion, folder: Path, keys: TrustedKeys, pinned: str) -> tuple[Manifest, str]:
+    """The manifest that `folder` keeps to, and the id of the key that signed it (empty: unsigned).
+
+    `pinned` is the digest this version had when it was first seen; empty: never seen.
+
+    Raises:
+        Refused: a manifest or signature is there and does not hold, or the files changed since first seen.
+    """
+    found = Manifest.of_folder(folder, version.name, version.run_id)
+    text, signature = version.tags.get(tags.MANIFEST, ""), version.tags.get(tags.SIGNATURE, "")
+    if pinned and found.digest != pinned:
+        raise Refused("Its files changed after it was first seen here: they were altered after registration.")
+    if not text:
+        return found, ""
+    manifest = Manifest.from_json(text)
+    if (manifest.model, manifest.run_id) != (version.name, version.run_id):
+        raise Refused(f"Its manifest was made for {manifest.model!r} and another run: it was copied from elsewhere.")
+    manifest.verify(folder)
+    return manifest, keys.verify(manifest, signature) if signature else ""
+
+
+def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
+    """Who vouches for what is in `folder`: a key id, or `OPEN`, or empty where nothing in it can run code.
+
+    Raises:
+        Refused: unsigned, and more than data in skops form.
+    """
+    mlmodel = read_mlmodel(folder)
+    if signed_by:
+        return signed_by
+    flavors = mlmodel.get("flavors", {})
+    native, pyfunc = flavors.get("sklearn", {}), flavors.get("python_function", {})
+    harmless = (
+        set(flavors) == {"sklearn", "python_function"}
+        and native.get("serialization_format") == "skops"
+        and str(native.get("pickled_model", "")).endswith(".skops")
+        and pyfunc.get("loader_module") == _SKLEARN
+        and not native.get("code")
+        and not pyfunc.get("code")
+    )
+    if harmless:
+        return ""
+    if trust_unsigned:
+        return OPEN
+    raise Refused(
+        "It is not signed, and loading it could run code (only skops files of scikit-learn load unsigned). "
+        f"If you trust it: cuelight trust {mlmodel.get('name', 'NAME')} VERSION."
+    )
+
+
+def check_requirements(folder: Path) -> None:
+    """Hold the version's `requirements.txt` against what is installed here.
+
+    Raises:
+        Refused: with the list of what differs.
+    """
+    path = folder / "requirements.txt"
+    differing = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        text = line.split("#", 1)[0].strip()
+        if text and not text.startswith("-"):
+            differing += _difference(text)
+    if differing:
+        raise Refused(f"Its requirements are not met here: {'; '.join(differing)}.")
+
+
+def _difference(text: str) -> list[str]:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return [f"{text!r} can't be read"]
+    if requirement.marker and not requirement.marker.evaluate():
+        return []
+    try:
+        installed = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return [f"{text}, and it is not installed"]
+    return [] if requirement.specifier.contains(installed, prereleases=True) else [f"{text}, and {installed} is here"]
+
+
+def read_mlmodel(folder: Path) -> Mapping[str, Any]:
+    """The parsed `MLmodel` file.
+
+    Raises:
+        Refused: there is none, or it is not a YAML mapping.
+    """
+    try:
+        document = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Refused(f"Its MLmodel file can't be read ({type(error).__name__}).") from error
+    if not isinstance(document, dict):
+        raise Refused("Its MLmodel file is not a mapping.")
+    return document
+
+
+def basis(version: ModelVersion, keys: TrustedKeys, *settings: object) -> str:
+    """What a refusal rests on: while it is the same, a refused version need not be looked at again."""
+    parts = [version.tags.get(tags.MANIFEST, ""), version.tags.get(tags.SIGNATURE, ""), sorted(keys.keys), settings]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,103 @@
+"""Reads the registry in a thread of its own, so that a registry that hangs holds nothing else up."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
+from cuelight.registry.model import Snapshot
+from cuelight.registry.port import Registry
+
+# A sweep's time is mostly the server's CPU; waiting 25 times as long keeps one follower below about 2 % of a core
+# for many models, since a sweep of a few takes well under a fortieth of a second.
+_REST_FACTOR = 25
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One good reading; `number` counts them."""
+
+    number: int
+    snapshot: Snapshot
+    at: float
+
+
+class Watcher:
+    """Probes every `poll_seconds`; sweeps when the probe moved, and as often as the registry can bear."""
+
+    def __init__(
+        self, registry: Registry, poll_seconds: float, changed: Callable[[], None], clock: Clock | None = None
+    ) -> None:
+        self._registry = registry
+        self._poll_seconds = poll_seconds
+        self._changed = changed
+        self._clock = clock or SystemClock()
+        self._log = Log("serving.watcher")
+        self._stopped = threading.Event()
+        self._reading: Reading | None = None
+        self._probe = ""
+        self._sparse = False
+        self._sweep_due = 0.0
+        self._trouble = ""
+
+    @property
+    def latest(self) -> Reading | None:
+        """The last good reading, if there was one."""
+        return self._reading
+
+    def start(self) -> None:
+        """Read from now on."""
+        threading.Thread(target=self._run, name="watcher", daemon=True).start()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped.set()
+
+    def poll(self) -> bool:
+        """Probe, and sweep if it is time; True after a good sweep."""
+        now = self._clock.monotonic()
+        try:
+            if now < self._sweep_due and self._registry.probe() == self._probe:
+                return False
+            return self._sweep()
+        except CuelightError as error:
+            self._complain(str(error))
+            return False
+
+    def _sweep(self) -> bool:
+        began = self._clock.monotonic()
+        # Before the snapshot, so that a change in between is seen by the next probe; not at all if every poll sweeps.
+        probe = self._registry.probe() if self._sparse else ""
+        snapshot = self._registry.snapshot()
+        ended = self._clock.monotonic()
+        if not snapshot.models and self._reading is not None and self._reading.snapshot.models:
+            self._complain("The registry says that it holds no models at all: taken for a fault, nothing is unloaded.")
+            return False
+        rest = _REST_FACTOR * (ended - began)
+        self._probe, self._sparse = probe, rest > self._poll_seconds
+        self._sweep_due = ended + (rest if self._sparse and probe else 0.0)
+        number = self._reading.number + 1 if self._reading else 1
+        self._reading = Reading(number, snapshot, self._clock.now())
+        if self._trouble:
+            self._log.info("registry-back", "The registry answers again.")
+            self._trouble = ""
+        return True
+
+    def _complain(self, message: str) -> None:
+        if message != self._trouble:
+            self._log.warning("registry-unavailable", f"{message} What is served stays.")
+        self._trouble = message
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                if self.poll():
+                    self._changed()
+            except Exception as error:  # noqa: BLE001  this thread must outlive whatever one reading meets
+                self._log.exception("poll-failed", error)
+            self._stopped.wait(self._poll_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311  jitter, no secret
