@@ -27,7 +27,7 @@ def _setting(default: Any, unit: str, text: str) -> Any:
 class Settings:
     """All settings of one installation; immutable, made by `read`."""
 
-    home: Path = _setting(_HOME, "folder", "Where all data of this installation lives.")
+    home: Path = _setting(_HOME, "folder", "Where all data of this installation lives.")  # noqa: RUF009  immutable
     host_name: str = _setting("local", "name", "This host's name in the journal and in the history.")
     log_level: str = _setting("info", "level", "Least level that is logged: debug, info, warning or error.")
 
