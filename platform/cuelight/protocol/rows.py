@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """Named columns of shape (count,), or with `tensors` arrays of shape (count, ...), a lone one under an empty name."""
+    """Named columns of shape (count,), or with `tensors` arrays of shape (count, ...), a lone one unnamed."""
 
     columns: Mapping[str, Array]
     count: int

@@ -1,0 +1,170 @@
+"""One serving host for tests: a follower in this process, and gunicorn workers as real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from cuelight.kit.log import Log
+from cuelight.kit.loop import Loop
+from cuelight.kit.settings import Settings
+from cuelight.registry.port import Registry
+from cuelight.serving.board import Board, Worker
+from cuelight.serving.follower import Follower
+from cuelight.serving.places import Places
+from cuelight.serving.recent import recent_requests
+from cuelight.serving.reporter import Reporter
+from cuelight.serving.standby import Preparation
+from cuelight.serving.store import ModelStore
+
+POOL = urllib3.PoolManager(retries=False, timeout=30.0)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def eventually(what: Callable[[], Any], seconds: float = 60.0, reason: str = "") -> Any:
+    """Wait until `what()` is true, and return it; fail with `reason` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < deadline, reason or f"not true within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+class Host:
+    """A serving host over `registry`; `history` collects what the follower records."""
+
+    def __init__(self, home: Path, registry: Registry, **settings: Any) -> None:
+        self.settings = Settings(
+            home=home,
+            serving_port=free_port(),
+            registry_poll_seconds=0.1,
+            registry_artifact_roots="file:,mlflow-artifacts:",
+            journal_segment_seconds=1.0,
+            serving_prepare_seconds=3.0,
+        )
+        self.settings = replace(self.settings, **settings)
+        self.url = f"http://127.0.0.1:{self.settings.serving_port}"
+        self.registry = registry
+        self.history: list[tuple[Any, ...]] = []
+        self.board = Board(Places(self.settings.serving_folder).board)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._follower: tuple[Loop, Follower, threading.Thread] | None = None
+
+    def start_server(self) -> None:
+        """Start gunicorn, and wait until all its workers are on the board."""
+        chosen = self.settings
+        names = ("home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes")
+        env = {f"CUELIGHT_{name.upper()}": str(getattr(chosen, name)) for name in names}
+        log = (chosen.home / "serve.log").open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cuelight.cli", "serve"],
+            env={**os.environ, **env, "CUELIGHT_LOG_LEVEL": "warning"},
+            stderr=log,
+            start_new_session=True,
+        )
+        eventually(lambda: len(self.board.workers()) == chosen.serving_workers and self.ready(), reason="no workers")
+
+    def stop_server(self) -> None:
+        """Stop gunicorn and its workers, also stopped ones."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGCONT)
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._process = None
+
+    def start_follower(self) -> None:
+        """Follow the registry in a thread of this process."""
+        chosen = self.settings
+        store = ModelStore(Places(chosen.serving_folder).store)
+        preparation = Preparation(
+            self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name)
+        )
+        reporter = Reporter(self.registry, lambda *line: self.history.append(line))
+        follower = Follower(self.registry, chosen, preparation, reporter)
+        loop = Loop(follower.tick, follower.pause, Log("test.follower"), jitter=0.0)
+        thread = threading.Thread(target=loop.run, daemon=True)
+        follower.start()
+        thread.start()
+        self._follower = (loop, follower, thread)
+
+    def stop_follower(self) -> None:
+        """End the follower; what is served stays."""
+        if self._follower:
+            loop, follower, thread = self._follower
+            loop.stop()
+            thread.join(10)
+            follower.stop()
+            self._follower = None
+
+    def stop(self) -> None:
+        """End everything."""
+        self.stop_follower()
+        self.stop_server()
+
+    def ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        try:
+            return bool(POOL.request("GET", f"{self.url}/readyz", timeout=2.0).status == 200)
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def score(self, model: str, body: Any, path: str = "", **headers: str) -> urllib3.BaseHTTPResponse:
+        """POST a scoring request; `path` is what stands between the model's name and `/invocations`."""
+        url = f"{self.url}/models/{model}{path}/invocations"
+        if isinstance(body, bytes):
+            return POOL.request("POST", url, body=body, headers=headers)
+        return POOL.request("POST", url, json=body, headers=headers)
+
+    def serves(self, model: str, version: int, track: str = "Production") -> bool:
+        """Whether that version is in charge."""
+        answer = POOL.request("GET", f"{self.url}/models/{model}")
+        return bool(answer.status == 200 and answer.json()["tracks"].get(track, {}).get("version") == version)
+
+    def wait_for(self, model: str, version: int, track: str = "Production", seconds: float = 60.0) -> None:
+        """Wait until that version is in charge."""
+        eventually(lambda: self.serves(model, version, track), seconds, f"{model} {version} does not serve {track}")
+
+    def tags(self, model: str, version: int) -> dict[str, str]:
+        """The version's tags in the registry."""
+        return dict(self.registry.snapshot().models[model].versions[version].tags)
+
+    def workers(self) -> list[Worker]:
+        """The workers on the board."""
+        return self.board.workers()
+
+
+@contextmanager
+def running(home: Path, registry: Registry, **settings: Any) -> Iterator[Host]:
+    """A host that is up, and is gone afterwards."""
+    home.mkdir(parents=True, exist_ok=True)
+    host = Host(home, registry, **settings)
+    try:
+        host.start_server()
+        host.start_follower()
+        yield host
+    finally:
+        host.stop()

@@ -1,0 +1,108 @@
+"""Real MLflow model folders for serving's tests: each version answers with its own number."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+
+from cuelight.registry import tags
+from cuelight.registry.manifest import Manifest
+from cuelight.registry.memory import MemoryRegistry
+from cuelight.registry.signing import SigningKey
+
+INPUTS = pd.DataFrame({"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]})
+ZEROS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 0.0]]}}
+
+
+def constant(answer: float) -> LinearRegression:
+    """A model that answers `answer` to zeros."""
+    model = LinearRegression().fit(INPUTS, [0.0, 0.0, 0.0])
+    model.intercept_ = answer
+    return model
+
+
+def raising() -> LinearRegression:
+    """A model that raises in predict: it was fitted on another number of columns than its signature has."""
+    model = constant(1.0)
+    model.coef_ = np.zeros(5)
+    return model
+
+
+def nan() -> LinearRegression:
+    """A model that answers NaN."""
+    return constant(float("nan"))
+
+
+def save(folder: Path, model: Any, form: str = "skops") -> Path:
+    """Write `model` as MLflow does, with signature and input example."""
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        serialization_format=form,
+        signature=infer_signature(INPUTS, np.zeros(3)),
+        pip_requirements=["scikit-learn", "numpy"],
+    )
+    body = '{"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 0.0], [0.0, 0.0]]}}'
+    (folder / "serving_input_example.json").write_text(body)
+    return folder
+
+
+class Shelf:
+    """Registers versions in a registry twin, signed by the key in `keys`."""
+
+    def __init__(self, registry: MemoryRegistry, folder: Path, keys: Path) -> None:
+        self.registry = registry
+        self._folder = folder
+        self._key = SigningKey.load_or_create(keys)
+        self._count = 0
+
+    def add(
+        self,
+        name: str,
+        model: Any,
+        form: str = "skops",
+        sign: bool = True,
+        spoil: Callable[[Path], None] = lambda _: None,
+    ) -> int:
+        """Register a version; `spoil` alters its files after they were signed. Answers with its number."""
+        self._count += 1
+        folder = self._folder / f"source-{self._count}"
+        save(folder, model, form)
+        run_id = f"{self._count:032x}"
+        manifest = Manifest.of_folder(folder, name, run_id)
+        content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)} if sign else {}
+        spoil(folder)
+        self.registry.create_model(name)
+        return self.registry.create_version(name, str(folder), run_id, content).version
+
+
+def alter(folder: Path) -> None:
+    """Change one byte of the model's file."""
+    path = next(folder.glob("model.*"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+class Bomb:
+    """Writes a file when it is unpickled: what an attacker would register."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.target,))
+
+
+def pickle_bomb(folder: Path, target: Path) -> None:
+    """Put a pickle that runs code in place of the model."""
+    (folder / "model.pkl").write_bytes(pickle.dumps(Bomb(target)))
