@@ -1,4 +1,4 @@
-"""Linear regression by gradient descent. Imports NumPy and scikit-learn alone: a loaded model brings this into serving."""
+"""Linear regression by gradient descent. Imports NumPy and scikit-learn alone: models bring this into serving."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Vector = NDArray[np.float64]
 
 
 class GradientDescentRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Least squares by batch or mini-batch gradient descent, β ← β − α ∂J/∂β, plain or with an L2 or L1 penalty.
+    """Least squares by batch or mini-batch gradient descent, β ← β - step · ∂J/∂β, plain or with an L2 or L1 penalty.
 
-    J(β) = (1/n) Σ (y − ŷ)² + λ Σ β² ("l2") or + λ Σ |β| ("l1"). The intercept is not penalised. On the same data
+    J(β) = (1/n) Σ (y - ŷ)² + λ Σ β² ("l2") or + λ Σ |β| ("l1"). The intercept is not penalised. On the same data
     "l2" has the minimum of scikit-learn's `Ridge(alpha=n·λ)`, and "l1" that of `Lasso(alpha=λ/2)`.
 
     With "l1" each gradient step on the squared error is followed by soft thresholding, the proximal step of ISTA
@@ -30,11 +30,11 @@ class GradientDescentRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
     Parameters:
         penalty: None, "l2" or "l1".
         strength: λ of the penalty, at least 0.
-        learning_rate: the step α, or "auto": 1/L, where L bounds the curvature of what one step looks at: the
+        learning_rate: the step, or "auto": 1/L, where L bounds the curvature of what one step looks at: the
             largest eigenvalue of the Hessian for the whole batch; for mini-batches the expected smoothness of
             sampling without replacement (Gower et al., 2019, arXiv:1901.09401, proposition 3.8).
         batch_size: rows a step looks at; None: all. Mini-batches are reshuffled every epoch, and their step decays
-            as α / (1 + epoch), since with a constant one the iterates would stay noisy.
+            as step / (1 + epoch), since with a constant one the iterates would stay noisy.
         max_iter: most passes over the data.
         tol: stop when a pass moves the coefficients by less than `tol` of the largest of them, per unit of step.
         fit_intercept: whether to learn an intercept.
@@ -78,7 +78,7 @@ class GradientDescentRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         self.fit_intercept = fit_intercept
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
         """Minimise J on `X` of shape (rows, features) and `y` of shape (rows,)."""
         self._validate_params()
         rows, target = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
@@ -90,7 +90,7 @@ class GradientDescentRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         self.intercept_ = level - float(centre @ self.coef_)
         return self
 
-    def predict(self, X: ArrayLike) -> Vector:
+    def predict(self, X: ArrayLike) -> Vector:  # noqa: N803 - scikit-learn's name
         """Predictions of shape (rows,) for `X` of shape (rows, features)."""
         check_is_fitted(self)
         rows: Vector = validate_data(self, X, dtype=np.float64, reset=False)

@@ -1,0 +1,158 @@
+"""A candidate: fitted on one part of the rows, evaluated on the other, held against the champion, and logged."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cuelight.kit.errors import BadInput, Refused
+from cuelight.pipelines.answers import Answers, Array, ask
+from cuelight.pipelines.champion import FITTED_ROWS, Champion
+from cuelight.pipelines.gate import GateVerdict, compare, decide
+from cuelight.pipelines.importance import importance
+from cuelight.pipelines.metrics import metric, row_losses
+from cuelight.pipelines.pipeline import TrainingPipeline
+from cuelight.pipelines.plots.figures import figures
+from cuelight.pipelines.progress import Progress
+from cuelight.pipelines.reference import IMPORTANCE, REFERENCE, reference
+from cuelight.registry.manifest import file_digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cuelight.registry.tracking import Run
+
+_LEAST_COMPARED = 30
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What to fit on and what to be evaluated on.
+
+    Attributes:
+        features, truth: rows to fit on.
+        held_features, held_truth: rows to be evaluated on; they become the reference.
+        trained_until: epoch seconds of the latest fitted row.
+        fingerprint: SHA-256 of all data that went in.
+        comparable: positions of held-out rows that the champion was not fitted on either.
+        why_not: why there are none, to complete "...".
+        journal_rows: prediction_id and row of the journal's rows among those to fit on.
+    """
+
+    features: pd.DataFrame
+    truth: Array | None
+    held_features: pd.DataFrame
+    held_truth: Array | None
+    trained_until: float
+    fingerprint: str
+    comparable: Array
+    why_not: str = ""
+    journal_rows: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fitted estimator, its answers to the held-out rows, its figures and the gate's verdict."""
+
+    estimator: Any
+    answers: Answers
+    metrics: Mapping[str, float]
+    verdict: GateVerdict
+    compared_with: Champion | None
+
+
+def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, progress: Progress) -> Candidate:
+    """Fit, evaluate and judge."""
+    estimator = pipeline.estimator()
+    with progress.step(f"Fit {type(estimator).__name__} on {len(lesson.features):,} rows"):
+        estimator.fit(lesson.features, lesson.truth) if lesson.truth is not None else estimator.fit(lesson.features)
+    with progress.step(f"Evaluate on {len(lesson.held_features):,} held-out rows"):
+        answers = ask(estimator, lesson.held_features, lesson.held_truth)
+        scores = {name: metric(name, pipeline.task).score(answers) for name in pipeline.metrics}
+        verdict, compared = _judge(pipeline, lesson, answers, scores, champion)
+    progress.note(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+    progress.note(f"Gate {'passed' if verdict.passed else 'failed'}: {verdict.reason}")
+    return Candidate(estimator, answers, scores, verdict, compared)
+
+
+def _judge(
+    pipeline: TrainingPipeline, lesson: Lesson, answers: Answers, scores: Mapping[str, float], champion: Champion | None
+) -> tuple[GateVerdict, Champion | None]:
+    if champion is None:
+        return decide(pipeline.gate, scores, why=lesson.why_not), None
+    if len(lesson.comparable) < _LEAST_COMPARED:
+        why = lesson.why_not or f"only {len(lesson.comparable)} held-out rows are new to the champion"
+        return decide(pipeline.gate, scores, why=why), None
+    held = answers.take(lesson.comparable)
+    theirs = ask(champion.estimator, _as_known(champion, held.features), held.truth)
+    primary = pipeline.primary_metric
+    comparison = compare(row_losses(theirs, primary), row_losses(held, primary))
+    return decide(pipeline.gate, scores, comparison), champion
+
+
+def _as_known(champion: Champion, features: pd.DataFrame) -> pd.DataFrame:
+    """The columns that the champion knows, in its order."""
+    names = [str(each) for each in getattr(champion.estimator, "feature_names_in_", features.columns)]
+    if missing := [each for each in names if each not in features.columns]:
+        raise Refused(f"{champion.version.id} needs column {missing[0]!r}, which the pipeline no longer has.")
+    return features[names]
+
+
+def log(run: Run, pipeline: TrainingPipeline, lesson: Lesson, candidate: Candidate, progress: Progress) -> Logged:
+    """Write all that is known about a candidate into its run; the model's source and the reference's digest."""
+    weights = importance(candidate.estimator, candidate.answers, pipeline.primary_metric)
+    with progress.step("Log parameters, metrics and figures"):
+        run.params(_parameters(pipeline, lesson, candidate.estimator))
+        run.metrics({each: value for each, value in candidate.metrics.items() if np.isfinite(value)})
+        run.metrics(candidate.verdict.figures)
+        for name, figure in figures(pipeline, candidate.answers, weights):
+            run.figure(figure, f"plots/{name}")
+        run.text(json.dumps(weights, indent=1), IMPORTANCE)
+    with progress.step("Log the model and its reference"):
+        digest = _log_frames(run, lesson, candidate.answers)
+        source = run.sklearn_model(candidate.estimator, candidate.answers.features, candidate.answers.prediction)
+    return Logged(source, f"{REFERENCE}:{digest}")
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Where the logged model is, and which reference goes with it (`path:sha256`)."""
+
+    source: str
+    reference: str
+
+
+def _log_frames(run: Run, lesson: Lesson, answers: Answers) -> str:
+    with tempfile.TemporaryDirectory(prefix="cuelight-training-") as folder:
+        path = Path(folder, REFERENCE)
+        path.parent.mkdir()
+        reference(answers).to_parquet(path, index=False)
+        run.file(path, "reference")
+        if lesson.journal_rows is not None:
+            rows = Path(folder, FITTED_ROWS)
+            rows.parent.mkdir()
+            lesson.journal_rows[["prediction_id", "row"]].to_parquet(rows, index=False)
+            run.file(rows, "training")
+        return file_digest(path)
+
+
+def _parameters(pipeline: TrainingPipeline, lesson: Lesson, estimator: Any) -> dict[str, object]:
+    if not hasattr(estimator, "get_params"):
+        raise BadInput(f"{type(estimator).__name__} is no scikit-learn estimator: it has no get_params.")
+    simple = (str, int, float, bool, type(None))
+    settings = {name: each for name, each in estimator.get_params().items() if isinstance(each, simple)}
+    return {
+        "pipeline": pipeline.name,
+        "estimator": type(estimator).__name__,
+        "features": ", ".join(map(str, lesson.features.columns)),
+        "rows_fitted": len(lesson.features),
+        "rows_held_out": len(lesson.held_features),
+        "data_fingerprint": lesson.fingerprint,
+        **{f"estimator.{name}": each for name, each in settings.items()},
+    }

@@ -1,0 +1,1 @@
+"""Figures that a person looks at in MLflow before promoting a version."""

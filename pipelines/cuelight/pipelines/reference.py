@@ -1,0 +1,27 @@
+"""The reference: held-out rows with the version's answers, in the journal's columns, for drift to be told by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cuelight.pipelines.answers import Answers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCE = "reference/reference.parquet"
+IMPORTANCE = "reference/importance.json"
+
+
+def reference(answers: Answers) -> pd.DataFrame:
+    """Columns `input.<column>`, `output.prediction`, `output.proba.<class>` and, where there is a truth, `label`."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {f"input.{name}": answers.features[name].to_numpy() for name in answers.features.columns}
+    columns["output.prediction"] = answers.prediction
+    if answers.probabilities is not None:
+        for position, each in enumerate(answers.classes):
+            columns[f"output.proba.{each}"] = answers.probabilities[:, position]
+    if answers.truth is not None:
+        columns["label"] = answers.truth
+    return pd.DataFrame(columns)
