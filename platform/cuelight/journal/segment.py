@@ -98,6 +98,11 @@ def read(content: bytes) -> Iterator[tuple[int, Record] | Damage]:
         yield Damage(start, content[start:], "the tail is torn", torn=True)
 
 
+def end_of(content: bytes, offset: int) -> int:
+    """Where the frame that begins at `offset` ends."""
+    return offset + _FRAME.size + int(_FRAME.unpack_from(content, offset)[0])
+
+
 def _record_or_damage(content: bytes, offset: int, end: int, kind: int) -> tuple[int, Record] | Damage:
     try:
         return offset, decode(kind, content[offset + _FRAME.size : end])

@@ -1,0 +1,277 @@
+"""From closed segments to Parquet, exactly once, wherever it is killed.
+
+A segment's rows go to files whose names follow from the segment's; each is written beside its place, synced and
+renamed, and only then the segment is deleted. Killed before that, the next run writes the same files again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cuelight.journal import layout, segment, tables
+from cuelight.journal.record import Label, Prediction, Record, Schema
+from cuelight.journal.writer import CLOSED, OPEN
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.files import sync_folder
+from cuelight.kit.log import Log
+from cuelight.protocol.signature import Signature
+
+_DAY = 86_400.0
+_SEGMENTS_PER_RUN = 200
+_log = Log("journal")
+
+
+@dataclass
+class _Counts:
+    segments: int = 0
+    requests: int = 0
+    rows: int = 0
+    labels: int = 0
+    damaged: int = 0
+
+    def add(self, other: _Counts) -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass
+class _Content:
+    """What a segment holds, sorted by where it goes. Keys of rows and requests: (model, day, version, digest)."""
+
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    requests: dict[tuple[str, str, int, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[tuple[str, str, int, str], tables.RowsTable] = field(default_factory=dict)
+    labels: dict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
+    damages: list[segment.Damage] = field(default_factory=list)
+
+    def take(self, offset: int, record: Record) -> None:
+        """Sort one record in.
+
+        Raises:
+            ValueError: it can't be used, in the whole or for its rows; the rest is taken.
+        """
+        if not isinstance(record.model, str) or not isinstance(getattr(record, "digest", ""), str):
+            raise ValueError("model and digest must be texts")
+        if isinstance(record, Schema):
+            self.signatures[record.digest] = Signature.from_json(record.signature)
+        elif isinstance(record, Label):
+            self.labels[record.model, layout.day(record.time)].append((offset, tables.label(record, offset)))
+        else:
+            key = record.model, layout.day(record.time), record.version, record.digest
+            self.requests[key].append((offset, tables.request(record)))
+            if record.status == 200:
+                self._take_rows(key, record)
+
+    def _take_rows(self, key: tuple[str, str, int, str], record: Prediction) -> None:
+        if record.digest not in self.signatures:
+            raise ValueError("the segment has no signature for the version's digest")
+        if key not in self.rows:
+            self.rows[key] = tables.RowsTable(self.signatures[record.digest])
+        self.rows[key].add(record)
+
+
+class Compactor:
+    """Turns what the writers of all hosts left in `folder` into Parquet; one at a time does so.
+
+    `checkpoint` is called with the name of each step as it is done, for tests that stop there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        retention_days: float = 90.0,
+        clock: Clock | None = None,
+        checkpoint: Callable[[str], None] = lambda _step: None,
+    ) -> None:
+        self.damaged = 0
+        self._folder = folder
+        self._retention = retention_days * _DAY
+        self._clock = clock or SystemClock()
+        self._checkpoint = checkpoint
+
+    def run_once(self) -> str:
+        """Compact what is closed or abandoned, delete what is too old; what was done, as a sentence."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._alone() as mine:
+            if not mine:
+                return "another compactor is at work on this journal"
+            counts, failed = _Counts(), 0
+            for path in self._segments():
+                try:
+                    counts.add(self._compact(path))
+                except OSError as error:  # a full disk, most likely: the segment stays, and is tried again
+                    failed += 1
+                    _log.warning("compact-failed", f"{path.name} waits: {error}", segment=path.name)
+            self.damaged += counts.damaged
+            expired = self._expire()
+        return _sentence(counts, failed, expired)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        with (self._folder / ".compactor.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _segments(self) -> list[Path]:
+        """Segments that nobody writes to any more, oldest first."""
+        found = sorted((self._folder / "segments").glob(f"*/*{OPEN}"))
+        closed = [*(self._folder / "segments").glob(f"*/*{CLOSED}"), *(p for p in map(_claim, found) if p)]
+        self._checkpoint("claimed")
+        return sorted(closed, key=lambda path: (path.stat().st_mtime_ns, path.name))[:_SEGMENTS_PER_RUN]
+
+    def _compact(self, path: Path) -> _Counts:
+        content = path.read_bytes()
+        sorted_in = _sort(content)
+        self._checkpoint("read")
+        counts = self._place_all(path, content, sorted_in)
+        self._checkpoint("placed-all")
+        path.unlink()
+        self._checkpoint("deleted")
+        return counts
+
+    def _place_all(self, path: Path, content: bytes, found: _Content) -> _Counts:
+        counts, name, host = _Counts(segments=1), path.stem, path.parent.name
+        for (model, date, version, digest), rows in found.rows.items():
+            table = rows.table()
+            folder = layout.partition(self._folder, layout.ROWS, model, date, host)
+            self._place_table(folder / layout.file_name(name, version, digest), table)
+            counts.rows += table.num_rows
+        for (model, date, version, digest), entries in found.requests.items():
+            table = _table(entries, tables.REQUESTS, content, found)
+            folder = layout.partition(self._folder, layout.REQUESTS, model, date, host)
+            self._place_table(folder / layout.file_name(name, version, digest), table)
+            counts.requests += table.num_rows
+        for (model, date), entries in found.labels.items():
+            table = _table(entries, tables.LABELS, content, found)
+            folder = layout.partition(self._folder, layout.LABELS, model, date, host)
+            self._place_table(folder / layout.file_name(name, 0, ""), table)
+            counts.labels += table.num_rows
+        counts.damaged = sum(not each.torn for each in found.damages)
+        if found.damages:
+            self._place(self._folder / "damaged" / host / f"{name}.jsonl", _side_file(found.damages))
+        return counts
+
+    def _place_table(self, target: Path, table: pa.Table) -> None:
+        if table.num_rows:
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd")
+            self._place(target, sink.getvalue())
+
+    def _place(self, target: Path, content: Any) -> None:
+        """Put a file where readers see it, whole and for good."""
+        _make_folder(target.parent, self._folder)
+        temporary = target.with_name(f".{target.name}.tmp")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._checkpoint("written")
+        temporary.replace(target)
+        sync_folder(target.parent)
+        self._checkpoint("placed")
+
+    def _expire(self) -> int:
+        """Delete the days that ended longer ago than the retention; how many."""
+        oldest = layout.day(max(0.0, self._clock.now() - self._retention))
+        old = [
+            date
+            for dataset in layout.DATASETS
+            for date in (self._folder / dataset).glob("model=*/date=*")
+            if date.name.partition("=")[2] < oldest
+        ]
+        for date in old:
+            shutil.rmtree(date, ignore_errors=True)
+        return len(old)
+
+
+def _sort(content: bytes) -> _Content:
+    found = _Content()
+    for item in segment.read(content):
+        if isinstance(item, segment.Damage):
+            found.damages.append(item)
+            continue
+        try:
+            found.take(*item)
+        except Exception as error:  # noqa: BLE001  one record must never stop the rest, whatever is wrong with it
+            found.damages.append(_damage(content, item[0], f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _damage(content: bytes, offset: int, reason: str) -> segment.Damage:
+    return segment.Damage(offset, content[offset : segment.end_of(content, offset)], reason)
+
+
+def _table(entries: list[Any], schema: pa.Schema, content: bytes, found: _Content) -> pa.Table:
+    table, bad = tables.build([row for _, row in entries], schema)
+    found.damages += [_damage(content, entries[number][0], "a field is not of its type") for number in bad]
+    return table
+
+
+def _claim(path: Path) -> Path | None:
+    """An `.open` segment under its closed name, if its process is gone: the kernel has let go of its lock."""
+    closed = path.with_suffix(CLOSED)
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.rename(closed)
+    except (BlockingIOError, FileNotFoundError):
+        return None
+    return closed
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in folder.parents:
+        sync_folder(each)
+        if each == root:
+            break
+
+
+def _side_file(damages: list[segment.Damage]) -> bytes:
+    return b"".join(
+        orjson.dumps(
+            {
+                "offset": each.offset,
+                "torn": each.torn,
+                "reason": each.reason,
+                "bytes": base64.b64encode(each.content).decode(),
+            },
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+        for each in sorted(damages, key=lambda each: each.offset)
+    )
+
+
+def _sentence(counts: _Counts, failed: int, expired: int) -> str:
+    parts = []
+    if counts.segments:
+        parts.append(
+            f"compacted {counts.segments} segments: {counts.requests} requests, {counts.rows} rows, "
+            f"{counts.labels} labels"
+        )
+    if counts.damaged:
+        parts.append(f"{counts.damaged} damaged records kept in damaged/")
+    if failed:
+        parts.append(f"{failed} segments wait: see the warnings")
+    if expired:
+        parts.append(f"{expired} days past retention deleted")
+    return "; ".join(parts) or "nothing to compact"

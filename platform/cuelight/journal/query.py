@@ -1,0 +1,235 @@
+"""Windows of the journal: by model, version, track, arm and time; only the days and columns needed are read."""
+
+# ruff: noqa: S608  the SQL is put together from texts of this file and quoted names; all values are parameters
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cuelight.journal import layout
+from cuelight.journal.record import SHADOW
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_DAY = 86_400.0
+
+_KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time", "prediction_id")}
+
+# The last label of a row counts, of two at the same moment the one that stands later; null takes a label back.
+_LAST_LABELS = """
+    SELECT prediction_id, "row", label, label_time FROM (
+        SELECT prediction_id, "row", label, "time" AS label_time FROM {labels}
+        QUALIFY row_number() OVER (
+            PARTITION BY prediction_id, "row" ORDER BY "time" DESC, filename DESC, position DESC
+        ) = 1
+    ) WHERE label <> 'null'
+"""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to read. Times are seconds since the epoch, `since` included and `until` not.
+
+    Shadow traffic is left out unless `arm` asks for it. `last_rows` keeps the newest rows of the result.
+    """
+
+    model: str
+    version: int | None = None
+    track: str | None = None
+    arm: str | None = None
+    since: float | None = None
+    until: float | None = None
+    last_rows: int | None = None
+
+
+class Journal:
+    """The compacted journal in `folder`. What is not compacted yet (some seconds' worth) is not seen.
+
+    `columns` names the columns to read besides `time`, `prediction_id` and `row`; None reads all. Where versions
+    disagree on a column's type, it has the type that holds both (whole numbers and fractions: double; else text).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def models(self) -> list[str]:
+        """Models that have predicted rows here."""
+        return layout.models(self._folder)
+
+    def rows(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per predicted row, in the order of time: the columns of `rows_table`."""
+        return self.rows_table(query, columns).to_pandas()
+
+    def rows_table(self, query: Query, columns: Sequence[str] | None = None) -> pa.Table:
+        """As Arrow: time, prediction_id, row, model, version, track, arm, generation, latency_ms, `input.<column>`,
+        `output.prediction` and `output.proba.<class>`."""
+        return _with_model(self._read(layout.ROWS, query, columns), query.model, after="row")
+
+    def requests(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per request, refused and failed ones too, in the order of time; bodies as bytes."""
+        return self.requests_table(query, columns).to_pandas()
+
+    def requests_table(self, query: Query, columns: Sequence[str] | None = None) -> pa.Table:
+        """As Arrow: the fields of `cuelight.journal.record.Prediction`."""
+        return _with_model(self._read(layout.REQUESTS, query, columns), query.model, after="caller")
+
+    def labelled(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows that have a label by now, with the last one as `label` and its `label_time`.
+
+        Labels that are all numbers, all booleans or all strings keep that type; mixed ones are Python objects.
+        """
+        import pandas as pd
+
+        table = self._labelled(query, columns)
+        values = _parsed(table.column("label").to_pylist()) if table.num_rows else []
+        frame = table.to_pandas()
+        frame["label"] = pd.Series(values, index=frame.index, dtype=_dtype(values))
+        return frame
+
+    def labelled_table(self, query: Query, columns: Sequence[str] | None = None) -> pa.Table:
+        """As Arrow; labels of several types are JSON texts."""
+        from cuelight.journal.tables import column
+
+        table = self._labelled(query, columns)
+        values = column(_parsed(table.column("label").to_pylist()), None)
+        return table.set_column(table.schema.get_field_index("label"), "label", values)
+
+    def unknown(self, model: str, prediction_ids: Sequence[str]) -> list[str]:
+        """Those of the prediction ids that no compacted request of the model has, each once, in their order."""
+        wanted = list(dict.fromkeys(prediction_ids))
+        sql = f"SELECT DISTINCT prediction_id FROM {_parquet('rows')} WHERE prediction_id IN (SELECT unnest($ids))"
+        table = _run(sql, {"ids": wanted}, rows=self._days(layout.REQUESTS, Query(model)))
+        found = set() if table is None else set(table.column("prediction_id").to_pylist())
+        return [each for each in wanted if each not in found]
+
+    def _read(self, dataset: str, query: Query, columns: Sequence[str] | None) -> pa.Table:
+        conditions, values = _conditions(query)
+        days = self._days(dataset, query)
+        if query.last_rows is not None:
+            days = self._newest(days, query)
+        select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {_parquet('rows')} {conditions}"
+        found = _run(_newest_last(select, _KEYS[dataset], query.last_rows), values, rows=days)
+        return _empty(dataset) if found is None else found
+
+    def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
+        since = None if query.since is None else query.since - _DAY  # clocks of hosts differ, never by a day
+        labels = self._days(layout.LABELS, Query(query.model, since=since))
+        conditions, values = _conditions(query)
+        source = f"""
+            (SELECT * FROM {_parquet("rows")} {conditions})
+            JOIN ({_LAST_LABELS.format(labels=_parquet("labels"))}) USING (prediction_id, "row")
+        """
+        chosen = _selection(columns, (*_KEYS[layout.ROWS], "label", "label_time"))
+        sql = _newest_last(f"SELECT {chosen} FROM {source}", _KEYS[layout.ROWS], query.last_rows)
+        found = _run(sql, values, rows=self._days(layout.ROWS, query), labels=labels)
+        return _with_model(_empty(layout.LABELS) if found is None else found, query.model, after="row")
+
+    def _days(self, dataset: str, query: Query) -> list[list[str]]:
+        """The files that may hold rows of the query, a list for each day, the newest day first."""
+        since = "" if query.since is None else f"date={layout.day(max(0.0, query.since))}"
+        until = "e" if query.until is None else f"date={layout.day(max(0.0, query.until))}"
+        dates = [date for date in layout.dates(self._folder, dataset, query.model) if since <= date.name <= until]
+        version = None if dataset == layout.LABELS else query.version
+        return [[str(path) for path in layout.files(date, version)] for date in dates]
+
+    def _newest(self, days: list[list[str]], query: Query) -> list[list[str]]:
+        """As many of the days as are needed for the last rows."""
+        conditions, values = _conditions(query)
+        missing = query.last_rows or 0
+        for number, files in enumerate(days[:-1]):
+            table = _run(f"SELECT count(*) AS n FROM {_parquet('rows')} {conditions}", values, rows=[files])
+            missing -= 0 if table is None else table.column("n")[0].as_py()
+            if missing <= 0:
+                return days[: number + 1]
+        return days
+
+
+def _parquet(name: str) -> str:
+    # By name: files differ in columns and types; DuckDB finds the type that holds both.
+    return f"read_parquet(${name}, union_by_name = true, filename = true, hive_partitioning = false)"
+
+
+def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
+    given = {
+        '"version" = $version': query.version,
+        "track = $track": query.track,
+        "arm = $arm": query.arm,
+        '"time" >= $since': query.since,
+        '"time" < $until': query.until,
+    }
+    wanted = [text for text, value in given.items() if value is not None]
+    values = {text.rpartition("$")[2]: value for text, value in given.items() if value is not None}
+    if query.arm is None:
+        wanted.append("arm <> $shadow")
+        values["shadow"] = SHADOW
+    return f"WHERE {' AND '.join(wanted)}", values
+
+
+def _selection(columns: Sequence[str] | None, always: Sequence[str]) -> str:
+    if columns is None:
+        return "* EXCLUDE (filename)"
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in dict.fromkeys((*always, *columns)))
+    return f"COLUMNS(name -> name IN ({names}))"
+
+
+def _newest_last(select: str, keys: Sequence[str], limit: int | None) -> str:
+    up = ", ".join(f'"{key}"' for key in keys)
+    if limit is None:
+        return f"{select} ORDER BY {up}"
+    down = ", ".join(f'"{key}" DESC' for key in keys)
+    return f"SELECT * FROM ({select} ORDER BY {down} LIMIT {max(0, int(limit))}) ORDER BY {up}"
+
+
+def _run(sql: str, values: dict[str, Any], **relations: list[list[str]]) -> pa.Table | None:
+    """The result as Arrow; None where a relation has no files."""
+    import duckdb
+
+    files = {name: [path for day in days for path in day] for name, days in relations.items()}
+    if not all(files.values()):
+        return None
+    for last in (False, True):
+        try:
+            with duckdb.connect() as connection:
+                return connection.execute(sql, values | files).to_arrow_table()
+        except duckdb.IOException:
+            # The compactor deleted a day past its retention in this moment.
+            files = {name: [path for path in paths if Path(path).exists()] for name, paths in files.items()}
+            if last or not all(files.values()):
+                raise
+    return None
+
+
+def _with_model(table: pa.Table, model: str, after: str) -> pa.Table:
+    import pyarrow as pa
+
+    names = table.column_names
+    values = pa.repeat(pa.scalar(model, pa.string()), table.num_rows)
+    return table.add_column(names.index(after) + 1 if after in names else len(names), "model", values)
+
+
+def _empty(dataset: str) -> pa.Table:
+    import pyarrow as pa
+
+    from cuelight.journal import tables
+
+    if dataset == layout.REQUESTS:
+        return tables.REQUESTS.empty_table()
+    extra = [pa.field("label", pa.string()), pa.field("label_time", pa.float64())] if dataset == layout.LABELS else []
+    return pa.schema([*tables.ROWS, *extra]).empty_table()
+
+
+def _parsed(texts: Sequence[str]) -> list[Any]:
+    import orjson
+
+    return [orjson.loads(each) for each in texts]
+
+
+def _dtype(values: Sequence[Any]) -> str:
+    kinds = {type(each) for each in values}
+    if kinds and kinds <= {int, float}:
+        return "int64" if kinds == {int} else "float64"
+    return {frozenset({bool}): "bool", frozenset({str}): "str"}.get(frozenset(kinds), "object")
