@@ -1,0 +1,36 @@
+"""`cuelight settings`: every setting, where it can be set, and its value now."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cuelight.cli import compose
+from cuelight.kit.settings import table
+
+_SECRET = ("registry_password",)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """List every setting with its environment variable, unit, default and present value.
+
+    Example: CUELIGHT_SERVING_PORT=8080 cuelight settings
+    """
+    chosen = compose.settings()
+    values = {row.name: "***" if row.name in _SECRET else str(getattr(chosen, row.name)) for row in table()}
+    if as_json:
+        click.echo(json.dumps(values, indent=1))
+        return
+    result = Table()
+    for name in ("setting", "variable", "value", "unit", "help"):
+        result.add_column(name, overflow="fold")
+    for row in table():
+        value = values[row.name]
+        changed = value not in (str(row.default), "***")
+        result.add_row(row.key, row.variable, f"[bold]{value}[/bold]" if changed else value, row.unit, row.help)
+    Console().print(result)

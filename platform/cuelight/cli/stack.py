@@ -1,0 +1,113 @@
+"""What runs on one machine: each program's command, environment, and how to tell that it is ready."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import psutil
+import urllib3
+
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings
+from cuelight.registry import server_process
+
+_POOL = urllib3.PoolManager(retries=False)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of the stack; without a `probe` it is ready once it runs."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    probe: Callable[[], bool] | None = None
+
+
+def programs(settings: Settings) -> list[Program]:
+    """MLflow (unless there is one), follower, scoring server, compactor, scheduler."""
+    ours = [sys.executable, "-m", "cuelight.cli"]
+    stack = [
+        Program("serving", [*ours, "serve"], probe=lambda: answers(f"{serving_url(settings)}/readyz")),
+        Program("follower", [*ours, "follow"]),
+        Program("compactor", [*ours, "compact"]),
+        Program("scheduler", [*ours, "schedule"]),
+    ]
+    if not settings.registry_uri:
+        stack.insert(0, _mlflow(settings))
+    return stack
+
+
+def _mlflow(settings: Settings) -> Program:
+    folder = settings.home.absolute() / "mlflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = f"{settings.tracking_uri}{server_process.READY_PATH}"
+    environment = server_process.environment(folder)
+    return Program("mlflow", server_process.command(settings.mlflow_port), environment, lambda: answers(ready))
+
+
+def serving_url(settings: Settings) -> str:
+    """Where the scoring server listens, as a client on this machine writes it."""
+    host = "127.0.0.1" if settings.serving_host in ("", "0.0.0.0") else settings.serving_host  # noqa: S104  compared
+    return f"http://{host}:{settings.serving_port}"
+
+
+def answers(url: str, timeout: float = 10.0) -> bool:
+    """Whether a GET is answered by 200."""
+    try:
+        return bool(_POOL.request("GET", url, timeout=timeout).status == 200)
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def inherited(settings: Settings) -> dict[str, str]:
+    """The environment in which every program of the stack reads these same settings."""
+    plain = Settings()
+    chosen = {
+        f"CUELIGHT_{each.name.upper()}": str(getattr(settings, each.name))
+        for each in fields(settings)
+        if each.name not in ("pipelines", "schedules") and getattr(settings, each.name) != getattr(plain, each.name)
+    }
+    return {**os.environ, **chosen, "CUELIGHT_HOME": str(settings.home.absolute()), "PYTHONUNBUFFERED": "1"}
+
+
+def check_ports(settings: Settings) -> None:
+    """Make sure that nobody else listens where we will.
+
+    Raises:
+        Misconfigured: a port is taken; the message says by whom and what to do.
+    """
+    wanted = {"serving_port": (settings.serving_host, settings.serving_port)}
+    if not settings.registry_uri:
+        wanted["mlflow_port"] = ("127.0.0.1", settings.mlflow_port)
+    for name, (host, port) in wanted.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise Misconfigured(
+                    f"Port {port} on {host or 'all addresses'} can't be had ({error.strerror}{_holder(port)}). "
+                    f"Stop what uses it, or choose another port by CUELIGHT_{name.upper()}."
+                ) from error
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            if listens and connection.pid:
+                return f": {psutil.Process(connection.pid).name()}, process {connection.pid}"
+    except psutil.Error:  # another user's process may not be looked at
+        return ""
+    return ""
+
+
+def log_file(settings: Settings, name: str) -> Path:
+    """Where a program's output goes."""
+    return settings.home.absolute() / "logs" / f"{name}.log"

@@ -1,0 +1,108 @@
+"""`cuelight up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cuelight.cli import compose
+from cuelight.cli.stack import Program, check_ports, log_file, programs, serving_url
+from cuelight.cli.supervision import Supervisor, wait_for_end
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings
+
+_PATIENCE_SECONDS = 180
+
+
+@click.command()
+@click.option("--mlflow-port", type=int, help="Port of the MLflow server.")
+@click.option("--serving-port", type=int, help="Port of the scoring server.")
+@click.option("--serving-workers", type=int, help="Scoring workers.")
+@click.option("--registry-uri", help="An existing MLflow server; none is started then.")
+def command(**flags: Any) -> None:
+    """Run MLflow, scoring server, follower, compactor and scheduler until Ctrl-C.
+
+    Example: cuelight up --serving-port 8080
+    """
+    settings = compose.settings(**flags)
+    console = Console()
+    with everything(settings, console) as supervisor:
+        console.print(links(settings))
+        console.print("Press Ctrl-C to stop.")
+        wait_for_end(supervisor)
+        raise Misconfigured(f"supervisord ended by itself; see {log_file(settings, 'supervisord')}.")
+
+
+@contextmanager
+def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
+    """The whole stack, ready; it is gone when the block ends, also by SIGTERM or Ctrl-C (which end it quietly).
+
+    Raises:
+        Misconfigured: a port is taken, or a program does not come up; the message names its log.
+    """
+    check_ports(settings)
+    stack = programs(settings)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Supervisor(settings, stack).running() as supervisor:
+            _wait_until_ready(settings, supervisor, stack, console)
+            yield supervisor
+            console.print("Stopping ...")
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        raise SystemExit(0) from None
+
+
+def links(settings: Settings) -> Table:
+    """Where to look."""
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    url = serving_url(settings)
+    table.add_row("MLflow: models, runs, reports", settings.tracking_uri)
+    table.add_row("What is served", f"{url}/models")
+    table.add_row("Scoring", f"POST {url}/models/NAME/invocations")
+    table.add_row("Metrics", f"{url}/metrics")
+    table.add_row("Data and logs", str(settings.home.absolute()))
+    return table
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _wait_until_ready(settings: Settings, supervisor: Supervisor, stack: list[Program], console: Console) -> None:
+    began = time.monotonic()
+    waiting = list(stack)
+    with console.status("Starting ...") as status:
+        while waiting:
+            status.update(f"Starting {', '.join(each.name for each in waiting)} ...")
+            states = supervisor.states()
+            _check(settings, supervisor, states, time.monotonic() - began, waiting)
+            for program in [each for each in waiting if _ready(each, states)]:
+                waiting.remove(program)
+                console.print(f"[green]✓[/green] {program.name} ready after {time.monotonic() - began:.1f} s")
+            time.sleep(0.1)
+
+
+def _ready(program: Program, states: dict[str, str]) -> bool:
+    return states.get(program.name) == "RUNNING" if program.probe is None else program.probe()
+
+
+def _check(
+    settings: Settings, supervisor: Supervisor, states: dict[str, str], elapsed: float, waiting: list[Program]
+) -> None:
+    failed = [name for name, state in states.items() if state == "FATAL"]
+    if not supervisor.alive:
+        failed = ["supervisord"]
+    if elapsed > _PATIENCE_SECONDS:
+        failed = [each.name for each in waiting]
+    if failed:
+        path = log_file(settings, failed[0])
+        tail = "\n".join(path.read_text(errors="replace").splitlines()[-10:]) if path.exists() else ""
+        raise Misconfigured(f"{failed[0]} does not come up. Its log is {path}; it ends:\n{tail}")
