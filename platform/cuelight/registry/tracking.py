@@ -14,13 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
+from cuelight.kit.errors import BadInput, CuelightError, NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
 from cuelight.registry.trusted_types import allowed_types
 
 # What a scikit-learn model needs where it is served; pinned to what is installed here.
 _REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 _EXAMPLE_ROWS = 5
+EXIT_NOT_FOUND = 3
 _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -220,7 +221,7 @@ def _ignored(uri: str) -> Iterator[None]:
     try:
         with _told_plainly(uri):
             yield
-    except (NotFound, BadInput, RegistryUnavailable) as error:
+    except CuelightError as error:
         Log("tracking").warning("run-not-closed", f"A failed run could not be marked as such: {error}")
 
 
@@ -240,7 +241,6 @@ def _download_from_stdin() -> None:
 if __name__ == "__main__":
     try:
         _download_from_stdin()
-    except NotFound as error:
-        sys.exit(f"not found: {error}")
-    except (BadInput, RegistryUnavailable) as error:
-        sys.exit(str(error))
+    except CuelightError as error:
+        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        sys.exit(EXIT_NOT_FOUND if isinstance(error, NotFound) else 1)

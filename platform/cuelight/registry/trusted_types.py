@@ -49,7 +49,6 @@ _INTERNALS = {
     "sklearn.tree._tree": "Tree",
     "sklearn.utils._bunch": "Bunch",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
-    "scipy.interpolate._bsplines": "BSpline",
     "scipy.interpolate._interpolate": "interp1d",
     "scipy.sparse._coo": "coo_array coo_matrix",
     "scipy.sparse._csc": "csc_array csc_matrix",

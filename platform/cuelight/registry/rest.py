@@ -1,0 +1,222 @@
+"""JSON and bytes over HTTP from a server that may be slow, down, or talking nonsense: one deadline an answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
+
+_CHUNK = 1 << 16
+_MOST_BYTES = 64 << 20
+# A download slower than this is given up.
+_FLOOR_BYTES_PER_SECOND = 16 << 10
+
+
+class _Deadline:
+    """Shuts the watched socket when time is over, so that no drip of bytes can outlast it.
+
+    Time-outs of sockets count from the last byte: one byte a second would never meet them.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._lock = threading.Lock()
+        self._socket: Any = None
+        self.over = False
+
+    def __enter__(self) -> _Deadline:
+        self._token = _deadline.set(self)
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+        _deadline.reset(self._token)
+
+    def cancel(self) -> None:
+        """From here on the socket is nobody's business."""
+        self._timer.cancel()
+        with self._lock:
+            self._socket = None
+
+    def watch(self, connected: Any) -> None:
+        """Take charge of a connected socket."""
+        with self._lock:
+            self._socket = connected
+        if self.over:
+            self._expire()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.over = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+_deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
+
+
+class _Watched(HTTPConnection):
+    def getresponse(self) -> Any:
+        if current := _deadline.get():
+            current.watch(self.sock)
+        return super().getresponse()
+
+
+class _WatchedTls(HTTPSConnection):
+    def getresponse(self) -> Any:
+        if current := _deadline.get():
+            current.watch(self.sock)
+        return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+class Rest:
+    """A JSON service at `uri`. All calls raise `RegistryUnavailable` when no good answer is there in time.
+
+    Args:
+        uri: `http://` or `https://`, with a path before the API's if the service has one.
+        connect_timeout: seconds a connection may take.
+        read_timeout: seconds an answer may take in all; of a download, the seconds between two pieces.
+    """
+
+    def __init__(self, uri: str, user: str, password: str, connect_timeout: float, read_timeout: float) -> None:
+        self.uri = uri.rstrip("/")
+        parsed = urllib3.util.parse_url(self.uri)
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise BadInput(f"{uri!r} is no address of an MLflow server: it must begin with http:// or https://.")
+        self._headers = urllib3.make_headers(user_agent="cuelight")
+        if user:
+            self._headers |= urllib3.make_headers(basic_auth=f"{user}:{password}")
+        self._connect, self._read = connect_timeout, read_timeout
+        self._pools = urllib3.PoolManager(num_pools=2, maxsize=4, retries=False)
+        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        """One call and its JSON object.
+
+        Raises:
+            NotFound: the service says that what was named does not exist.
+            BadInput: it refuses what was sent, with its own words.
+        """
+        with (
+            _Deadline(self._connect + self._read) as deadline,
+            self._told_plainly(deadline),
+            closing(self._request(method, path, query, body)) as response,
+        ):
+            status, document = response.status, _object(b"".join(_limited(response)))
+        return self._checked(status, document, path)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        """The bytes of an answer, piece by piece.
+
+        Raises:
+            NotFound: the service says that there is nothing at the path.
+        """
+        with _Deadline(self._connect + self._read) as deadline, self._told_plainly(deadline):
+            response = self._request("GET", path)
+            refusal = None if response.status == 200 else _object(b"".join(_limited(response)))
+        with closing(response):
+            if response.status != 200:
+                self._checked(response.status, refusal, path)
+                raise RegistryUnavailable(f"MLflow at {self.uri} answered {response.status} for a file.")
+            yield self._pieces(response)
+
+    def _pieces(self, response: Any) -> Iterator[bytes]:
+        began, received = time.monotonic(), 0
+        with self._told_plainly(None):
+            while piece := response.read1(_CHUNK):
+                received += len(piece)
+                if time.monotonic() - began > self._read + received / _FLOOR_BYTES_PER_SECOND:
+                    raise RegistryUnavailable(f"MLflow at {self.uri} sends a file too slowly.")
+                yield piece
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        return self._pools.request(
+            method,
+            self.uri + path + ("?" + urlencode(query) if query else ""),
+            body=None if body is None else json.dumps(body).encode(),
+            headers=self._headers | ({} if body is None else {"content-type": "application/json"}),
+            timeout=urllib3.Timeout(connect=self._connect, read=self._read),
+            preload_content=False,
+            redirect=False,
+        )
+
+    @contextmanager
+    def _told_plainly(self, deadline: _Deadline | None) -> Iterator[None]:
+        try:
+            yield
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            limit = self._connect + self._read
+            why = f"not within {limit:g} s" if deadline and deadline.over else f"{type(error).__name__}: {error}"
+            raise RegistryUnavailable(f"MLflow at {self.uri} did not answer ({why}).") from error
+
+    def _checked(self, status: int, document: dict[str, Any] | None, path: str) -> dict[str, Any]:
+        if document is not None and 200 <= status < 300:
+            return document
+        code = document.get("error_code") if document else None
+        message = str((document or {}).get("message", ""))[:500]
+        if status == 404 and code == "RESOURCE_DOES_NOT_EXIST":
+            raise NotFound(message)
+        if status == 401:
+            raise RegistryUnavailable(
+                f"MLflow at {self.uri} does not know the credentials: check the settings registry.user and .password."
+            )
+        if 400 <= status < 500 and status not in (408, 429) and code and code != "ENDPOINT_NOT_FOUND":
+            raise BadInput(f"MLflow refused: {message}")
+        what = "no JSON object" if document is None else message or "no message"
+        raise RegistryUnavailable(f"MLflow at {self.uri} answered {path} with status {status} and {what}.")
+
+
+def _limited(response: Any) -> Iterator[bytes]:
+    received = 0
+    while piece := response.read1(_CHUNK):
+        received += len(piece)
+        if received > _MOST_BYTES:
+            raise ValueError(f"an answer of more than {_MOST_BYTES} bytes")
+        yield piece
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

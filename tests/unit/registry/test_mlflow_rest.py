@@ -1,0 +1,157 @@
+"""The REST adapter against servers that fail: each fault is RegistryUnavailable, in time."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from cuelight.kit.errors import BadInput, CuelightError, NotFound, Refused, RegistryUnavailable
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.model import ModelVersion
+from tests.support.fault_server import Fault, answer, drip, failing, flood, hang
+from tests.support.mlflow_server import free_port
+
+CONNECT, READ = 0.3, 0.4
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+GOOD = json.dumps({"registered_models": [{"name": "m"}]}).encode()
+
+FAULTS: dict[str, Fault] = {
+    "hang": hang,
+    "drip of the head": drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"),
+    "drip of header lines": drip(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "drip of the body": drip(HEAD, b" "),
+    "drip without a length": drip(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "flood": flood,
+    "500": answer(b'{"error_code":"INTERNAL_ERROR","message":"boom"}', "500 Internal Server Error"),
+    "500 with a good body": answer(GOOD, "500 Internal Server Error"),
+    "429": answer(b'{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow down"}', "429 Too Many Requests"),
+    "404 of another server": answer(b"<h1>Not Found</h1>", "404 Not Found"),
+    "401": answer(b"You are not authenticated.", "401 Unauthorized"),
+    "redirect": answer(b"", "302 Found\r\nLocation: /elsewhere"),
+    "HTML": answer(b"<!doctype html><title>Sign in</title>"),
+    "empty body": answer(b""),
+    "cut JSON": answer(GOOD[:-3]),
+    "cut transfer": answer(GOOD[:-3], length=len(GOOD)),
+    "no HTTP": lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "closed at once": lambda connection, _: connection.close(),
+    "deep JSON": answer(b"[" * 200_000),
+    "a list": answer(b"[]"),
+    "null": answer(b"null"),
+    "another service's JSON": answer(b'{"status":"ok"}'),
+    "models that are no list": answer(b'{"registered_models":{"name":"m"},"model_versions":1}'),
+    "models that are no objects": answer(b'{"registered_models":["m"]}'),
+    "a model without a name": answer(b'{"registered_models":[{"last_updated_timestamp":1}]}'),
+    "a time stamp that is none": answer(b'{"registered_models":[{"name":"m","last_updated_timestamp":"soon"}]}'),
+}
+
+
+def registry(url: str) -> MlflowRegistry:
+    """The adapter with short time-outs."""
+    return MlflowRegistry(url, connect_timeout=CONNECT, read_timeout=READ)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_each_fault_is_unavailable_in_time(fault: Fault) -> None:
+    """Whatever the server does, the probe ends within its time-outs and says RegistryUnavailable."""
+    with failing(fault) as url:
+        began = time.monotonic()
+        with pytest.raises(RegistryUnavailable):
+            registry(url).probe()
+        assert time.monotonic() - began < 2 * (CONNECT + READ)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"registered_models":[{"name":"m","aliases":[{"alias":"a","version":"x"}]}]}',
+        b'{"registered_models":[{"name":"m","aliases":"a"}]}',
+        b'{"registered_models":[{"name":"m","tags":[{"value":"v"}]}]}',
+        b'{"registered_models":[{"name":7}]}',
+        b'{"registered_models":[],"model_versions":[{"name":"m","version":"-1"}]}',
+        b'{"registered_models":[],"model_versions":[],"next_page_token":"again"}',
+        b'{"registered_models":[],"model_versions":[],"next_page_token":5}',
+    ],
+)
+def test_a_sweep_of_the_wrong_shape_is_unavailable(body: bytes) -> None:
+    """A sweep is all good or not at all: one entry that makes no sense, or pages without end, spoil it."""
+    with failing(answer(body)) as url, pytest.raises(RegistryUnavailable):
+        registry(url).snapshot()
+
+
+def test_nobody_there_is_unavailable() -> None:
+    """A refused connection is RegistryUnavailable, and the address is in the message."""
+    port = free_port()
+    with pytest.raises(RegistryUnavailable, match=str(port)):
+        registry(f"http://127.0.0.1:{port}").snapshot()
+
+
+def test_an_empty_registry_is_an_answer() -> None:
+    """MLflow's `{}` means that there are no models."""
+    with failing(answer(b"{}")) as url:
+        assert registry(url).snapshot().models == {}
+        assert registry(url).probe() == ""
+
+
+def test_a_refusal_carries_mlflows_words() -> None:
+    """A 400 is the caller's to mend, in MLflow's words; a 404 with its code is NotFound."""
+    refusal = b'{"error_code":"INVALID_PARAMETER_VALUE","message":"no such thing as blue"}'
+    with failing(answer(refusal, "400 Bad Request")) as url, pytest.raises(BadInput, match="blue"):
+        registry(url).set_model_tags("m", {"a": "b"})
+    missing = b'{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"m is not here"}'
+    with failing(answer(missing, "404 Not Found")) as url, pytest.raises(NotFound, match="m is not here"):
+        registry(url).delete_model("m")
+
+
+def test_the_password_is_in_no_error() -> None:
+    """What the adapter raises and shows of itself never holds the password."""
+    with failing(answer(b"", "401 Unauthorized")) as url:
+        secret = MlflowRegistry(url, "me", "hunter2", CONNECT, READ)
+        with pytest.raises(RegistryUnavailable) as caught:
+            secret.probe()
+    assert "credentials" in str(caught.value)
+    assert "hunter2" not in repr(caught.value) + repr(secret._credentials)
+
+
+@pytest.mark.parametrize("uri", ["", "sqlite:///x", "127.0.0.1:5000", "http://"])
+def test_an_address_that_is_none_is_refused(uri: str) -> None:
+    """Only http and https addresses make a registry."""
+    with pytest.raises(CuelightError):
+        MlflowRegistry(uri)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "/etc/passwd", "a/../../b", "a\\b", None, 7])
+def test_names_that_lead_out_are_refused(tmp_path: Path, name: object) -> None:
+    """A listing that names a file outside the folder is refused, and nothing is written."""
+    listing = json.dumps({"files": [{"path": name, "is_dir": False, "file_size": 1}]}).encode()
+    version = ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/root")
+    with failing(answer(listing)) as url, pytest.raises(Refused):
+        registry(url).fetch(version, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("source", ["mlflow-artifacts:/../../2.0/mlflow", "mlflow-artifacts:/a/./b"])
+def test_sources_that_lead_out_are_refused(tmp_path: Path, source: str) -> None:
+    """An artifact URI with `..` is never turned into a path on the server."""
+    with failing(answer(b'{"files":[{"path":"a","file_size":1}]}')) as url, pytest.raises(Refused):
+        registry(url).fetch(ModelVersion("m", 1, 1, 1, source), tmp_path)
+
+
+def test_folders_without_end_are_refused(tmp_path: Path) -> None:
+    """A store that lists a folder in every folder is refused."""
+    with failing(answer(b'{"files":[{"path":"a","is_dir":true}]}')) as url, pytest.raises(Refused, match="deep"):
+        registry(url).fetch(ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/x"), tmp_path)
+
+
+def test_a_file_that_drips_is_given_up(tmp_path: Path) -> None:
+    """A file that comes a byte at a time, and a file that stops half-way, are RegistryUnavailable, in time."""
+    listing = answer(b'{"files":[{"path":"a","is_dir":false,"file_size":100000}]}')
+    for slow in (drip(HEAD, b" "), drip(HEAD, b" ", seconds=30.0)):
+        requests = iter([listing, slow])
+        with failing(lambda connection, ended, queue=requests: next(queue)(connection, ended)) as url:  # type: ignore[misc]
+            began = time.monotonic()
+            with pytest.raises(RegistryUnavailable):
+                registry(url).fetch(ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/x"), tmp_path / str(id(slow)))
+            assert time.monotonic() - began < 2.0
