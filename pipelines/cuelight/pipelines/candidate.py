@@ -13,7 +13,7 @@ import numpy as np
 
 from cuelight.kit.errors import BadInput, Refused
 from cuelight.pipelines.answers import Answers, Array, ask
-from cuelight.pipelines.champion import FITTED_ROWS, Champion
+from cuelight.pipelines.champion import FITTED_ROWS, HELD_ROWS, Champion
 from cuelight.pipelines.gate import GateVerdict, compare, decide
 from cuelight.pipelines.importance import importance
 from cuelight.pipelines.metrics import metric, row_losses
@@ -42,7 +42,7 @@ class Lesson:
         fingerprint: SHA-256 of all data that went in.
         comparable: positions of held-out rows that the champion was not fitted on either.
         why_not: why there are none, to complete "...".
-        journal_rows: prediction_id and row of the journal's rows among those to fit on.
+        journal_rows, journal_held: prediction_id and row of the journal's rows among those to fit on, and held out.
     """
 
     features: pd.DataFrame
@@ -54,6 +54,7 @@ class Lesson:
     comparable: Array
     why_not: str = ""
     journal_rows: pd.DataFrame | None = None
+    journal_held: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,12 @@ def _log_frames(run: Run, lesson: Lesson, answers: Answers) -> str:
         path.parent.mkdir()
         reference(answers).to_parquet(path, index=False)
         run.file(path, "reference")
-        if lesson.journal_rows is not None:
-            rows = Path(folder, FITTED_ROWS)
-            rows.parent.mkdir()
-            lesson.journal_rows[["prediction_id", "row"]].to_parquet(rows, index=False)
-            run.file(rows, "training")
+        for keys, name in ((lesson.journal_rows, FITTED_ROWS), (lesson.journal_held, HELD_ROWS)):
+            if keys is not None:
+                rows = Path(folder, name)
+                rows.parent.mkdir(exist_ok=True)
+                keys[["prediction_id", "row"]].to_parquet(rows, index=False)
+                run.file(rows, "training")
         return file_digest(path)
 
 

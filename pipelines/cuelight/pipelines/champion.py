@@ -18,6 +18,8 @@ from cuelight.registry.trusted_types import allowed_types
 
 # Prediction ids and rows of the journal that a version was fitted on, among the artifacts of its run.
 FITTED_ROWS = "training/rows.parquet"
+# The same of the rows that it was held against its champion on.
+HELD_ROWS = "training/held_rows.parquet"
 
 
 @dataclass(frozen=True)

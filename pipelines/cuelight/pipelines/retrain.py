@@ -1,0 +1,161 @@
+"""Retraining: one open request, taken under a lease, from fresh labelled rows to a challenger in Staging."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cuelight.journal.query import Journal
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
+from cuelight.operations.database import Operations
+from cuelight.operations.retraining import RetrainRequest
+from cuelight.pipelines import champion as champions
+from cuelight.pipelines.data import prepare
+from cuelight.pipelines.fresh import fresh_rows
+from cuelight.pipelines.lessons import NotEnoughLabels, retraining_lesson
+from cuelight.pipelines.pipeline import TrainingPipeline
+from cuelight.pipelines.register import Trained, train_and_register
+from cuelight.pipelines.workshop import Workshop
+from cuelight.registry import tags
+from cuelight.registry.model import Track
+
+STAGED, PROMOTED, REJECTED, NOT_ENOUGH, FAILED, LOST = (
+    "staged",
+    "promoted",
+    "rejected",
+    "not enough labels",
+    "failed",
+    "taken over",
+)
+# A request whose holders keep dying is given up, or it would be taken up for ever.
+_MOST_TAKES = 3
+_log = Log("retrain")
+
+
+class TakenOver(CuelightError):
+    """Another holder has the request by now: what was done here must not be registered."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ended; `trained` is None where no version was registered."""
+
+    request: int
+    model: str
+    outcome: str
+    sentence: str
+    trained: Trained | None = None
+
+
+@dataclass(frozen=True)
+class Retrainer:
+    """Takes requests and carries them out; `find` gives a model's pipeline, `holder` is this process's unique name."""
+
+    workshop: Workshop
+    operations: Operations
+    journal: Journal
+    find: Callable[[str], TrainingPipeline]
+    holder: str
+    lease_seconds: float = 120.0
+    min_labels: int = 500
+    promote: bool = False
+
+    def run_next(self, model: str | None = None) -> Outcome | None:
+        """Carry out the oldest open request (of one model); None if there is none. Failures are outcomes too."""
+        request = self.operations.take_retrain(self.holder, self.lease_seconds, self._now(), model)
+        if request is None:
+            return None
+        with self._renewed(request):
+            outcome = self._carry_out(request)
+        return self._finish(request, outcome)
+
+    def _carry_out(self, request: RetrainRequest) -> Outcome:
+        def ended(how: str, sentence: str, trained: Trained | None = None) -> Outcome:
+            return Outcome(request.id, request.model, how, sentence, trained)
+
+        if request.token > _MOST_TAKES:
+            return ended(
+                FAILED, f"It was taken up {_MOST_TAKES} times and never came to an end: look at memory and logs."
+            )
+        try:
+            trained = self._train(request)
+        except NotEnoughLabels as error:
+            return ended(NOT_ENOUGH, str(error))
+        except TakenOver as error:
+            return ended(LOST, str(error))
+        except CuelightError as error:
+            return ended(FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - a user's pipeline may raise anything, and the request must end
+            _log.exception("retrain-failed", error)
+            return ended(FAILED, f"{type(error).__name__}: {error}")
+        if not trained.gate.passed:
+            return ended(REJECTED, trained.gate.reason, trained)
+        return ended(PROMOTED if self.promote else STAGED, trained.gate.reason, trained)
+
+    def _train(self, request: RetrainRequest) -> Trained:
+        pipeline, progress = self.find(request.model), self.workshop.progress
+        with progress.step(f"Load the champion of {request.model}"):
+            version = champions.in_charge(self.workshop, request.model)
+            champion = champions.load(self.workshop, version) if version else None
+        with progress.step(f"Load the data of {request.model} and its fresh labelled rows"):
+            base = prepare(pipeline, pipeline.load())
+            fresh = fresh_rows(self.journal, pipeline, base)
+        progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
+        lesson = retraining_lesson(base, fresh, champion, self.min_labels)
+        return train_and_register(
+            self.workshop,
+            pipeline,
+            lesson,
+            champion,
+            because=request.reason,
+            more_tags={tags.RETRAIN_REQUEST: str(request.id)},
+            stage=Track.PRODUCTION if self.promote else Track.STAGING,
+            still_mine=lambda: self._hold(request),
+        )
+
+    def _hold(self, request: RetrainRequest) -> None:
+        if not self.operations.renew_retrain(request, self.lease_seconds, self._now()):
+            raise TakenOver(f"Request {request.id} was taken over by another holder; nothing was registered here.")
+
+    @contextmanager
+    def _renewed(self, request: RetrainRequest) -> Iterator[None]:
+        """Keep the lease while the block runs."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self.lease_seconds / 3.0):
+                try:
+                    self._hold(request)
+                except Exception as error:  # noqa: BLE001 - tried again at the next turn, and checked before registering
+                    _log.warning("lease-not-renewed", str(error), request=request.id)
+
+        thread = threading.Thread(target=renew, name="retrain-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _finish(self, request: RetrainRequest, outcome: Outcome) -> Outcome:
+        detail: dict[str, Any] = {"reason": outcome.sentence}
+        if outcome.trained is not None:
+            detail |= {
+                "version": outcome.trained.version,
+                "run_id": outcome.trained.run_id,
+                "run_url": outcome.trained.run_url,
+                "figures": dict(outcome.trained.gate.figures),
+            }
+        if outcome.outcome == LOST or not self.operations.finish_retrain(request, outcome.outcome, detail, self._now()):
+            return Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
+        version = outcome.trained.version if outcome.trained else None
+        event = {"request": request.id, "because": request.reason, "outcome": outcome.outcome, **detail}
+        self.operations.record("retrained", request.model, version, event)
+        return outcome
+
+    def _now(self) -> float:
+        return self.workshop.clock.now()
