@@ -1,6 +1,6 @@
 """Where things lie in the journal's folder.
 
-    segments/<host>/<pid>-<start>-<sequence>.open|.closed
+    segments/<host>/<pid>-<id>-<sequence>.open|.closed
     requests|rows|labels/model=<name>/date=<day>/host=<host>/<segment>.v<version>.<digest>.parquet
     damaged/<host>/<segment>.jsonl
 

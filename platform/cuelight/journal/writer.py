@@ -9,13 +9,13 @@ import contextlib
 import fcntl
 import os
 import threading
-import time
 import weakref
 from pathlib import Path
 
 from cuelight.journal import segment
 from cuelight.journal.record import Prediction, Record, Schema
 from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 
 SYNC_MODES = ("none", "interval", "each")
@@ -108,7 +108,8 @@ class Writer:
         self.roll()
 
     def _rename(self) -> None:
-        self._name = f"{os.getpid()}-{time.time_ns() // 1_000_000}"
+        # The process id is for people. What no other segment may share is the rest: rows are written by this name.
+        self._name = f"{os.getpid()}-{new_id()}"
         self._sequence = 0
 
     def before_fork(self) -> None:

@@ -209,3 +209,12 @@ def test_importing_the_writer_is_light() -> None:
     heavy = "{'pandas', 'pyarrow', 'duckdb', 'numpy', 'sqlalchemy'}"
     code = f"import sys, cuelight.journal.writer; sys.exit(str(sorted({heavy} & set(sys.modules))) if {heavy} & set(sys.modules) else 0)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_writers_of_one_process_never_share_a_name(tmp_path: Path) -> None:
+    """Writers made in the same moment, one after the other or side by side, keep all their records."""
+    writers = [Writer(tmp_path, "h", sync="none") for _ in range(5)]
+    for number, writer in enumerate(writers):
+        writer.append(prediction(number))
+        writer.close()
+    assert len(stored(tmp_path)) == 5
