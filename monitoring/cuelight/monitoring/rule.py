@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from cuelight.monitoring.drift import ColumnDrift
 from cuelight.monitoring.findings import Finding
-from cuelight.monitoring.performance import Performance
+from cuelight.monitoring.performance import LEAST_LABELS, Performance
 
 DATA, PREDICTION, QUALITY = "data", "prediction", "quality"
 # Drifted features that carry less of the model's answer than this together are watched, not alarmed on.
@@ -34,11 +34,13 @@ class Earlier:
     Attributes:
         signals: what it found, by `data`, `prediction` and `quality`.
         rows_since: rows predicted between the end of its window and the end of the next newer one.
+        labels_since: labels that came between it and the next newer report.
         judged: False for a report without statistics (too few rows, bad data).
     """
 
     signals: Mapping[str, bool]
     rows_since: int
+    labels_since: int = 0
     judged: bool = True
 
 
@@ -118,14 +120,12 @@ def _verdict(signals: Mapping[str, bool], columns: Sequence[ColumnDrift]) -> Ver
 
 
 def _reason(verdict: Verdict, evidence: Evidence, drifted: Sequence[ColumnDrift]) -> str:
-    rows = f"{evidence.rows:,} rows"
-    found = f"{_ranked(drifted)} drifted in {rows}" if drifted else ""
-    if verdict is Verdict.DEGRADED and evidence.performance is not None:
-        return f"Quality fell: {evidence.performance.text}{f'; {found}' if found else ''}."
+    rows, performance = f"{evidence.rows:,} rows", evidence.performance
+    if verdict is Verdict.DEGRADED and performance is not None:
+        return f"Quality fell: {performance.text}{f'; {_ranked(drifted)} drifted in {rows}' if drifted else ''}."
     if verdict is Verdict.DRIFT:
-        held = evidence.performance is not None and evidence.performance.rows > 0
-        quality = f"; {evidence.performance.text}" if held and evidence.performance is not None else ""
-        return f"{found[:1].upper()}{found[1:]} ({len(drifted)} of {len(evidence.columns)} columns){quality}."
+        quality = f"; {performance.text}" if performance is not None else ""
+        return f"Drift in {rows}: {_ranked(drifted)} ({len(drifted)} of {len(evidence.columns)} columns){quality}."
     if verdict is Verdict.WATCH:
         near = drifted or [column for column in evidence.columns if column.suspicious]
         why = "drifted, but the model hardly uses what did" if drifted else "came close to drifting"
@@ -141,28 +141,30 @@ def _ranked(columns: Sequence[ColumnDrift]) -> str:
 
 def _retrain(signals: Mapping[str, bool], evidence: Evidence) -> str:
     """Quality lost in 2 of the last 3 windows, or features and predictions drifted in two windows running."""
-    windows = [signals, *(each.signals for each in _separate(evidence.earlier, evidence.min_rows))]
-    if signals[QUALITY] and sum(window.get(QUALITY, False) for window in windows[:3]) >= 2:
+    labels = _separate([(each, each.labels_since) for each in evidence.earlier], LEAST_LABELS)
+    if signals[QUALITY] and any(each.signals.get(QUALITY) for each in labels[:2]):
         text = evidence.performance.text if evidence.performance else "labels"
         return f"quality was lost in 2 of the last 3 windows: {text}"
-    both = [window.get(DATA, False) and window.get(PREDICTION, False) for window in windows[:2]]
-    if len(both) == 2 and all(both):
+    rows = _separate([(each, each.rows_since) for each in evidence.earlier], evidence.min_rows)
+    if _both(signals) and any(_both(each.signals) for each in rows[:1]):
         drifted = [column for column in evidence.columns if column.drifted]
         return f"features and predictions drifted in two windows running: {_ranked(drifted)}"
     return ""
 
 
-def _separate(earlier: Sequence[Earlier], least: int) -> list[Earlier]:
-    """Reports that are evidence of their own: enough rows came between each and the newer one that counts.
+def _both(signals: Mapping[str, bool]) -> bool:
+    return signals.get(DATA, False) and signals.get(PREDICTION, False)
+
+
+def _separate(earlier: Sequence[tuple[Earlier, int]], least: int) -> list[Earlier]:
+    """Judged reports that are evidence of their own: enough came between each and the newer one that counts.
 
     Windows overlap when little was asked in between; the same rows judged twice are one finding, not two.
     """
     kept, between = [], 0
-    for each in earlier:
-        between += each.rows_since
-        if between < least:
-            continue
-        if each.judged:
+    for each, since in earlier:
+        between += since
+        if each.judged and between >= least:
             kept.append(each)
             between = 0
     return kept

@@ -1,0 +1,54 @@
+"""From tables to a verdict, with no I/O: what a job and a backtest have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.drift import ColumnDrift, judge
+from cuelight.monitoring.performance import Performance, measure
+from cuelight.monitoring.quality import Examination, examine
+from cuelight.monitoring.rule import Decision, Earlier, Evidence, decide
+from cuelight.monitoring.weights import weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All that was found in one window; `columns` the most drifted first, empty when there was too little to test."""
+
+    decision: Decision
+    examination: Examination
+    columns: tuple[ColumnDrift, ...]
+    performance: Performance | None
+
+
+def assess(
+    reference: pd.DataFrame,
+    rows: pd.DataFrame,
+    labelled: pd.DataFrame,
+    earlier: Sequence[Earlier],
+    settings: Settings,
+) -> Assessment:
+    """Judge a window against the version's reference. Columns are named as the journal names them."""
+    enough = len(rows) >= settings.monitoring_min_rows
+    examination = examine(reference, rows) if enough else Examination((), ())
+    columns = examination.columns
+    judged = judge(columns, settings.monitoring_q, settings.monitoring_z, weights(reference, columns))
+    performance = measure(reference, labelled)
+    decision = decide(
+        Evidence(
+            rows=len(rows),
+            reference_rows=len(reference),
+            alerts=examination.alerts,
+            columns=judged,
+            performance=performance,
+            earlier=earlier,
+            min_rows=settings.monitoring_min_rows,
+        )
+    )
+    return Assessment(decision, examination, tuple(judged), performance)

@@ -1,0 +1,61 @@
+"""A `cuelight` command as a child process with a log of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_KEPT_LOGS = 50
+_TAIL = 2_000
+
+
+class Child:
+    """A running command, in a process group of its own so that what it starts ends with it."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def tail(self) -> str:
+        """The end of what it said."""
+        with contextlib.suppress(OSError):
+            return self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
+        return ""
+
+    def end(self, seconds: float = 10.0) -> None:
+        """Ask the whole group to end, and make it end."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+                break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def cuelight(*arguments: str) -> list[str]:
+    """The command line of a Cuelight command in this environment."""
+    return [sys.executable, "-m", "cuelight.cli", *arguments]
+
+
+def prune(folder: Path, kept: int = _KEPT_LOGS) -> None:
+    """Delete all but the newest logs."""
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+    for path in logs[: max(0, len(logs) - kept)]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,208 @@
+"""One drift job: window, verdict, report, record and, if the rule asks for it, a retrain request."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cuelight.journal.query import Journal, Query
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import Unavailable
+from cuelight.kit.identity import new_id
+from cuelight.kit.log import Log
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.assessment import assess
+from cuelight.monitoring.columns import LABEL
+from cuelight.monitoring.outcome import Outcome, figures
+from cuelight.monitoring.publication import Publisher
+from cuelight.monitoring.rule import Earlier, Verdict
+from cuelight.monitoring.window import References, Target, Targets, Window, read_window
+from cuelight.operations.database import Operations
+from cuelight.operations.reports import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Longer than Evidently's process may take; a killed job's lease passes on after it.
+LEASE_SECONDS = 900.0
+_LOOK_BACK = 20
+_UNJUDGED = (Verdict.NOT_ENOUGH_DATA.value, Verdict.BAD_DATA.value)
+_log = Log("monitoring")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to judge: a model's Production version, or `version`, on its last `rows` rows since a moment (epoch s)."""
+
+    model: str
+    version: int | None = None
+    rows: int | None = None
+    since: float | None = None
+    only_new: bool = False
+
+
+class DriftJob:
+    """Judges one model at a time; two jobs for one model exclude each other by a lease."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        targets: Targets,
+        references: References,
+        journal: Journal,
+        operations: Operations,
+        publisher: Publisher,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._targets = targets
+        self._references = references
+        self._journal = journal
+        self._operations = operations
+        self._publisher = publisher
+        self._clock = clock or SystemClock()
+
+    def run(self, order: Order) -> Outcome | None:
+        """Judge and record; None when only new rows were asked for and none came since the last report.
+
+        Raises:
+            Unavailable: another job judges this model right now, or the registry is down at the first report.
+            NotFound: there is no version to judge, or no reference.
+        """
+        holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
+        lease = self._operations.acquire(f"drift:{order.model}", holder, LEASE_SECONDS, self._clock.now())
+        if lease is None:
+            raise Unavailable(f"Another drift job is at work on {order.model}: wait for it to end.", retry_after=30.0)
+        try:
+            return self._judge(order)
+        finally:
+            self._operations.release(lease)
+
+    def _judge(self, order: Order) -> Outcome | None:
+        now = self._clock.now()
+        target = self._targets.find(order.model, order.version)
+        window = read_window(self._journal, target, order.rows or self._settings.monitoring_window_rows, order.since)
+        reports = self._operations.reports(target.model, target.version, limit=_LOOK_BACK)
+        earlier = self._earlier(target, window, reports, now)
+        if order.only_new and _nothing_new(window, earlier):
+            return None
+        reference = self._references.read(target)
+        assessment = assess(reference, window.rows, window.labelled, earlier, self._settings)
+        outcome = Outcome(
+            model=target.model,
+            version=target.version,
+            at=now,
+            window_start=window.start,
+            window_end=window.end,
+            rows=len(window.rows),
+            labelled=len(window.labelled),
+            assessment=assessment,
+        )
+        outcome = self._publisher.publish(outcome)
+        self._record(outcome)
+        return self._request(outcome, target, reference)
+
+    def _earlier(self, target: Target, window: Window, reports: Sequence[Report], now: float) -> list[Earlier]:
+        """Earlier reports, newest first, each with what came between it and the next newer one."""
+        reports = [each for each in reports if each.window_end is not None]  # the others saw no row
+        if not reports:
+            return []
+        oldest = min(each.window_end or 0.0 for each in reports)
+        query = Query(target.model, version=target.version, track=target.track or None, since=oldest)
+        times = self._journal.rows(query, columns=[])["time"].to_numpy()
+        labels = self._journal.labelled(replace(query, since=None), columns=["label_time"])["label_time"].to_numpy()
+        found, end, at = [], window.end, now
+        for each in reports:
+            found.append(
+                Earlier(
+                    signals=each.signals,
+                    rows_since=_between(times, each.window_end, end),
+                    labels_since=_between(labels, each.at, at),
+                    judged=each.verdict not in _UNJUDGED,
+                )
+            )
+            end, at = each.window_end, each.at
+        return found
+
+    def _record(self, outcome: Outcome) -> None:
+        decision = outcome.assessment.decision
+        self._operations.add_report(
+            Report(
+                model=outcome.model,
+                version=outcome.version,
+                at=outcome.at,
+                window_start=outcome.window_start,
+                window_end=outcome.window_end,
+                rows=outcome.rows,
+                verdict=outcome.verdict,
+                reason=decision.reason,
+                signals=dict(decision.signals),
+                run_id=outcome.run_id,
+                columns=figures(outcome.assessment.columns),
+            )
+        )
+        detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
+        self._operations.record("drift", outcome.model, outcome.version, detail, at=outcome.at)
+        _log.info("drift-judged", outcome.sentence, model=outcome.model, version=outcome.version)
+
+    def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
+        reason = outcome.assessment.decision.retrain
+        if not reason:
+            return outcome
+        refusal = self._refusal(target, reference)
+        if refusal:
+            return replace(outcome, notes=(*outcome.notes, f"Retraining is wanted ({reason}), but {refusal}"))
+        evidence: dict[str, Any] = {
+            "verdict": outcome.verdict,
+            "reason": outcome.assessment.decision.reason,
+            "run_id": outcome.run_id,
+            "link": outcome.link,
+            "columns": list(outcome.assessment.decision.ranked),
+        }
+        request = self._operations.request_retrain(
+            outcome.model,
+            outcome.version,
+            reason,
+            evidence,
+            self._clock.now(),
+            self._settings.retrain_cooldown_seconds,
+        )
+        if request is None:
+            note = "Retraining is wanted, but a request is open, or the last one ended within the cooldown."
+            return replace(outcome, notes=(*outcome.notes, note))
+        self._operations.record(
+            "retrain-requested", outcome.model, outcome.version, {"reason": reason, "request": request.id}
+        )
+        return replace(outcome, request=request.id)
+
+    def _refusal(self, target: Target, reference: pd.DataFrame) -> str:
+        """Why there should be no request now; empty: there should."""
+        if not self._settings.retrain_auto:
+            return "setting retrain.auto is off: `cuelight retrain` starts it by hand."
+        if LABEL not in reference or not reference[LABEL].notna().any():
+            return ""
+        fresh = len(self._journal.labelled(Query(target.model, since=target.trained_until), columns=[]))
+        if fresh < self._settings.retrain_min_labels:
+            return f"only {fresh:,} of the {self._settings.retrain_min_labels:,} labelled rows it needs have come."
+        return ""
+
+
+def _nothing_new(window: Window, earlier: Sequence[Earlier]) -> bool:
+    if window.end is None:
+        return True
+    return bool(earlier) and not earlier[0].rows_since and not earlier[0].labels_since
+
+
+def _between(times: np.ndarray[Any, Any], after: float | None, until: float | None) -> int:
+    """How many moments lie in (after, until]; None is open."""
+    chosen = np.ones(len(times), dtype=bool)
+    if after is not None:
+        chosen &= times > after
+    if until is not None:
+        chosen &= times <= until
+    return int(chosen.sum())

@@ -1,0 +1,142 @@
+"""`cuelight drift`: judge a model's recent predictions against its reference."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
+    from cuelight.monitoring.job import DriftJob
+    from cuelight.monitoring.outcome import Outcome
+    from cuelight.monitoring.window import Targets
+
+EXIT_CODES = {"ok": 0, "watch": 0, "drift": 10, "degraded": 11, "bad data": 12, "not enough data": 13}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class _Duration(click.ParamType[float]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no duration: a number and s, m, h or d, like 90m or 1h.", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+@click.command()
+@click.argument("name")
+@click.option("--since", type=_Duration(), help="Only rows of so long ago or later, like 90m, 1h or 7d.")
+@click.option(
+    "--rows", type=click.IntRange(min=1), help="Most recent rows in the window (setting monitoring.window_rows)."
+)
+@click.option("--version", type=click.IntRange(min=1), help="Judge this version; without it, the one on Production.")
+@click.option("--only-new", is_flag=True, help="Do nothing if no row and no label came since the last report.")
+@click.option(
+    "--no-page", is_flag=True, help="Leave Evidently's page out: the verdict is the same, and is there sooner."
+)
+@click.option("--once", is_flag=True, hidden=True, help="What this command does anyway; for cron lines that say so.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    name: str,
+    since: float | None,
+    rows: int | None,
+    version: int | None,
+    only_new: bool,
+    no_page: bool,
+    once: bool,  # noqa: ARG001
+    as_json: bool,
+) -> None:
+    """Compare the recent predictions of model NAME with its reference: a verdict, a report in MLflow, tags.
+
+    Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), or 1 when it failed.
+    """
+    import time
+
+    from cuelight.cli import compose
+    from cuelight.monitoring.job import Order
+
+    job = drift_job(compose.settings(), pages=not no_page)
+    moment = None if since is None else time.time() - since
+    outcome = job.run(Order(name, version, rows, moment, only_new))
+    if outcome is None:
+        click.echo("null" if as_json else f"No row and no label for {name} came since the last report.")
+        return
+    if as_json:
+        click.echo(json.dumps(outcome.document(), indent=2, allow_nan=False))
+    else:
+        show(outcome)
+    raise SystemExit(EXIT_CODES[outcome.verdict])
+
+
+def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
+    """The job with its real parts; what the journal has closed is compacted first."""
+    from cuelight.cli import compose
+    from cuelight.journal.compactor import Compactor
+    from cuelight.journal.query import Journal
+    from cuelight.monitoring.job import DriftJob
+    from cuelight.monitoring.publication import Publisher
+    from cuelight.monitoring.window import References
+
+    Compactor(settings.journal_folder, settings.journal_retention_days).run_once()
+    tracking = compose.tracking(settings)
+    return DriftJob(
+        settings=settings,
+        targets=targets(settings),
+        references=References(tracking, settings.home / "monitoring" / "references"),
+        journal=Journal(settings.journal_folder),
+        operations=compose.operations(settings),
+        publisher=Publisher(
+            compose.registry(settings), tracking, settings.monitoring_q, settings.monitoring_plot_rows, pages
+        ),
+    )
+
+
+def targets(settings: Settings) -> Targets:
+    """Who is on Production, by the same memory that the follower of this host goes by."""
+    from cuelight.cli import compose
+    from cuelight.monitoring.window import Targets
+    from cuelight.registry.tracks import alias_map
+    from cuelight.serving.ledger import Ledger
+    from cuelight.serving.places import Places
+
+    return Targets(
+        compose.registry(settings),
+        settings.home / "monitoring" / "targets",
+        alias_map(settings.track_production, settings.track_staging),
+        Ledger(Places(settings.serving_folder).ledger).tracks,
+    )
+
+
+def show(outcome: Outcome) -> None:
+    """The verdict, the columns as a table, and where the report is."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    columns = outcome.assessment.columns
+    if columns:
+        table = Table(title=f"{outcome.model} version {outcome.version}: {outcome.rows:,} rows")
+        for heading in ("column", "test", "p", "z", "drifted", "weight"):
+            table.add_column(heading, justify="left" if heading in ("column", "test") else "right")
+        for each in columns:
+            weight = "" if each.weight is None else f"{each.weight:.0%}"
+            figures = (f"{each.comparison.p_value:.2g}", f"{each.z:.1f}", "yes" if each.drifted else "", weight)
+            table.add_row(Text(each.name), each.comparison.test, *figures, style="bold" if each.drifted else "")
+        console.print(table)
+    for finding in outcome.assessment.examination.findings:
+        console.print(Text(f"{'bad data' if finding.alert else 'note'}: {finding.text}"))
+    console.print(Text(outcome.sentence, style="bold"))
+    for note in outcome.notes:
+        console.print(Text(note))
+    if outcome.request is not None:
+        console.print(
+            Text(f"Retraining was asked for (request {outcome.request}): {outcome.assessment.decision.retrain}")
+        )
+    if outcome.link:
+        console.print(Text(f"Report: {outcome.link}"), soft_wrap=True)
