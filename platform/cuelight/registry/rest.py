@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
@@ -111,7 +112,8 @@ class Rest:
             raise BadInput(f"{uri!r} is no address of an MLflow server: it must begin with http:// or https://.")
         self._headers = urllib3.make_headers(user_agent="cuelight")
         if user:
-            self._headers |= urllib3.make_headers(basic_auth=f"{user}:{password}")
+            # Not by urllib3: it takes Latin-1, and MLflow reads UTF-8.
+            self._headers |= {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode('ascii')}"}
         self._connect, self._read = connect_timeout, read_timeout
         self._pools = urllib3.PoolManager(num_pools=2, maxsize=4, retries=False)
         self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -155,3 +158,29 @@ def test_a_file_that_drips_is_given_up(tmp_path: Path) -> None:
             with pytest.raises(RegistryUnavailable):
                 registry(url).fetch(ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/x"), tmp_path / str(id(slow)))
             assert time.monotonic() - began < 2.0
+
+
+def test_credentials_go_with_each_request() -> None:
+    """With a user, every request carries basic authentication; without one, none does."""
+    seen: list[str | None] = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Recorder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        MlflowRegistry(url, "me", "pässwörd☂").snapshot()
+        MlflowRegistry(url).probe()
+        server.shutdown()
+        thread.join()
+    expected = "Basic " + base64.b64encode("me:pässwörd☂".encode()).decode()
+    assert seen == [expected, expected, None]

@@ -37,7 +37,6 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
     OneHotEncoder,
-    SplineTransformer,
     StandardScaler,
 )
 from sklearn.svm import SVC

@@ -1,0 +1,44 @@
+"""`cuelight trust`: sign a version that came from elsewhere, so that it is served."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from cuelight.cli import compose
+from cuelight.cli.promote import find
+from cuelight.registry import tags
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def command(name: str, version: int, yes: bool) -> None:
+    """Sign the files of VERSION of model NAME by this installation's key.
+
+    A signed version is loaded whatever it is: pickles and code run with the server's rights. Know where it is from.
+
+    Example: cuelight trust churn 3
+    """
+    from cuelight.registry.manifest import Manifest
+    from cuelight.registry.signing import SigningKey
+
+    settings = compose.settings()
+    registry = compose.registry(settings)
+    chosen = find(registry.snapshot(), name, version)
+    with tempfile.TemporaryDirectory(prefix="cuelight-trust-") as folder:
+        registry.fetch(chosen, Path(folder))
+        manifest = Manifest.of_folder(Path(folder), name, chosen.run_id)
+        sizes = {path: (Path(folder) / path).stat().st_size for path in manifest.files}
+    for path, digest in manifest.files.items():
+        click.echo(f"{digest[:16]}  {sizes[path]:>12,}  {path}")
+    click.echo(f"{len(sizes)} files from {chosen.source}, digest {manifest.digest}")
+    if not yes:
+        click.confirm(f"Sign version {version} of {name}, so that it may be loaded and run here?", abort=True)
+    key = SigningKey.load_or_create(settings.keys_folder)
+    signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
+    registry.set_version_tags(name, version, signed)
+    click.echo(f"Version {version} of {name} is signed by key {key.id}.")
