@@ -52,7 +52,7 @@ def fresh_rows(journal: Journal, pipeline: TrainingPipeline, base: Data) -> Fres
     truth = None
     if base.truth is not None:
         truth, readable = labels_like(frame["label"], base.truth)
-        usable &= readable
+        usable = usable & readable
         truth = truth[usable]
     return Fresh(
         features[usable].reset_index(drop=True),
@@ -95,7 +95,7 @@ def labels_like(labels: pd.Series, truth: Array) -> tuple[Array, Array]:
     numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float)
     readable = np.isfinite(numbers)
     if kind in "iu":
-        readable &= np.where(readable, numbers, 0.5) == np.round(np.where(readable, numbers, 0.0))
+        readable = readable & (np.where(readable, numbers, 0.0) % 1.0 == 0.0)
     if kind == "b":
-        readable &= np.isin(numbers, (0.0, 1.0))
+        readable = readable & np.isin(numbers, (0.0, 1.0))
     return np.where(readable, numbers, 0.0).astype(truth.dtype), readable

@@ -1,0 +1,262 @@
+"""Retraining with everything real: MLflow, the operations database, and a journal by its writer and compactor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cuelight.journal.query import Journal
+from cuelight.kit.clock import FakeClock
+from cuelight.operations.database import Operations
+from cuelight.pipelines.champion import FITTED_ROWS, HELD_ROWS
+from cuelight.pipelines.pipeline import TrainingPipeline
+from cuelight.pipelines.retrain import FAILED, LOST, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, Outcome, Retrainer
+from cuelight.pipelines.shipped import doctor_visits
+from cuelight.pipelines.train import train
+from cuelight.pipelines.workshop import Workshop
+from cuelight.registry import tags
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.model import ModelVersion
+from cuelight.registry.tracking import Tracking
+from cuelight.registry.tracks import alias_map
+from tests.support import traffic
+
+pytestmark = pytest.mark.server
+
+START = 1_790_000_000.0
+BATCH = 50
+
+
+@dataclass
+class Theatre:
+    """One installation, with a model of its own in Production since START."""
+
+    workshop: Workshop
+    clock: FakeClock
+    operations: Operations
+    journal_folder: Path
+    pipeline: TrainingPipeline
+    scratch: Path
+    sent: int = 0
+
+    def retrainer(self, holder: str = "one", **changes: Any) -> Retrainer:
+        """A retrainer on this installation."""
+        retrainer = Retrainer(
+            self.workshop, self.operations, Journal(self.journal_folder), lambda _: self.pipeline, holder
+        )
+        return replace(retrainer, **changes)
+
+    def ask(self, reason: str = "Quality was lost.") -> None:
+        """File a request."""
+        assert self.operations.request_retrain(self.pipeline.name, 1, reason, {}, self.clock.now(), 0.0)
+
+    def version(self, number: int) -> ModelVersion:
+        """What the registry says."""
+        return self.workshop.registry.snapshot().models[self.pipeline.name].versions[number]
+
+    def arrive(self, rows: int, version: int = 1, labels: bool = True) -> list[tuple[str, float, Any, Sequence[Any]]]:
+        """Rows of the arriving population are predicted, a request of 50 rows every ten seconds, and labelled."""
+        frame = doctor_visits.populations()[1].iloc[self.sent : self.sent + rows]
+        self.sent += rows
+        requests = []
+        for first in range(0, rows, BATCH):
+            self.clock.advance(10.0)
+            part = frame.iloc[first : first + BATCH]
+            features = part[list(doctor_visits.FEATURES)]
+            requests.append((f"p{self.sent}-{first}", self.clock.now(), features, part["visited"].tolist()))
+        self.write(requests, version, labels)
+        return requests
+
+    def write(self, requests: list[tuple[str, float, Any, Sequence[Any]]], version: int, labels: bool = True) -> None:
+        """Into the journal."""
+        signature = traffic.signature_of(self.workshop.tracking, self.version(1), self.scratch / f"s{self.clock.now()}")
+        traffic.record(self.journal_folder, self.version(version), signature, requests, labels)
+
+    def keys(self, version: int, path: str) -> set[tuple[str, int]]:
+        """Prediction ids and rows in an artifact of the version's run."""
+        folder = self.scratch / f"keys-{version}"
+        run_id = self.version(version).run_id
+        frame = pd.read_parquet(self.workshop.tracking.download_run_file(run_id, path, folder))
+        return set(zip(frame["prediction_id"], frame["row"], strict=True))
+
+
+@pytest.fixture
+def theatre(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Theatre]:
+    """An installation whose model was trained on plans with free care, and promoted."""
+    clock = FakeClock(START)
+    workshop = Workshop(
+        MlflowRegistry(mlflow_server), Tracking(mlflow_server), tmp_path / "keys", alias_map("champion", ""), clock
+    )
+    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}", clock=clock)
+    pipeline = replace(doctor_visits.pipeline, name=f"retraining_{request.node.name}")
+    train(workshop, pipeline)
+    workshop.registry.set_stage(pipeline.name, 1, "Production")
+    yield Theatre(workshop, clock, operations, tmp_path / "journal", pipeline, tmp_path)
+    operations.close()
+
+
+def test_a_better_challenger_lands_in_staging_and_tells_why_it_exists(theatre: Theatre) -> None:
+    """After a shift, retraining on fresh labels beats the champion on later rows; tags link it to all it came from."""
+    theatre.arrive(1500)
+    theatre.ask("Quality was lost on the plans with a share.")
+    outcome = theatre.retrainer().run_next()
+    assert outcome is not None
+    assert outcome.outcome == STAGED
+    assert outcome.trained is not None
+    version = theatre.version(outcome.trained.version)
+    assert version.stage == "Staging"
+    assert theatre.version(1).stage == "Production"
+    assert version.tags[tags.TRAINED_BECAUSE] == "Quality was lost on the plans with a share."
+    assert version.tags[tags.RETRAIN_REQUEST] == str(outcome.request)
+    assert version.tags[tags.CHAMPION] == "1"
+    assert version.tags[tags.GATE] == "passed"
+    figures = outcome.trained.gate.figures
+    assert figures["gate.rows"] == 500
+    assert figures["gate.gain_lower_bound"] > 0.03
+    assert figures["gate.challenger_loss"] < 0.66 < figures["gate.champion_loss"]
+    (request,) = theatre.operations.retrains(theatre.pipeline.name)
+    assert (request.state, request.outcome, request.detail["version"]) == ("finished", STAGED, version.version)
+    assert [each.kind for each in theatre.operations.history(theatre.pipeline.name)] == ["retrained"]
+
+
+def test_evaluated_rows_are_later_than_all_that_was_fitted_on(theatre: Theatre) -> None:
+    """The challenger is evaluated on the last third of the rows, each strictly later than all that it was fitted on."""
+    requests = theatre.arrive(900)
+    theatre.ask()
+    theatre.retrainer().run_next()
+    fitted, held = theatre.keys(2, FITTED_ROWS), theatre.keys(2, HELD_ROWS)
+    times = {prediction_id: time for prediction_id, time, _, _ in requests}
+    assert len(fitted) + len(held) == 900
+    assert max(times[each] for each, _ in fitted) == float(theatre.version(2).tags[tags.TRAINED_UNTIL])
+    assert max(times[each] for each, _ in fitted) < min(times[each] for each, _ in held)
+
+
+def test_a_row_that_the_champion_was_fitted_on_is_left_out(theatre: Theatre) -> None:
+    """A fitted row planted among the later ones, by its time the best to be evaluated on, is not evaluated on."""
+    first = theatre.arrive(900)
+    theatre.ask()
+    theatre.retrainer().run_next()
+    theatre.workshop.registry.set_stage(theatre.pipeline.name, 2, "Production", archive_others=True)
+    planted = first[0]
+    assert (planted[0], 0) in theatre.keys(2, FITTED_ROWS)
+
+    theatre.arrive(900, version=2)
+    theatre.clock.advance(10.0)
+    theatre.write([(planted[0], theatre.clock.now(), planted[2], planted[3])], version=2)
+    honest = theatre.arrive(50, version=2)
+    theatre.ask()
+    outcome = theatre.retrainer().run_next()
+    assert outcome is not None
+    assert outcome.trained is not None
+    held = theatre.keys(outcome.trained.version, HELD_ROWS)
+    assert {(honest[0][0], row) for row in range(BATCH)} <= held  # later than the planted row, and evaluated on
+    assert not held & theatre.keys(2, FITTED_ROWS)
+
+
+def test_a_request_is_carried_out_once(theatre: Theatre) -> None:
+    """Of two holders that reach for one request, one trains and the other finds nothing."""
+    theatre.arrive(600)
+    theatre.ask()
+    outcomes: list[Outcome | None] = []
+    start = threading.Barrier(2)
+
+    def work(holder: str) -> None:
+        start.wait()
+        outcomes.append(theatre.retrainer(holder).run_next())
+
+    threads = [threading.Thread(target=work, args=(each,)) for each in ("one", "two")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(each is None for each in outcomes) == [False, True]
+    assert set(theatre.workshop.registry.snapshot().models[theatre.pipeline.name].versions) == {1, 2}
+
+
+def test_nothing_is_registered_once_the_request_was_taken_over(theatre: Theatre) -> None:
+    """A holder whose lease ran out while it trained, and whose request another took, registers nothing."""
+    theatre.arrive(600)
+    theatre.ask()
+
+    def slow() -> pd.DataFrame:
+        theatre.clock.advance(1000.0)
+        assert theatre.operations.take_retrain("two", 120.0, theatre.clock.now()) is not None
+        return doctor_visits.load()
+
+    pipeline = replace(theatre.pipeline, load=slow)
+    outcome = theatre.retrainer(find=lambda _: pipeline).run_next()
+    assert outcome is not None
+    assert outcome.outcome == LOST
+    assert set(theatre.workshop.registry.snapshot().models[theatre.pipeline.name].versions) == {1}
+    (request,) = theatre.operations.retrains(theatre.pipeline.name)
+    assert (request.state, request.holder) == ("running", "two")
+
+
+def test_too_few_labels_end_the_request(theatre: Theatre) -> None:
+    """With fewer labelled rows than are due (others don't count), the request ends as such and is not tried again."""
+    theatre.arrive(450)
+    theatre.arrive(500, labels=False)
+    theatre.ask()
+    outcome = theatre.retrainer().run_next()
+    assert outcome is not None
+    assert (outcome.outcome, outcome.trained) == (NOT_ENOUGH, None)
+    assert "450 labelled rows" in outcome.sentence
+    assert theatre.retrainer().run_next() is None
+
+
+def test_a_failure_is_an_outcome_with_its_reason(theatre: Theatre) -> None:
+    """A pipeline that raises ends its request with the reason, and is not tried again and again."""
+    theatre.ask()
+
+    def broken() -> pd.DataFrame:
+        raise OSError("the warehouse is closed")
+
+    outcome = theatre.retrainer(find=lambda _: replace(theatre.pipeline, load=broken)).run_next()
+    assert outcome is not None
+    assert outcome.outcome == FAILED
+    assert "the warehouse is closed" in theatre.operations.retrains(theatre.pipeline.name)[0].detail["reason"]
+    assert theatre.retrainer().run_next() is None
+
+
+def test_a_request_whose_holders_keep_dying_is_given_up(theatre: Theatre) -> None:
+    """Taken up three times without an end, a request fails instead of being taken up for ever."""
+    theatre.arrive(600)
+    theatre.ask()
+    for each in ("one", "two", "three"):
+        assert theatre.operations.take_retrain(each, 60.0, theatre.clock.now()) is not None
+        theatre.clock.advance(61.0)
+    outcome = theatre.retrainer("four").run_next()
+    assert outcome is not None
+    assert outcome.outcome == FAILED
+    assert "3 times" in outcome.sentence
+
+
+def test_a_challenger_below_its_floor_stays_out_of_staging(theatre: Theatre) -> None:
+    """A rejected challenger is registered with the reason, in no stage, and the champion stays where it is."""
+    from cuelight.pipelines.gate import Gate
+
+    theatre.arrive(600)
+    theatre.ask()
+    strict = replace(theatre.pipeline, gate=Gate(floors={"roc_auc": 0.99}))
+    outcome = theatre.retrainer(find=lambda _: strict).run_next()
+    assert outcome is not None
+    assert outcome.outcome == REJECTED
+    assert theatre.version(2).stage == "None"
+    assert "roc_auc" in theatre.version(2).tags[tags.GATE_REASON]
+    assert theatre.version(1).stage == "Production"
+
+
+def test_promotion_is_a_setting(theatre: Theatre) -> None:
+    """With `retrain.promote`, a challenger that passes goes to Production, and the old champion is archived."""
+    theatre.arrive(600)
+    theatre.ask()
+    outcome = theatre.retrainer(promote=True).run_next()
+    assert outcome is not None
+    assert outcome.outcome == PROMOTED
+    assert (theatre.version(2).stage, theatre.version(1).stage) == ("Production", "Archived")
