@@ -60,9 +60,9 @@ def measure(reference: pd.DataFrame, labelled: pd.DataFrame) -> Performance | No
     """
     before = reference[reference[LABEL].notna()] if LABEL in reference else reference.iloc[:0]
     now = labelled[labelled[LABEL].notna()] if LABEL in labelled else labelled.iloc[:0]
-    if len(before) < 2 or len(now) < 2 or PREDICTION not in before or PREDICTION not in now:
+    name = _loss_name(before, now) if len(before) > 1 and len(now) > 1 else None
+    if name is None:
         return None
-    name = _loss_name(before, now)
     old, new = _losses(name, before), _losses(name, now)
     if len(old) < 2 or len(new) < 2:
         return None
@@ -83,10 +83,12 @@ def welch(reference: Floats, current: Floats) -> float:
     return difference / float(error) if error > 0 else float(np.sign(difference)) * 1e3
 
 
-def _loss_name(reference: pd.DataFrame, current: pd.DataFrame) -> str:
+def _loss_name(reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
     classes = _classes(reference)
     if classes and classes == _classes(current):
         return LOG_LOSS
+    if PREDICTION not in reference or PREDICTION not in current:
+        return None
     numeric = is_number(reference[LABEL]) and kind_of(reference[PREDICTION]) is Kind.NUMERIC
     return ABSOLUTE_ERROR if numeric and not classes else ERROR_RATE
 
@@ -102,7 +104,8 @@ def _losses(name: str, frame: pd.DataFrame) -> Floats:
         return cast("Floats", errors[~np.isnan(errors)])
     labels = _aligned(frame[LABEL])
     if name == ERROR_RATE:
-        return np.asarray(labels != _aligned(frame[PREDICTION]), dtype=np.float64)
+        wrong = np.asarray(labels != _aligned(frame[PREDICTION]), dtype=np.float64)
+        return cast("Floats", wrong[frame[PREDICTION].notna().to_numpy()])
     return _log_losses(labels, frame)
 
 
@@ -136,8 +139,10 @@ def _canonical(value: Any) -> str:
 def _metrics(name: str, frame: pd.DataFrame) -> dict[str, float]:
     if name == ABSOLUTE_ERROR:
         return _regression(numbers(frame[LABEL]), numbers(frame[PREDICTION]))
-    right = _aligned(frame[LABEL]) == _aligned(frame[PREDICTION])
-    figures = {"accuracy": float(np.mean(right))}
+    figures = {}
+    answered = frame[frame[PREDICTION].notna()] if PREDICTION in frame else frame.iloc[:0]
+    if len(answered):
+        figures["accuracy"] = float(np.mean(_aligned(answered[LABEL]) == _aligned(answered[PREDICTION])))
     if name == LOG_LOSS:
         figures["log_loss"] = float(_losses(LOG_LOSS, frame).mean())
     return figures

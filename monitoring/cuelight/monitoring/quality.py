@@ -5,7 +5,8 @@ Bad data alerts and never retrains: a model trained on it would learn the fault.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,17 +42,24 @@ def examine(reference: pd.DataFrame, current: pd.DataFrame) -> Examination:
     """Look at every column of either side; column names must be unique."""
     findings: list[Finding] = []
     columns: list[Column] = []
+    answered = _answers_otherwise(current)
     for name in watched(reference.columns):
         if name not in current.columns:
-            findings.append(Finding(name, Fault.MISSING_COLUMN, True, f"{name} is not in the window"))
+            findings.append(Finding(name, Fault.MISSING_COLUMN, not answered(name), f"{name} is not in the window"))
             continue
         found, column = _examine_column(name, reference[name], current[name])
-        findings.extend(found)
+        findings.extend(replace(each, alert=each.alert and not answered(name)) for each in found)
         if column is not None:
             columns.append(column)
     extra = [name for name in watched(current.columns) if name not in reference.columns]
     findings.extend(Finding(name, Fault.NEW_COLUMN, False, f"{name} is not in the reference") for name in extra)
     return Examination(tuple(findings), tuple(columns))
+
+
+def _answers_otherwise(current: pd.DataFrame) -> Callable[[str], bool]:
+    """Whether an output may be absent: callers may ask for labels or for probabilities, and get just those."""
+    given = {name for name in watched(current.columns) if name.startswith(OUTPUT) and current[name].notna().any()}
+    return lambda name: name.startswith(OUTPUT) and bool(given - {name})
 
 
 def _examine_column(

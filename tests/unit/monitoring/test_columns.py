@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,18 +28,18 @@ from cuelight.monitoring.columns import Kind, kind_of, numbers, pair, texts, wat
         ([np.inf] * 50, None),
     ],
 )
-def test_every_type_has_its_test(values, kind):
+def test_every_type_has_its_test(values: Any, kind: Any) -> None:
     """Numbers of any width are numeric, few levels and text are categorical, and what has no test is None."""
     assert kind_of(pd.Series(values)) is kind
 
 
-def test_one_value_has_one_spelling():
+def test_one_value_has_one_spelling() -> None:
     """1, 1.0 and True are the same level, so a float column read back from the journal does not drift by its type."""
     spelled = {tuple(texts(pd.Series(values))) for values in ([1, 0], [1.0, 0.0], [True, False])}
     assert spelled == {("1", "0")}
 
 
-def test_nulls_and_infinities_are_not_values():
+def test_nulls_and_infinities_are_not_values() -> None:
     """Null, NaN and infinity become NaN among numbers and code -1 among levels."""
     assert np.isnan(numbers(pd.Series([np.nan, np.inf, -np.inf]))).all()
     column = pair("x", Kind.CATEGORICAL, pd.Series(["a", None]), pd.Series(["b", np.nan], dtype=object))
@@ -45,6 +47,6 @@ def test_nulls_and_infinities_are_not_values():
     assert column.levels == ("a", "b")
 
 
-def test_labels_are_not_watched():
+def test_labels_are_not_watched() -> None:
     """What the model got and answered is compared; the label, ids and times are not."""
     assert watched(["time", "input.a", "label", "output.prediction", "row"]) == ["input.a", "output.prediction"]

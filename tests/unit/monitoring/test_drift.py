@@ -10,7 +10,7 @@ GENERATOR = np.random.default_rng(2)
 COLUMN = Column("input.a", Kind.NUMERIC, GENERATOR.normal(size=3000), GENERATOR.normal(0.5, 1, size=1000))
 
 
-def test_both_must_agree():
+def test_both_must_agree() -> None:
     """A tiny p-value whose score driftless windows reach as well (clustered rows) is suspicious, not drift."""
     wide = judge([COLUMN], 0.02, 4.0, nulls={"input.a": Null(5.0, 2.0)})[0]
     assert wide.adjusted_p < 1e-6
@@ -18,13 +18,13 @@ def test_both_must_agree():
     assert judge([COLUMN], 0.02, 4.0)[0].drifted
 
 
-def test_the_most_drifted_come_first():
+def test_the_most_drifted_come_first() -> None:
     """Columns are ranked by drift, then by how far they stray."""
     still = Column("input.b", Kind.NUMERIC, COLUMN.reference, COLUMN.reference[:1000])
     more = Column("input.c", Kind.NUMERIC, COLUMN.reference, COLUMN.current + 1.0)
     assert [each.name for each in judge([still, COLUMN, more], 0.02, 4.0)] == ["input.c", "input.a", "input.b"]
 
 
-def test_no_columns_no_verdicts():
+def test_no_columns_no_verdicts() -> None:
     """A table without testable columns gives an empty list, not an error."""
     assert judge([], 0.02, 4.0) == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ def classified(rows: int, seed: int, concept: bool = False) -> pd.DataFrame:
     )
 
 
-def test_regression_figures_are_scikit_learns():
+def test_regression_figures_are_scikit_learns() -> None:
     """MAE, RMSE and R2 of the labelled rows equal scikit-learn's on the same rows."""
     frame = scored(700, 2)
     found = measure(scored(900, 1), frame)
@@ -36,7 +38,7 @@ def test_regression_figures_are_scikit_learns():
     assert found.metrics["r2"] == pytest.approx(r2_score(truth, answer))
 
 
-def test_classification_figures_are_scikit_learns():
+def test_classification_figures_are_scikit_learns() -> None:
     """Log loss and accuracy of the labelled rows equal scikit-learn's on the same rows."""
     frame = classified(700, 2)
     found = measure(classified(900, 1), frame)
@@ -46,7 +48,7 @@ def test_classification_figures_are_scikit_learns():
     assert found.metrics["accuracy"] == pytest.approx((frame["label"] == frame["output.prediction"]).mean())
 
 
-def test_concept_drift_is_seen_on_labels():
+def test_concept_drift_is_seen_on_labels() -> None:
     """When the truth no longer follows the features, quality is lost, though no feature moved."""
     regression, classes = (
         measure(scored(2000, 1), scored(600, 2, concept=0.5)),
@@ -57,7 +59,7 @@ def test_concept_drift_is_seen_on_labels():
     assert (regression.lost, classes.lost) == (True, True)
 
 
-def test_quality_is_rarely_lost_by_chance():
+def test_quality_is_rarely_lost_by_chance() -> None:
     """Without drift at most 3 % of windows seem to have lost quality (the test is one-sided at 1 %)."""
     lost = 0
     for seed in range(200):
@@ -67,7 +69,7 @@ def test_quality_is_rarely_lost_by_chance():
 
 
 @pytest.mark.parametrize("spelling", [lambda x: x.astype(float), lambda x: x.astype(str), lambda x: x.astype(bool)])
-def test_labels_are_read_however_they_were_typed(spelling):
+def test_labels_are_read_however_they_were_typed(spelling: Any) -> None:
     """1, 1.0, "1" and True are one class: the way labels came back changes no figure."""
     plain = classified(500, 2)
     respelled = plain.assign(label=spelling(plain["label"]))
@@ -80,7 +82,7 @@ def test_labels_are_read_however_they_were_typed(spelling):
     assert found.loss == ERROR_RATE
 
 
-def test_without_labels_there_is_no_figure():
+def test_without_labels_there_is_no_figure() -> None:
     """No labels in the window, or in the reference (clustering), give None and not a zero."""
     frame = scored(500, 1)
     assert measure(frame, frame.drop(columns="label")) is None
@@ -89,7 +91,7 @@ def test_without_labels_there_is_no_figure():
     assert measure(frame, frame.assign(label=None)) is None
 
 
-def test_few_labels_decide_nothing():
+def test_few_labels_decide_nothing() -> None:
     """Fewer than 100 labelled rows never count as lost quality, however bad they are."""
     found = measure(scored(2000, 1), scored(60, 2, concept=5.0))
     assert found is not None
@@ -97,7 +99,7 @@ def test_few_labels_decide_nothing():
     assert not found.lost
 
 
-def test_losses_without_spread_are_compared():
+def test_losses_without_spread_are_compared() -> None:
     """A perfect reference and a perfect window differ by nothing; a worse one by a lot, without a division by zero."""
     assert welch(np.zeros(10), np.zeros(10)) == 0.0
     assert welch(np.zeros(10), np.ones(10)) > 100
