@@ -16,16 +16,16 @@ import pytest
 from cuelight.journal import segment
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
-from cuelight.journal.record import Label, Prediction
+from cuelight.journal.record import Label, Prediction, Record
 from cuelight.journal.writer import Writer
 from cuelight.kit.clock import FakeClock
 from cuelight.protocol.signature import Column, Signature
 from tests.support.journal import NOON, prediction, schema, write
 
 _TWO = Signature(columns=(Column("x", "long"), Column("new", "boolean")))
-_DAY = 86_400.0
+_DAY = 86_400
 
-# In each folder that is named by a number, a compactor kills itself at that checkpoint. Forked before Arrow has threads.
+# In each folder, named by a number, a compactor kills itself at that checkpoint. Forked before Arrow has threads.
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -157,7 +157,7 @@ def test_rows_have_the_types_of_the_signature(tmp_path: Path) -> None:
 
 def test_one_bad_record_stops_nothing(tmp_path: Path) -> None:
     """Damaged bytes, an answer that can't be read and fields of a wrong type go to the side file, with their bytes."""
-    records = [
+    records: list[Record] = [
         prediction(0),
         prediction(1, predictions=[1.0, 2.0]),
         prediction(2, generation="x"),

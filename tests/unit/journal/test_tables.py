@@ -102,7 +102,7 @@ def test_every_type_of_a_signature_comes_through() -> None:
     arrow = table.table()
     kinds = [str(arrow.schema.field(f"input.{each}").type) for each in types]
     assert kinds == ["bool", "int32", "int64", "float", "double", "string", "binary", "timestamp[us]"]
-    expected = row | {"binary": b"x", "datetime": datetime(2024, 1, 2, 3, 4, 5)}  # noqa: DTZ001
+    expected = row | {"binary": b"x", "datetime": datetime(2024, 1, 2, 3, 4, 5)}
     assert {name: arrow.column(f"input.{name}")[0].as_py() for name in types} == expected
     assert arrow.column("input.string").to_pylist() == ["s", None]
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from cuelight.cli.labels import command, read_labels
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.query import Journal, Query
+from cuelight.kit.errors import BadInput
+from tests.support.journal import prediction, write
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose journal has two predictions of model `m`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUELIGHT_HOME", str(tmp_path))
+    rows = [{"x": 1.0, "city": "Oslo"}, {"x": 2.0, "city": "Rome"}]
+    write(tmp_path / "journal", prediction(0, rows=rows), prediction(1))
+    Compactor(tmp_path / "journal", retention_days=1e5).run_once()
+    return tmp_path / "journal"
+
+
+def _import(file: Path) -> Result:
+    return CliRunner().invoke(command, ["import", str(file), "--model", "m"])
+
+
+def test_labels_of_a_csv_file_are_joined(journal: Path, tmp_path: Path) -> None:
+    """Each line becomes the label of its row; unknown ids are reported, and kept for when they come."""
+    file = tmp_path / "labels.csv"
+    file.write_text("row,prediction_id,label\n1,p0,2.5\n0,p1,3\n0,007,4\n")
+    result = _import(file)
+    assert result.exit_code == 0
+    assert "3 labels recorded for m." in result.output
+    assert "1 prediction ids are not in the journal yet, their labels wait for them: 007" in result.output
+    write(journal, prediction(7, prediction_id="007"))
+    Compactor(journal, retention_days=1e5).run_once()
+    frame = Journal(journal).labelled(Query("m"))
+    assert list(zip(frame["prediction_id"], frame["row"], frame["label"], strict=True)) == [
+        ("p0", 1, 2.5),
+        ("p1", 0, 3.0),
+        ("007", 0, 4.0),
+    ]
+
+
+def test_labels_of_a_parquet_file_keep_their_type(journal: Path, tmp_path: Path) -> None:
+    """Without a row column a label is the first row's; booleans stay booleans."""
+    file = tmp_path / "labels.parquet"
+    pd.DataFrame({"prediction_id": ["p0", "p1"], "label": [True, False]}).to_parquet(file)
+    assert _import(file).exit_code == 0
+    Compactor(journal, retention_days=1e5).run_once()
+    frame = Journal(journal).labelled(Query("m"))
+    assert list(zip(frame["row"], frame["label"], strict=True)) == [(0, True), (0, False)]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("prediction_id\np0\n", "no column label"),
+        ("prediction_id,label\n,1\n", "Label 1 has no prediction_id"),
+        ("prediction_id,label\np0,1\np1,\n", "Label 2 is empty"),
+        ("prediction_id,row,label\np0,-1,1\n", "whole number from 0"),
+        ("prediction_id,row,label\np0,one,1\n", "neither CSV"),
+        ("", "neither CSV"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_whole(tmp_path: Path, content: str, says: str) -> None:
+    """Nothing of a file is recorded if a line of it is wrong, and the message says which."""
+    file = tmp_path / "labels.csv"
+    file.write_text(content)
+    with pytest.raises(BadInput, match=says):
+        read_labels(file, "m", 0.0)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuelight.operations.database import Operations
+
+_FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with its schema."""
+    address = f"sqlite:///{tmp_path / 'operations.db'}"
+    Operations(address)
+    return address
+
+
+def _fight(url: str, name: str, start: Any, results: Any) -> None:
+    operations = Operations(url)
+    start.wait()
+    lease = operations.acquire(name, f"process {os.getpid()}", 10.0, 100.0)
+    results.put(lease.holder if lease else None)
+
+
+def _race(target: Any, *arguments: Any) -> list[Any]:
+    """What each of six processes got that were let go at the same moment."""
+    start, results = _FORK.Barrier(6), _FORK.Queue()
+    processes = [_FORK.Process(target=target, args=(*arguments, start, results)) for _ in range(6)]
+    for each in processes:
+        each.start()
+    found = [results.get(timeout=60) for _ in processes]
+    for each in processes:
+        each.join()
+    return found
+
+
+def test_one_of_many_processes_has_the_lease(url: str) -> None:
+    """Of processes that reach for a name at once just one holds it: when it is new, and when it has expired."""
+    assert len([each for each in _race(_fight, url, "new") if each]) == 1
+    assert Operations(url).acquire("old", "before", 5.0, 90.0) is not None
+    assert len([each for each in _race(_fight, url, "old") if each]) == 1
+
+
+def test_a_killed_holder_loses_it_when_it_expires(url: str) -> None:
+    """A lease whose holder was killed stays until its time is over, and then is another's, with a higher token."""
+
+    def hold(ready: Any) -> None:
+        ready.put(Operations(url).acquire("job", "killed", 10.0, 100.0))
+        signal.pause()
+
+    ready = _FORK.Queue()
+    holder = _FORK.Process(target=hold, args=(ready,))
+    holder.start()
+    first = ready.get(timeout=60)
+    holder.kill()
+    holder.join()
+    operations = Operations(url)
+    assert operations.acquire("job", "next", 10.0, 109.9) is None
+    second = operations.acquire("job", "next", 10.0, 110.0)
+    assert second is not None
+    assert second.token > first.token
+    assert not operations.renew(first, 10.0, 111.0)
+
+
+def test_a_lease_is_renewed_released_and_fenced(url: str) -> None:
+    """Renewing moves the end, releasing frees at once, and a stale holder can do neither."""
+    operations = Operations(url)
+    first = operations.acquire("job", "one", 10.0, 0.0)
+    assert first is not None
+    assert operations.acquire("job", "one", 10.0, 5.0) is None
+    assert operations.renew(first, 10.0, 8.0)
+    assert operations.acquire("job", "two", 10.0, 15.0) is None
+    operations.release(first)
+    second = operations.acquire("job", "two", 10.0, 15.0)
+    assert second is not None
+    operations.release(first)
+    assert operations.acquire("job", "three", 10.0, 16.0) is None
+    assert operations.acquire("another job", "three", 10.0, 16.0) is not None

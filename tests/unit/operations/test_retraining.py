@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuelight.operations.database import Operations
+from cuelight.operations.retraining import RetrainRequest
+
+_FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with its schema."""
+    address = f"sqlite:///{tmp_path / 'operations.db'}"
+    Operations(address)
+    return address
+
+
+def _ask(operations: Operations, now: float = 0.0, model: str = "m", cooldown: float = 60.0) -> RetrainRequest | None:
+    return operations.request_retrain(model, 3, "quality lost", {"auc": 0.5}, now, cooldown)
+
+
+def _take(operations: Operations, now: float, holder: str = "h", **options: Any) -> RetrainRequest:
+    request = operations.take_retrain(holder, 10.0, now, **options)
+    assert request is not None
+    return request
+
+
+def _asking(url: str, start: Any, results: Any) -> None:
+    operations = Operations(url)
+    start.wait()
+    results.put(_ask(operations))
+
+
+def _taking(url: str, start: Any, results: Any) -> None:
+    operations = Operations(url)
+    start.wait()
+    results.put(operations.take_retrain(f"process {os.getpid()}", 10.0, 1.0))
+
+
+def _race(target: Any, url: str) -> list[Any]:
+    start, results = _FORK.Barrier(6), _FORK.Queue()
+    processes = [_FORK.Process(target=target, args=(url, start, results)) for _ in range(6)]
+    for each in processes:
+        each.start()
+    found = [results.get(timeout=60) for _ in processes]
+    for each in processes:
+        each.join()
+    return [each for each in found if each is not None]
+
+
+def test_it_is_asked_for_once_and_taken_once(url: str) -> None:
+    """Of processes that ask at once one asks; of processes that take at once one takes."""
+    assert len(_race(_asking, url)) == 1
+    taken = _race(_taking, url)
+    assert len(taken) == 1
+    (kept,) = Operations(url).retrains("m")
+    assert kept == taken[0]
+    assert (kept.state, kept.reason, kept.evidence, kept.version) == ("running", "quality lost", {"auc": 0.5}, 3)
+
+
+def test_one_is_open_per_model(url: str) -> None:
+    """While one waits or runs no other is asked for, for this model alone."""
+    operations = Operations(url)
+    assert _ask(operations) is not None
+    assert _ask(operations, now=1_000.0) is None
+    _take(operations, 1_000.0)
+    assert _ask(operations, now=2_000.0) is None
+    assert _ask(operations, model="other") is not None
+    assert len(operations.retrains("m")) == 1
+
+
+@pytest.mark.parametrize("outcome", ["registered", "failed"])
+def test_the_cooldown_counts_from_the_end_of_the_last(url: str, outcome: str) -> None:
+    """After a retraining ended, well or not, no other is asked for until the cooldown is over."""
+    operations = Operations(url)
+    _ask(operations, now=0.0)
+    assert operations.finish_retrain(_take(operations, 50.0), outcome, {"version": 4}, 100.0)
+    assert _ask(operations, now=159.9) is None
+    again = _ask(operations, now=160.0)
+    assert again is not None
+    assert [(each.id, each.state, each.outcome) for each in operations.retrains("m")] == [
+        (again.id, "queued", ""),
+        (1, "finished", outcome),
+    ]
+    assert operations.retrains("m")[1].detail == {"version": 4}
+    assert operations.retrains("m")[1].finished_at == 100.0
+
+
+def test_a_killed_one_is_taken_up_again(url: str) -> None:
+    """A request whose holder was killed passes on when its lease is over; had the killed one lived, it is fenced."""
+
+    def work(ready: Any) -> None:
+        ready.put(Operations(url).take_retrain("killed", 10.0, 100.0))
+        signal.pause()
+
+    operations = Operations(url)
+    _ask(operations)
+    ready = _FORK.Queue()
+    process = _FORK.Process(target=work, args=(ready,))
+    process.start()
+    first = ready.get(timeout=60)
+    process.kill()
+    process.join()
+    assert operations.take_retrain("next", 10.0, 109.9) is None
+    second = _take(operations, 110.0, "next")
+    assert (second.id, second.holder, second.token) == (first.id, "next", first.token + 1)
+    assert not operations.renew_retrain(first, 10.0, 111.0)
+    assert not operations.finish_retrain(first, "registered", {"version": 9}, 111.0)
+    assert operations.finish_retrain(second, "registered", {"version": 4}, 112.0)
+    assert not operations.finish_retrain(second, "failed", {}, 113.0)
+    assert operations.retrains("m")[0].detail == {"version": 4}
+
+
+def test_renewing_keeps_it(url: str) -> None:
+    """A holder that renews in time keeps the request however long it works."""
+    operations = Operations(url)
+    _ask(operations)
+    request = _take(operations, 0.0)
+    for now in (8.0, 16.0, 24.0):
+        assert operations.renew_retrain(request, 10.0, now)
+        assert operations.take_retrain("other", 10.0, now + 9.9) is None
+
+
+def test_the_oldest_is_taken_first_or_that_of_a_model(url: str) -> None:
+    """Requests are taken in the order in which they were asked for; a model's own can be picked out."""
+    operations = Operations(url)
+    for number, model in enumerate(["c", "a", "b"]):
+        _ask(operations, now=float(number), model=model)
+    assert [_take(operations, 5.0, model="b").model, _take(operations, 5.0).model, _take(operations, 5.0).model] == [
+        "b",
+        "c",
+        "a",
+    ]
+    assert operations.take_retrain("h", 10.0, 5.0) is None
