@@ -133,7 +133,9 @@ class RowsTable:
 
     def _extend(self, new: dict[str, list[Any]], count: int) -> None:
         for name, values in new.items():
-            self._columns.setdefault(name, [None] * self._count).extend(values)
+            if name not in self._columns:
+                self._columns[name] = [None] * self._count
+            self._columns[name].extend(values)
         for name in self._columns.keys() - new.keys():
             self._columns[name].extend([None] * count)
         self._count += count
