@@ -88,7 +88,7 @@ class DriftJob:
         target = self._targets.find(order.model, order.version)
         window = read_window(self._journal, target, order.rows or self._settings.monitoring_window_rows, order.since)
         reports = self._operations.reports(target.model, target.version, limit=_LOOK_BACK)
-        earlier = self._earlier(target, window, reports, now)
+        earlier = self._earlier(target, window, reports)
         if order.only_new and _nothing_new(window, earlier):
             return None
         reference = self._references.read(target)
@@ -101,13 +101,14 @@ class DriftJob:
             window_end=window.end,
             rows=len(window.rows),
             labelled=len(window.labelled),
+            labels_until=window.labels_until,
             assessment=assessment,
         )
         outcome = self._publisher.publish(outcome)
         self._record(outcome)
         return self._request(outcome, target, reference)
 
-    def _earlier(self, target: Target, window: Window, reports: Sequence[Report], now: float) -> list[Earlier]:
+    def _earlier(self, target: Target, window: Window, reports: Sequence[Report]) -> list[Earlier]:
         """Earlier reports, newest first, each with what came between it and the next newer one."""
         reports = [each for each in reports if each.window_end is not None]  # the others saw no row
         if not reports:
@@ -116,17 +117,17 @@ class DriftJob:
         query = Query(target.model, version=target.version, track=target.track or None, since=oldest)
         times = self._journal.rows(query, columns=[])["time"].to_numpy()
         labels = self._journal.labelled(replace(query, since=None), columns=["label_time"])["label_time"].to_numpy()
-        found, end, at = [], window.end, now
+        found, end, labels_end = [], window.end, window.labels_until
         for each in reports:
             found.append(
                 Earlier(
                     signals=each.signals,
                     rows_since=_between(times, each.window_end, end),
-                    labels_since=_between(labels, each.at, at),
+                    labels_since=_between(labels, _labels_until(each), labels_end),
                     judged=each.verdict not in _UNJUDGED,
                 )
             )
-            end, at = each.window_end, each.at
+            end, labels_end = each.window_end, _labels_until(each)
         return found
 
     def _record(self, outcome: Outcome) -> None:
@@ -143,7 +144,7 @@ class DriftJob:
                 reason=decision.reason,
                 signals=dict(decision.signals),
                 run_id=outcome.run_id,
-                columns=figures(outcome.assessment.columns),
+                columns={"tested": figures(outcome.assessment.columns), "labels_until": outcome.labels_until},
             )
         )
         detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
@@ -175,9 +176,8 @@ class DriftJob:
         if request is None:
             note = "Retraining is wanted, but a request is open, or the last one ended within the cooldown."
             return replace(outcome, notes=(*outcome.notes, note))
-        self._operations.record(
-            "retrain-requested", outcome.model, outcome.version, {"reason": reason, "request": request.id}
-        )
+        detail = {"reason": reason, "request": request.id, "link": outcome.link}
+        self._operations.record("retrain-requested", outcome.model, outcome.version, detail, at=request.requested_at)
         return replace(outcome, request=request.id)
 
     def _refusal(self, target: Target, reference: pd.DataFrame) -> str:
@@ -190,6 +190,11 @@ class DriftJob:
         if fresh < self._settings.retrain_min_labels:
             return f"only {fresh:,} of the {self._settings.retrain_min_labels:,} labelled rows it needs have come."
         return ""
+
+
+def _labels_until(report: Report) -> float:
+    """When the last label that a report saw had come; labels journalled late still count as new after it."""
+    return float(report.columns.get("labels_until") or 0.0)
 
 
 def _nothing_new(window: Window, earlier: Sequence[Earlier]) -> bool:

@@ -27,6 +27,7 @@ class Outcome:
     window_end: float | None
     rows: int
     labelled: int
+    labels_until: float | None
     assessment: Assessment
     run_id: str = ""
     link: str = ""
@@ -63,7 +64,7 @@ class Outcome:
                     for each in self.assessment.examination.findings
                 ],
                 "performance": performance and {**performance.__dict__, "metrics": dict(performance.metrics)},
-                "labelled": self.labelled,
+                "labelled": {"rows": self.labelled, "until": self.labels_until},
                 "run_id": self.run_id,
                 "link": self.link,
                 "notes": self.notes,

@@ -150,12 +150,14 @@ class Window:
         rows: the journal's columns; may be empty.
         labelled: the newest labelled rows of the version, as many at most, with `label`.
         start, end: first and last event time of `rows`; None without rows.
+        labels_until: when the last of the labels came; None without labels.
     """
 
     rows: pd.DataFrame
     labelled: pd.DataFrame
     start: float | None
     end: float | None
+    labels_until: float | None
 
 
 def read_window(journal: Journal, target: Target, last_rows: int, since: float | None = None) -> Window:
@@ -163,7 +165,8 @@ def read_window(journal: Journal, target: Target, last_rows: int, since: float |
     query = Query(target.model, version=target.version, track=target.track or None, since=since, last_rows=last_rows)
     rows = journal.rows(query)
     start, end = (float(rows["time"].min()), float(rows["time"].max())) if len(rows) else (None, None)
-    return Window(rows, journal.labelled(query), start, end)
+    labelled = journal.labelled(query)
+    return Window(rows, labelled, start, end, float(labelled["label_time"].max()) if len(labelled) else None)
 
 
 def _target(version: ModelVersion, track: str) -> Target:

@@ -25,8 +25,8 @@ def twenty_columns(generator: np.random.Generator, reference_rows: int, current_
         columns.append(Column(f"input.n{index}", Kind.NUMERIC, before, now))
     for index, levels in enumerate(LEVELS):
         shares = generator.dirichlet(np.full(levels, 2.0))
-        before, now = (generator.choice(levels, size=rows, p=shares) for rows in (reference_rows, current_rows))
-        columns.append(Column(f"input.c{index}", Kind.CATEGORICAL, before, now, tuple(map(str, range(levels)))))
+        old, new = (generator.choice(levels, size=rows, p=shares) for rows in (reference_rows, current_rows))
+        columns.append(Column(f"input.c{index}", Kind.CATEGORICAL, old, new, tuple(map(str, range(levels)))))
     return columns
 
 

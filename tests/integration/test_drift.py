@@ -1,0 +1,263 @@
+"""The drift job on real parts: a served version's journal, its reference in MLflow, the operations database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.query import Journal
+from cuelight.journal.record import Label, Prediction, Schema
+from cuelight.journal.writer import Writer
+from cuelight.kit.clock import FakeClock
+from cuelight.kit.errors import NotFound, Refused, Unavailable
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.child import cuelight
+from cuelight.monitoring.job import DriftJob, Order
+from cuelight.monitoring.outcome import Outcome
+from cuelight.monitoring.publication import Publisher
+from cuelight.monitoring.rule import Verdict
+from cuelight.monitoring.window import References, Targets
+from cuelight.operations.database import Operations
+from cuelight.protocol.signature import Column, Signature
+from cuelight.registry import tags
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.model import Track
+from cuelight.registry.tracking import Tracking
+from tests.support.mlflow_server import free_port
+from tests.unit.monitoring.tables import scored
+
+pytestmark = pytest.mark.server
+
+MODEL = "drift of wine"
+FEATURES = ["used", "unused", "town"]
+SIGNATURE = Signature(columns=(Column("used", "double"), Column("unused", "double"), Column("town", "string")))
+PER_REQUEST = 100
+
+
+class Installation:
+    """A home folder, one registered version with its reference on Production, and a journal that grows."""
+
+    def __init__(self, home: Path, uri: str) -> None:
+        self.settings = Settings(home=home, registry_uri=uri, retrain_min_labels=300)
+        self.registry = MlflowRegistry(uri)
+        self.tracking = Tracking(uri)
+        self.operations = Operations(self.settings.database_url)
+        self.now = 1_800_000_000.0
+        self.version = self._register(home)
+
+    def job(self, pages: bool = False, tracking: Tracking | None = None, registry: Any = None) -> DriftJob:
+        """The job; MLflow's parts may be replaced by ones that are down."""
+        tracking, registry = tracking or self.tracking, registry or self.registry
+        folder = self.settings.home / "monitoring"
+        return DriftJob(
+            settings=self.settings,
+            targets=Targets(registry, folder / "targets", {"champion": Track.PRODUCTION}),
+            references=References(tracking, folder / "references"),
+            journal=Journal(self.settings.journal_folder),
+            operations=self.operations,
+            publisher=Publisher(registry, tracking, 0.02, 1000, pages),
+            clock=FakeClock(self.now + 1.0),
+        )
+
+    def serve(self, table: pd.DataFrame, labelled: bool = False) -> None:
+        """Journal the rows of `table` as answered by the version on Production, and compact them."""
+        writer = Writer(self.settings.journal_folder, "h", sync="none")
+        writer.declare(Schema(MODEL, self.version, "digest", SIGNATURE.to_json()))
+        for start in range(0, len(table), PER_REQUEST):
+            self.now += 1.0
+            part = table.iloc[start : start + PER_REQUEST]
+            writer.append(*self._request(part, labelled))
+        writer.close()
+        Compactor(self.settings.journal_folder, retention_days=1e6).run_once()
+
+    def reported(self) -> dict[str, str]:
+        """Tags of the version, as people see them in MLflow."""
+        return dict(self.registry.snapshot().models[MODEL].versions[self.version].tags)
+
+    def _register(self, home: Path) -> int:
+        reference = scored(4000, 1)
+        path = home / "reference.parquet"
+        reference.to_parquet(path)
+        inputs = reference[["input.used"]]
+        with self.tracking.run("drift-test/training", "champion") as run:
+            run.file(path, "reference")
+            fitted = LinearRegression().fit(inputs, reference["label"])
+            source = run.sklearn_model(fitted, inputs, fitted.predict(inputs))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.registry.create_model(MODEL)
+        values = {tags.REFERENCE: f"reference/reference.parquet:{digest}", tags.TRAINED_UNTIL: str(self.now)}
+        version = self.registry.create_version(MODEL, source, run.id, values)
+        self.registry.set_stage(MODEL, version.version, "Production")
+        return version.version
+
+    def _request(self, part: pd.DataFrame, labelled: bool) -> list[Prediction | Label]:
+        name = f"p{self.now}"
+        rows = part[[f"input.{each}" for each in FEATURES]].set_axis(FEATURES, axis=1)
+        prediction = Prediction(
+            time=self.now,
+            prediction_id=name,
+            request_id=name,
+            client="127.0.0.1",
+            caller="",
+            model=MODEL,
+            version=self.version,
+            digest="digest",
+            track="Production",
+            arm="champion",
+            generation=1,
+            status=200,
+            latency_ms=1.0,
+            rows=len(part),
+            media_type="application/json",
+            request=json.dumps({"dataframe_split": rows.to_dict("split")}).encode(),
+            response=json.dumps({"predictions": list(part["output.prediction"])}).encode(),
+        )
+        truths = enumerate(part["label"]) if labelled else ()
+        return [prediction, *(Label(self.now + 0.5, MODEL, name, row, value) for row, value in truths)]
+
+
+@pytest.fixture(scope="module")
+def registered(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One version in MLflow for all tests here."""
+    return Installation(tmp_path_factory.mktemp("home"), mlflow_server)
+
+
+@pytest.fixture
+def installation(registered: Installation, tmp_path: Path) -> Iterator[Installation]:
+    """The registered version with a home of its own: an empty journal, no reports, no cached reference."""
+    registered.settings = replace(registered.settings, home=tmp_path)
+    registered.operations = Operations(registered.settings.database_url)
+    yield registered
+    registered.operations.close()
+
+
+def _judged(outcome: Outcome | None) -> Outcome:
+    assert outcome is not None
+    return outcome
+
+
+def test_drift_is_found_reported_and_asks_for_retraining_the_second_time(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Shifted rows: a run with Evidently's page in MLflow, tags on the version, and a request by the second window."""
+    installation.serve(scored(1500, 20, shift=0.6), labelled=True)
+    first = _judged(installation.job(pages=True).run(Order(MODEL)))
+    assert first.assessment.decision.verdict is Verdict.DRIFT
+    assert first.assessment.decision.ranked[:2] == ("input.used", "output.prediction")
+    assert first.notes == ()
+    assert first.request is None
+    page = installation.tracking.download_run_file(first.run_id, "reports/drift.html", tmp_path / "got")
+    assert "Drift in 1,500 rows: input.used" in page.read_text()
+    said = json.loads(
+        installation.tracking.download_run_file(first.run_id, "reports/verdict.json", tmp_path / "got").read_text()
+    )
+    assert said["verdict"] == "drift"
+    assert installation.reported()[tags.DRIFT] == first.sentence
+    assert installation.reported()[tags.REPORT] == first.link
+    assert first.link.endswith(f"/runs/{first.run_id}/artifacts/reports/drift.html")
+
+    assert installation.job().run(Order(MODEL, only_new=True)) is None
+    again = _judged(installation.job().run(Order(MODEL)))
+    assert (again.verdict, again.request) == ("drift", None)
+
+    installation.serve(scored(600, 21, shift=0.6))
+    second = _judged(installation.job().run(Order(MODEL)))
+    assert second.request is not None
+    asked = installation.operations.retrains(MODEL)[0]
+    assert (asked.id, asked.version, asked.state) == (second.request, installation.version, "queued")
+    assert "features and predictions drifted in two windows running: input.used" in asked.reason
+    assert asked.evidence["link"] == second.link
+
+    third = _judged(installation.job().run(Order(MODEL)))
+    assert third.request is None
+    kinds = [event.kind for event in installation.operations.history(MODEL)]
+    assert kinds == ["drift", "drift", "drift", "retrain-requested", "drift"]
+
+
+def test_lost_quality_asks_for_retraining_the_second_time(installation: Installation) -> None:
+    """Concept drift moves no feature: labels show it, and with labels of a second window a request is made."""
+    installation.serve(scored(800, 30, concept=0.6), labelled=True)
+    first = _judged(installation.job().run(Order(MODEL)))
+    assert (first.verdict, first.request) == ("degraded", None)
+    installation.serve(scored(600, 31, concept=0.6), labelled=True)
+    second = _judged(installation.job().run(Order(MODEL)))
+    assert second.verdict == "degraded"
+    assert "quality was lost in 2 of the last 3 windows" in installation.operations.retrains(MODEL)[0].reason
+
+
+def test_without_drift_nothing_is_asked_for(installation: Installation) -> None:
+    """Rows like the reference's are ok, too few rows are not enough data and never ok, and both are recorded."""
+    installation.serve(scored(300, 40))
+    few = _judged(installation.job().run(Order(MODEL)))
+    assert few.verdict == "not enough data"
+    installation.serve(scored(1200, 41), labelled=True)
+    assert _judged(installation.job().run(Order(MODEL))).verdict in ("ok", "watch")
+    assert installation.operations.retrains(MODEL) == []
+    assert len(installation.operations.reports(MODEL)) == 2
+
+
+def test_a_verdict_needs_no_mlflow(installation: Installation) -> None:
+    """MLflow down after the first report: the verdict is found and recorded, and the failure is said in a sentence."""
+    installation.serve(scored(1500, 50, shift=0.6))
+    installation.job().run(Order(MODEL))
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    outcome = _judged(installation.job(tracking=Tracking(nowhere), registry=MlflowRegistry(nowhere)).run(Order(MODEL)))
+    assert outcome.verdict == "drift"
+    assert outcome.run_id == ""
+    assert "MLflow did not take the report" in outcome.notes[0]
+    assert installation.operations.reports(MODEL)[0].verdict == "drift"
+
+
+def test_a_reference_that_was_altered_is_refused(installation: Installation) -> None:
+    """Bytes that are not those of the tag's digest are never compared with."""
+    path = f"{installation.settings.home}/monitoring/references"
+    target = Targets(installation.registry, Path(path), {}).find(MODEL)
+    with pytest.raises(Refused, match="was altered"):
+        References(installation.tracking, Path(path)).read(replace(target, reference_digest="0" * 64))
+    whole = References(installation.tracking, Path(path)).read(target)
+    cached = Path(path) / f"{target.reference_digest}.parquet"
+    cached.write_bytes(cached.read_bytes()[:-1] + b"?")
+    assert References(installation.tracking, Path(path)).read(target).equals(whole)
+
+
+def test_two_jobs_for_one_model_exclude_each_other(installation: Installation) -> None:
+    """While one job holds the model's lease, another one does not start; unknown models are said to be unknown."""
+    held = installation.operations.acquire(f"drift:{MODEL}", "other", 60.0, installation.now)
+    assert held is not None
+    with pytest.raises(Unavailable, match="Another drift job"):
+        installation.job().run(Order(MODEL))
+    installation.operations.release(held)
+    with pytest.raises(NotFound, match="no registered model"):
+        installation.job().run(Order("no such model"))
+
+
+def test_the_command_ends_with_its_verdict(installation: Installation) -> None:
+    """`cuelight drift NAME --json` prints the outcome as JSON and exits with 10 on drift."""
+    installation.serve(scored(2000, 60, shift=0.6))
+    environment = os.environ | {
+        "CUELIGHT_HOME": str(installation.settings.home),
+        "CUELIGHT_REGISTRY_URI": installation.settings.registry_uri,
+        "CUELIGHT_JOURNAL_RETENTION_DAYS": "1000000",
+    }
+    command = cuelight("drift", MODEL, "--json")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 10, done.stderr
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "drift"
+    assert document["link"].endswith("drift.html")
+    done = subprocess.run(
+        cuelight("drift", MODEL, "--no-page"), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 10, done.stderr
+    assert "drift: Drift in 2,000 rows: input.used" in done.stdout
