@@ -1,0 +1,119 @@
+"""Tests of what a challenger learns from and what it is held against the champion on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuelight.pipelines.champion import Champion
+from cuelight.pipelines.data import Data
+from cuelight.pipelines.fresh import Fresh, labels_like
+from cuelight.pipelines.lessons import NotEnoughLabels, retraining_lesson
+from cuelight.registry.model import ModelVersion
+
+UNTIL = 100.0
+CHAMPION = Champion(ModelVersion("m", 1, 0, 0, "models:/m-1"), None, UNTIL, frozenset())
+BASE = Data(pd.DataFrame({"x": np.zeros(40)}), np.zeros(40), None, None, "base")
+
+
+def fresh(count: int, start: float = UNTIL + 1.0) -> Fresh:
+    """Rows one second apart, whose feature is their own time."""
+    times = start + np.arange(float(count))
+    keys = pd.DataFrame({"prediction_id": [f"p{int(each)}" for each in times], "row": 0})
+    return Fresh(pd.DataFrame({"x": times}), times, times, keys)
+
+
+def test_the_later_third_is_evaluated_on_and_the_rest_learned_with_the_own_data() -> None:
+    """300 new rows: 200 and all of the pipeline's own are fitted on, the 100 strictly later ones are held out."""
+    lesson = retraining_lesson(BASE, fresh(300), CHAMPION, 100)
+    assert (len(lesson.features), len(lesson.held_features)) == (240, 100)
+    assert lesson.features["x"].max() == lesson.trained_until < lesson.held_features["x"].min()
+    assert lesson.truth is not None
+    assert np.array_equal(lesson.truth[40:], lesson.features["x"].to_numpy()[40:])
+    assert list(lesson.comparable) == list(range(100))
+
+
+def test_rows_before_the_champions_training_are_learned_but_never_evaluated_on() -> None:
+    """Rows that the champion may have been fitted on are older than its training's end, and only fitted on."""
+    lesson = retraining_lesson(BASE, fresh(300, start=UNTIL - 199.0), CHAMPION, 50)
+    assert lesson.held_features["x"].min() > UNTIL
+    assert len(lesson.held_features) == 33
+    assert lesson.features["x"].to_numpy()[40:].min() < UNTIL
+
+
+def test_a_row_at_the_very_end_of_the_champions_training_is_not_new() -> None:
+    """Strictly later is what counts: a row at that moment may be the champion's last one."""
+    with pytest.raises(NotEnoughLabels, match="299 labelled rows are new to m version 1; 300 are due"):
+        retraining_lesson(BASE, fresh(300, start=UNTIL), CHAMPION, 300)
+
+
+def test_a_row_that_the_champion_was_fitted_on_is_not_evaluated_on() -> None:
+    """A row listed by the champion's training is left out though its time says it is new."""
+    rows = fresh(300)
+    planted = str(rows.keys["prediction_id"].iloc[-1])
+    champion = replace(CHAMPION, fitted=frozenset({(planted, 0)}))
+    without = retraining_lesson(BASE, rows, champion, 100)
+    within = retraining_lesson(BASE, rows, CHAMPION, 100)
+    assert without.journal_held is not None
+    assert within.journal_held is not None
+    assert planted in set(within.journal_held["prediction_id"])
+    assert planted not in set(without.journal_held["prediction_id"])
+
+
+def test_own_data_later_than_the_cut_is_left_out() -> None:
+    """Where the pipeline's data has times, rows later than what may be learned from stay out of the training."""
+    base = replace(BASE, times=np.arange(40.0) * 1000.0)
+    lesson = retraining_lesson(base, fresh(300), CHAMPION, 100)
+    assert len(lesson.features) == 200 + 1
+    assert lesson.trained_until == 300.0
+
+
+def test_without_a_champion_all_rows_are_new() -> None:
+    """A model with nothing in Production is trained and evaluated all the same."""
+    lesson = retraining_lesson(BASE, fresh(90, start=-1000.0), None, 90)
+    assert len(lesson.held_features) == 30
+
+
+def test_rows_of_one_moment_can_not_be_split() -> None:
+    """One big request gives no later rows to compare on, and says so."""
+    rows = fresh(300)
+    with pytest.raises(NotEnoughLabels, match="one time"):
+        retraining_lesson(BASE, replace(rows, times=np.full(300, UNTIL + 5.0)), CHAMPION, 100)
+
+
+def test_a_single_late_row_is_too_little_to_compare_on() -> None:
+    """299 rows at one moment and one later: nothing can be said about the difference of two models."""
+    rows = fresh(300)
+    times = np.full(300, UNTIL + 5.0)
+    times[-1] += 1.0
+    with pytest.raises(NotEnoughLabels, match="too few to compare on"):
+        retraining_lesson(BASE, replace(rows, times=times), CHAMPION, 100)
+
+
+def test_the_fingerprint_moves_with_the_fresh_rows() -> None:
+    """What went in can be told apart by the fingerprint."""
+    one, two = (retraining_lesson(BASE, fresh(count), CHAMPION, 100).fingerprint for count in (300, 301))
+    assert one != two
+    assert one == retraining_lesson(BASE, fresh(300), CHAMPION, 100).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("labels", "truth", "expected", "readable"),
+    [
+        ([1, 0.0, "1", 0.5, None], np.array([0, 1]), [1, 0, 1, 0, 0], [True, True, True, False, False]),
+        ([True, 0, 2], np.array([True, False]), [True, False, True], [True, True, False]),
+        (["2.5", float("inf")], np.array([0.5]), [2.5, 0.0], [True, False]),
+        (["a", None], np.array(["a", "b"], dtype=object), ["a", None], [True, False]),
+    ],
+)
+def test_labels_take_the_type_of_the_targets_or_are_left_out(
+    labels: list[object], truth: np.ndarray, expected: list[object], readable: list[bool]
+) -> None:
+    """A label that is no value of the target's type is not guessed at."""
+    values, mask = labels_like(pd.Series(labels, dtype=object), truth)
+    assert mask.tolist() == readable
+    kept = [each for each, good in zip(values.tolist(), readable, strict=True) if good]
+    assert kept == [each for each, good in zip(expected, readable, strict=True) if good]
