@@ -28,6 +28,7 @@ from cuelight.serving.recent import recent_requests
 from cuelight.serving.reporter import Reporter
 from cuelight.serving.standby import Preparation
 from cuelight.serving.store import ModelStore
+from tests.support.load import Seen, steady
 
 POOL = urllib3.PoolManager(retries=False, timeout=30.0)
 
@@ -70,7 +71,7 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         self._follower: tuple[Loop, Follower, threading.Thread] | None = None
 
-    def start_server(self) -> None:
+    def start_server(self, seconds: float = 60.0) -> None:
         """Start gunicorn, and wait until all its workers are on the board."""
         chosen = self.settings
         names = ("home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes")
@@ -82,7 +83,11 @@ class Host:
             stderr=log,
             start_new_session=True,
         )
-        eventually(lambda: len(self.board.workers()) == chosen.serving_workers and self.ready(), reason="no workers")
+        eventually(
+            lambda: len(self.board.workers()) == chosen.serving_workers and self.ready(),
+            seconds,
+            "the server is not ready",
+        )
 
     def stop_server(self) -> None:
         """Stop gunicorn and its workers, also stopped ones."""
@@ -151,6 +156,17 @@ class Host:
     def tags(self, model: str, version: int) -> dict[str, str]:
         """The version's tags in the registry."""
         return dict(self.registry.snapshot().models[model].versions[version].tags)
+
+    def seen(self, model: str, body: Any) -> Seen:
+        """One request on a connection of its own, as the load generator writes it down."""
+        with steady(self.url, model, body, connections=1, pause=0.0) as load:
+            eventually(lambda: load.answers[0])
+        return load.answers[0][0]
+
+    def signal_server(self, number: int) -> None:
+        """Send a signal to gunicorn's master."""
+        assert self._process is not None
+        os.kill(self._process.pid, number)
 
     def workers(self) -> list[Worker]:
         """The workers on the board."""

@@ -56,4 +56,4 @@ def operations(chosen: Settings) -> Operations:
     from cuelight.operations.database import Operations
 
     chosen.home.mkdir(parents=True, exist_ok=True)
-    return Operations(chosen.database_url)
+    return Operations(chosen.database_url, chosen.host_name)

@@ -1,0 +1,131 @@
+"""The data plane stands alone: it goes on without a registry, from disk, and loses no record when it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.query import Journal, Query
+from cuelight.registry.memory import MemoryRegistry
+from tests.support import models
+from tests.support.host import POOL, Host, eventually, running
+from tests.support.load import Load, steady
+from tests.support.models import ZEROS, Shelf
+
+
+@pytest.fixture(scope="module")
+def served(host: Host, shelf: Shelf, registry: MemoryRegistry) -> str:
+    """A model in Production."""
+    shelf.add("sturdy", models.constant(1.0))
+    registry.set_stage("sturdy", 1, "Production")
+    host.wait_for("sturdy", 1)
+    return "sturdy"
+
+
+def test_scoring_goes_on_while_the_registry_is_down(host: Host, served: str, registry: MemoryRegistry) -> None:
+    """A registry that fails changes nothing of what is served."""
+    registry.down = True
+    try:
+        with steady(host.url, served, ZEROS, connections=2) as load:
+            stale = eventually(lambda: _staleness(host) > 1.0)
+        assert stale
+        assert load.failed == []
+        assert host.serves(served, 1)
+    finally:
+        registry.down = False
+
+
+def test_a_restart_without_registry_serves_from_disk(host: Host, served: str, registry: MemoryRegistry) -> None:
+    """Server and follower start while the registry is down: the last good version answers."""
+    registry.down = True
+    try:
+        host.stop()
+        host.start_server()
+        host.start_follower()
+        answer = host.score(served, ZEROS)
+        assert (answer.status, answer.headers["X-Model-Version"]) == (200, "1")
+    finally:
+        registry.down = False
+
+
+def test_a_file_altered_in_the_store_is_not_loaded(registry: MemoryRegistry, tmp_path: Path) -> None:
+    """A version whose files changed on disk is not served after a restart, and the message says so."""
+    with running(tmp_path / "home", registry, serving_workers=1) as other:
+        other_shelf = Shelf(registry, tmp_path / "src", other.settings.keys_folder)
+        other_shelf.add("tampered", models.constant(3.0))
+        registry.set_stage("tampered", 1, "Production")
+        other.wait_for("tampered", 1)
+        other.stop_follower()
+        other.stop_server()
+        models.alter(next(other.settings.serving_folder.glob("store/*/files")))
+        with pytest.raises(AssertionError):
+            other.start_server(seconds=8)
+        answer = other.score("tampered", ZEROS)
+        assert answer.status == 503
+        assert "altered" in answer.json()["message"]
+    registry.set_stage("tampered", 1, "Archived")
+
+
+def test_the_journal_has_every_answered_request_once_when_workers_are_killed(host: Host, served: str) -> None:
+    """Workers killed by SIGKILL in the middle of load: each request that was answered is in the journal, once."""
+    with steady(host.url, served, ZEROS, connections=4, pause=0.0) as load:
+        for _ in range(3):
+            _kill_a_worker(host, load)
+    answered = [each.prediction_id for each in load.all if each.status == 200]
+    assert len(answered) > 300
+    recorded = _recorded(host, served, set(answered))
+    assert set(answered) <= recorded.keys()
+    assert {recorded[each] for each in answered} == {1}
+
+
+def test_labels_reach_the_journal(host: Host, served: str) -> None:
+    """A label sent for a prediction is joined to its row."""
+    answer = host.score(served, ZEROS)
+    prediction = answer.headers["X-Prediction-Id"]
+    url = f"{host.url}/models/{served}/feedback"
+    taken = POOL.request("POST", url, json={"prediction_id": prediction, "row": 0, "label": 1.5})
+    assert (taken.status, taken.json()) == (202, {"accepted": 1})
+
+    def joined() -> bool:
+        Compactor(host.settings.journal_folder).run_once()
+        frame = Journal(host.settings.journal_folder).labelled(Query(served))
+        return prediction in set(frame["prediction_id"]) if len(frame) else False
+
+    eventually(joined, 20)
+    frame = Journal(host.settings.journal_folder).labelled(Query(served))
+    row = frame[frame["prediction_id"] == prediction].iloc[0]
+    assert (row["output.prediction"], row["label"], row["input.a"]) == (1.0, 1.5, 0.0)
+
+
+def _kill_a_worker(host: Host, load: Load) -> None:
+    """After another hundred answers, and wait until it is replaced."""
+    count = len(load.all)
+    eventually(lambda: len(load.all) > count + 100)
+    victim = host.workers()[0].pid
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: len(host.workers()) == 2 and victim not in [each.pid for each in host.workers()])
+
+
+def _recorded(host: Host, model: str, wanted: set[str]) -> Counter[str]:
+    """How often each prediction id is in the compacted journal, once all wanted ones are."""
+    journal, seen = Journal(host.settings.journal_folder), Counter[str]()
+
+    def complete() -> bool:
+        Compactor(host.settings.journal_folder).run_once()
+        seen.clear()
+        seen.update(journal.rows(Query(model))["prediction_id"])
+        return wanted <= seen.keys()
+
+    eventually(complete, 30, "answered requests are missing from the journal")
+    return seen
+
+
+def _staleness(host: Host) -> float:
+    text = POOL.request("GET", f"{host.url}/metrics").data.decode()
+    line = next(each for each in text.splitlines() if each.startswith("cuelight_registry_staleness_seconds "))
+    return float(line.split()[1])
