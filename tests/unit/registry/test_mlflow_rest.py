@@ -84,6 +84,12 @@ def test_a_sweep_of_the_wrong_shape_is_unavailable(body: bytes) -> None:
         registry(url).snapshot()
 
 
+def test_a_flood_ends_by_its_size() -> None:
+    """An answer without end is given up for its size, long before a generous time-out, so that it can't fill memory."""
+    with failing(flood) as url, pytest.raises(RegistryUnavailable, match="more than"):
+        MlflowRegistry(url, read_timeout=60.0).probe()
+
+
 def test_nobody_there_is_unavailable() -> None:
     """A refused connection is RegistryUnavailable, and the address is in the message."""
     port = free_port()
