@@ -35,13 +35,13 @@ class Steps:
             with self._console.status(escape(text)):
                 yield
         except BaseException:
-            self._console.print(f"[red]✗[/] {escape(text)}")
+            self._console.print(f"[red]✗[/] {escape(text)}", soft_wrap=True)
             raise
-        self._console.print(f"[green]✓[/] {escape(text)} [dim]{time.perf_counter() - start:.1f} s[/]")
+        self._console.print(f"[green]✓[/] {escape(text)} [dim]{time.perf_counter() - start:.1f} s[/]", soft_wrap=True)
 
     def note(self, text: str) -> None:
         """An indented line."""
-        self._console.print(f"  {escape(text)}")
+        self._console.print(f"  {escape(text)}", soft_wrap=True)
 
 
 class Silent:
