@@ -159,6 +159,8 @@ def test_drift_is_found_reported_and_asks_for_retraining_the_second_time(
     assert first.request is None
     page = installation.tracking.download_run_file(first.run_id, "reports/drift.html", tmp_path / "got")
     assert "Drift in 1,500 rows: input.used" in page.read_text()
+    quality = installation.tracking.download_run_file(first.run_id, "reports/quality.html", tmp_path / "got")
+    assert quality.stat().st_size > 100_000
     said = json.loads(
         installation.tracking.download_run_file(first.run_id, "reports/verdict.json", tmp_path / "got").read_text()
     )

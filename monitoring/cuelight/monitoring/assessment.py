@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift import ColumnDrift, judge
-from cuelight.monitoring.performance import Performance, measure
+from cuelight.monitoring.performance import ABSOLUTE_ERROR, LEAST_LABELS, Performance, answers, measure
 from cuelight.monitoring.quality import Examination, examine
+from cuelight.monitoring.report import Labelled
 from cuelight.monitoring.rule import Decision, Earlier, Evidence, decide
 from cuelight.monitoring.weights import weights
 
@@ -25,6 +26,7 @@ class Assessment:
     examination: Examination
     columns: tuple[ColumnDrift, ...]
     performance: Performance | None
+    labelled: Labelled | None = None
 
 
 def assess(
@@ -51,4 +53,14 @@ def assess(
             min_rows=settings.monitoring_min_rows,
         )
     )
-    return Assessment(decision, examination, tuple(judged), performance)
+    return Assessment(decision, examination, tuple(judged), performance, _answers(reference, labelled, performance))
+
+
+def _answers(reference: pd.DataFrame, labelled: pd.DataFrame, performance: Performance | None) -> Labelled | None:
+    """What the page on quality shows; None where there is too little to draw."""
+    if performance is None:
+        return None
+    before, now = answers(reference, performance.loss), answers(labelled, performance.loss)
+    if min(len(before), len(now)) < LEAST_LABELS:
+        return None
+    return Labelled(before, now, classes=performance.loss != ABSOLUTE_ERROR)

@@ -76,6 +76,17 @@ def measure(reference: pd.DataFrame, labelled: pd.DataFrame) -> Performance | No
     )
 
 
+def answers(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
+    """The labelled rows as columns `label` and `prediction`: numbers for a regression, else text in one spelling."""
+    import pandas as pd
+
+    if LABEL not in frame or PREDICTION not in frame:
+        return pd.DataFrame({"label": [], "prediction": []})
+    known = frame[frame[LABEL].notna() & frame[PREDICTION].notna()]
+    spelled = numbers if loss == ABSOLUTE_ERROR else _aligned
+    return pd.DataFrame({"label": spelled(known[LABEL]), "prediction": spelled(known[PREDICTION])}).dropna()
+
+
 def welch(reference: Floats, current: Floats) -> float:
     """Difference of the means in its own standard errors, variances not assumed equal (Welch 1947)."""
     error = np.sqrt(reference.var(ddof=1) / len(reference) + current.var(ddof=1) / len(current))

@@ -13,7 +13,7 @@ from pathlib import Path
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.monitoring.outcome import Outcome
-from cuelight.monitoring.report import NotRendered, Page, write
+from cuelight.monitoring.report import QUALITY_PAGE, NotRendered, Page, write
 from cuelight.registry import tags
 from cuelight.registry.port import Registry
 from cuelight.registry.tracking import Run, Tracking
@@ -47,15 +47,15 @@ class Publisher:
                 outcome = replace(outcome, notes=(*outcome.notes, note))
         return outcome
 
-    def _page(self, outcome: Outcome, folder: Path) -> tuple[Path, Path] | None:
+    def _page(self, outcome: Outcome, folder: Path) -> list[Path]:
         columns = outcome.assessment.examination.columns
         if not self.pages or not columns:
-            return None
+            return []
         title = f"{outcome.model}, version {outcome.version}: {outcome.rows:,} rows against its reference"
         page = Page(title, outcome.verdict, outcome.assessment.decision.reason, self.q, self.plot_rows)
-        return write(page, columns, outcome.assessment.columns, folder)
+        return write(page, columns, outcome.assessment.columns, folder, outcome.assessment.labelled)
 
-    def _run(self, outcome: Outcome, page: Future[tuple[Path, Path] | None]) -> Outcome:
+    def _run(self, outcome: Outcome, page: Future[list[Path]]) -> Outcome:
         marks = {
             "cuelight.model": outcome.model,
             "cuelight.version": str(outcome.version),
@@ -71,14 +71,16 @@ class Publisher:
             run.text(json.dumps(document, indent=1, allow_nan=False), f"{REPORTS}/verdict.json")
         return outcome
 
-    def _files(self, outcome: Outcome, run: Run, page: Future[tuple[Path, Path] | None]) -> Outcome:
+    def _files(self, outcome: Outcome, run: Run, page: Future[list[Path]]) -> Outcome:
         try:
             files = page.result()
         except NotRendered as error:
             _log.warning("page-not-rendered", str(error))
             return replace(outcome, notes=(*outcome.notes, f"There is no page for this report: {error}"))
-        for path in files or ():
+        for path in files:
             run.file(path, REPORTS)
+        if files and outcome.assessment.labelled and not any(path.name == QUALITY_PAGE for path in files):
+            outcome = replace(outcome, notes=(*outcome.notes, "Evidently could not draw the page on quality."))
         return replace(outcome, link=f"{run.url}/artifacts/{REPORTS}/{files[0].name}") if files else outcome
 
     def _tag(self, outcome: Outcome) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
 from cuelight.monitoring.columns import Column, Kind, pair
 from cuelight.monitoring.drift import ColumnDrift
 from cuelight.monitoring.statistics import compare
@@ -29,10 +30,12 @@ from cuelight.monitoring.statistics import compare
 if TYPE_CHECKING:
     import pandas as pd
 
-PAGE, DATA = "drift.html", "drift.json"
+PAGE, QUALITY_PAGE, DATA = "drift.html", "quality.html", "drift.json"
 _ORDER, _REFERENCE, _CURRENT = "order.json", "reference.parquet", "current.parquet"
+_LABELLED = ("labelled-reference.parquet", "labelled-current.parquet")
 _TESTS = {Kind.NUMERIC: "cuelight_ks", Kind.CATEGORICAL: "cuelight_chi_square"}
 _SEED = 20_240
+_log = Log("monitoring.report")
 _SECONDS = 600.0
 # Evidently reads this when it is imported, and sends nothing.
 _ENVIRONMENT = {"DO_NOT_TRACK": "1", "MPLBACKEND": "Agg"}
@@ -56,12 +59,29 @@ class Page:
     plot_rows: int
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled rows of both sides, columns `label` and `prediction`: numbers, or text when `classes`."""
+
+    reference: pd.DataFrame
+    current: pd.DataFrame
+    classes: bool
+
+
 class NotRendered(CuelightError):
     """Evidently could not make the page; the verdict does not depend on it."""
 
 
-def write(page: Page, columns: Sequence[Column], judged: Sequence[ColumnDrift], folder: Path) -> tuple[Path, Path]:
-    """Make `drift.html` and `drift.json` in `folder` in a process of its own; the two paths.
+def write(
+    page: Page,
+    columns: Sequence[Column],
+    judged: Sequence[ColumnDrift],
+    folder: Path,
+    labelled: Labelled | None = None,
+) -> list[Path]:
+    """Make the pages and `drift.json` in `folder` in a process of its own; their paths, the drift page first.
+
+    The quality page is made where there are labels and Evidently can draw them.
 
     Raises:
         NotRendered: there is no column to show, or the process failed; the text says why.
@@ -70,20 +90,22 @@ def write(page: Page, columns: Sequence[Column], judged: Sequence[ColumnDrift], 
         raise NotRendered("There is no column that Evidently could show.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as draft:
-        _hand_over(page, columns, judged, Path(draft))
-        command = [sys.executable, "-m", "cuelight.monitoring.report", draft]
-        try:
-            done = subprocess.run(
-                command, env=os.environ | _ENVIRONMENT, capture_output=True, text=True, timeout=_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NotRendered(f"Evidently took longer than {_SECONDS:.0f} s.") from error
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise NotRendered(f"Evidently failed with exit code {done.returncode}: {said[:300]}")
-        for name in (PAGE, DATA):
-            (Path(draft) / name).replace(folder / name)
-    return folder / PAGE, folder / DATA
+        _hand_over(page, columns, judged, labelled, Path(draft))
+        _run(Path(draft))
+        made = [name for name in (PAGE, QUALITY_PAGE, DATA) if (Path(draft) / name).is_file()]
+        return [(Path(draft) / name).replace(folder / name) for name in made]
+
+
+def _run(folder: Path) -> None:
+    command = [sys.executable, "-m", "cuelight.monitoring.report", str(folder)]
+    environment = os.environ | _ENVIRONMENT
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise NotRendered(f"Evidently took longer than {_SECONDS:.0f} s.") from error
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise NotRendered(f"Evidently failed with exit code {done.returncode}: {said[:300]}")
 
 
 def render(page: Page, columns: Sequence[Column], drifted: frozenset[str], folder: Path) -> None:
@@ -114,6 +136,38 @@ def render(page: Page, columns: Sequence[Column], drifted: frozenset[str], folde
     _put_on_top(folder / PAGE, page, len(before), len(now))
     document = {"title": page.title, "verdict": page.verdict, "reason": page.reason, "evidently": snapshot.dict()}
     (folder / DATA).write_text(json.dumps(plain(document), allow_nan=False, default=str), encoding="utf-8")
+
+
+def render_quality(page: Page, labelled: Labelled, folder: Path) -> None:
+    """Evidently's page on quality. Raises whatever Evidently raises: its presets are picky about labels."""
+    from evidently import (
+        BinaryClassification,
+        DataDefinition,
+        Dataset,
+        MulticlassClassification,
+        Regression,
+        Report,
+    )
+    from evidently.presets import ClassificationPreset, RegressionPreset
+
+    names = ["label", "prediction"]
+    before, now = (_sample(side, page.plot_rows) for side in (labelled.reference, labelled.current))
+    levels = sorted({*before.label, *before.prediction, *now.label, *now.prediction}) if labelled.classes else []
+    if not labelled.classes:
+        definition = DataDefinition(
+            numerical_columns=names, regression=[Regression(target="label", prediction="prediction")]
+        )
+    elif len(levels) == 2:
+        task = BinaryClassification(target="label", prediction_labels="prediction", pos_label=levels[1])
+        definition = DataDefinition(categorical_columns=names, classification=[task])
+    else:
+        several = MulticlassClassification(target="label", prediction_labels="prediction")
+        definition = DataDefinition(categorical_columns=names, classification=[several])
+    preset = ClassificationPreset() if labelled.classes else RegressionPreset()
+    snapshot = Report([preset], include_tests=False).run(
+        Dataset.from_pandas(now, definition), Dataset.from_pandas(before, definition), name=page.title
+    )
+    snapshot.save_html(str(folder / QUALITY_PAGE))
 
 
 def plain(value: Any) -> Any:
@@ -188,14 +242,20 @@ def _put_on_top(path: Path, page: Page, reference_rows: int, rows: int) -> None:
     path.write_text(f"{head}{body}{box}{rest}" if body else box + text, encoding="utf-8")
 
 
-def _hand_over(page: Page, columns: Sequence[Column], judged: Sequence[ColumnDrift], folder: Path) -> None:
+def _hand_over(
+    page: Page, columns: Sequence[Column], judged: Sequence[ColumnDrift], labelled: Labelled | None, folder: Path
+) -> None:
     _frame(columns, "reference").to_parquet(folder / _REFERENCE)
     _frame(columns, "current").to_parquet(folder / _CURRENT)
     order = {
         "page": page.__dict__,
         "kinds": {column.name: column.kind.value for column in columns},
         "drifted": [each.name for each in judged if each.drifted],
+        "classes": labelled.classes if labelled else None,
     }
+    if labelled:
+        labelled.reference.to_parquet(folder / _LABELLED[0])
+        labelled.current.to_parquet(folder / _LABELLED[1])
     (folder / _ORDER).write_text(json.dumps(order), encoding="utf-8")
 
 
@@ -205,7 +265,15 @@ def _take_over(folder: Path) -> None:
     order = json.loads((folder / _ORDER).read_text(encoding="utf-8"))
     before, now = pd.read_parquet(folder / _REFERENCE), pd.read_parquet(folder / _CURRENT)
     columns = [pair(name, Kind(kind), before[name], now[name]) for name, kind in order["kinds"].items()]
-    render(Page(**order["page"]), columns, frozenset(order["drifted"]), folder)
+    page = Page(**order["page"])
+    render(page, columns, frozenset(order["drifted"]), folder)
+    if order["classes"] is None:
+        return
+    both = [pd.read_parquet(folder / name) for name in _LABELLED]
+    try:
+        render_quality(page, Labelled(both[0], both[1], order["classes"]), folder)
+    except Exception as error:  # noqa: BLE001 (a page that Evidently can't draw must not cost the other)
+        _log.exception("quality-page-not-rendered", error)
 
 
 if __name__ == "__main__":

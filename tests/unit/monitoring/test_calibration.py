@@ -12,7 +12,7 @@ from cuelight.monitoring.drift import judge
 from cuelight.monitoring.statistics import compare_numbers
 from tests.unit.monitoring.tables import part, twenty_columns
 
-REFERENCES, WINDOWS = 12, 17  # 204 windows for each size
+REFERENCES, WINDOWS = 10, 12  # 120 windows of each size, 240 in all
 
 
 def test_the_fast_score_is_the_test_s_own() -> None:

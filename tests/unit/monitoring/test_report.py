@@ -4,14 +4,31 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from cuelight.monitoring.drift import judge
+from cuelight.monitoring.performance import ABSOLUTE_ERROR, answers
 from cuelight.monitoring.quality import examine
-from cuelight.monitoring.report import NotRendered, Page, plain, write
+from cuelight.monitoring.report import Labelled, NotRendered, Page, plain, render_quality, write
 from tests.unit.monitoring.tables import nasty, scored
 
+
+def _classes(*names: str) -> pd.DataFrame:
+    chosen = np.random.default_rng(len(names)).choice(names, size=(300, 2))
+    return pd.DataFrame(chosen, columns=["label", "prediction"]).astype(object)
+
+
+LABELLED = {
+    "regression": Labelled(
+        answers(scored(500, 1), ABSOLUTE_ERROR), answers(scored(500, 2), ABSOLUTE_ERROR), classes=False
+    ),
+    "two classes": Labelled(_classes("0", "1"), _classes("0", "1"), classes=True),
+    "three classes": Labelled(_classes("a", "b", "c"), _classes("a", "b", "c"), classes=True),
+    "a new class": Labelled(_classes("0", "1"), _classes("0", "1", "7"), classes=True),
+}
 PAGE = Page("a <model>, version 3", "drift", "Input.used (z 9.1) drifted & more.", 0.02, 400)
 
 
@@ -56,6 +73,22 @@ def test_columns_that_crash_evidently_do_not_crash_the_report(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drift.html", "drift.json"]
 
 
+@pytest.mark.parametrize("task", ["regression", "two classes", "three classes"])
+def test_labels_have_a_page_of_their_own(task: str, tmp_path: Path) -> None:
+    """Labelled rows of a regression, or of any number of classes, are drawn."""
+    render_quality(PAGE, LABELLED[task], tmp_path)
+    assert (tmp_path / "quality.html").stat().st_size > 100_000
+
+
+def test_a_quality_page_that_fails_costs_nothing_else(tmp_path: Path) -> None:
+    """Labels that Evidently can't draw (here a third class) leave the drift page and its data as they are."""
+    columns = examine(scored(600, 1), scored(600, 2)).columns
+    assert [path.name for path in write(PAGE, columns, (), tmp_path, LABELLED["a new class"])] == [
+        "drift.html",
+        "drift.json",
+    ]
+
+
 def test_without_columns_there_is_no_page(tmp_path: Path) -> None:
     """Nothing to show is said, not crashed on."""
     with pytest.raises(NotRendered, match="no column"):
@@ -64,6 +97,4 @@ def test_without_columns_there_is_no_page(tmp_path: Path) -> None:
 
 def test_what_json_cannot_hold_becomes_null() -> None:
     """NaN and infinities are null, NumPy numbers plain ones, at any depth."""
-    import numpy as np
-
     assert plain({"a": [np.float64("nan"), np.int64(3), (1.5, float("inf"))]}) == {"a": [None, 3, [1.5, None]]}
