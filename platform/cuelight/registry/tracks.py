@@ -8,8 +8,9 @@ that the sweep before did not, and it is remembered from sweep to sweep.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cuelight.kit.errors import BadInput, Misconfigured
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
@@ -55,26 +56,21 @@ class Loser:
 
 @dataclass(frozen=True)
 class TrackMemory:
-    """What one sweep leaves to the next: the arrival number of each claim, and the models that are left out."""
+    """What one sweep leaves to the next: the arrival number of each claim, and the models that are left out.
+
+    `doubted` are claims that this sweep no longer showed and nothing replaced: they are forgotten if the next one
+    agrees, and have lost no place if it does not.
+    """
 
     arrivals: Mapping[Claim, int] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    doubted: frozenset[Claim] = frozenset()
 
     def to_json(self) -> str:
         """Text that `from_json` reads."""
-        claims = [
-            [
-                each.model,
-                each.track.value,
-                each.how,
-                each.version.version,
-                each.version.created_ms,
-                each.version.source,
-                at,
-            ]
-            for each, at in sorted(self.arrivals.items())
-        ]
-        return json.dumps({"claims": claims, "left_out": sorted(self.left_out)})
+        claims = [[*_plain(each), at] for each, at in sorted(self.arrivals.items())]
+        doubted = [_plain(each) for each in sorted(self.doubted)]
+        return json.dumps({"claims": claims, "left_out": sorted(self.left_out), "doubted": doubted})
 
     @classmethod
     def from_json(cls, text: str) -> TrackMemory:
@@ -85,15 +81,23 @@ class TrackMemory:
         """
         try:
             document = json.loads(text)
-            arrivals = {
-                Claim(model, Track(track), how, VersionId(model, int(version), int(created), source)): int(at)
-                for model, track, how, version, created, source, at in document["claims"]
-            }
-            return cls(arrivals, frozenset(document["left_out"]))
+            arrivals = {_claim(each[:-1]): int(each[-1]) for each in document["claims"]}
+            doubted = frozenset(_claim(each) for each in document["doubted"])
+            return cls(arrivals, frozenset(document["left_out"]), doubted)
         except (ValueError, TypeError, KeyError) as error:
             raise BadInput(
                 "The memory of tracks can't be read: remove the file, and time stamps decide anew."
             ) from error
+
+
+def _plain(claim: Claim) -> list[Any]:
+    version = claim.version
+    return [claim.model, claim.track.value, claim.how, version.version, version.created_ms, version.source]
+
+
+def _claim(parts: list[Any]) -> Claim:
+    model, track, how, version, created, source = parts
+    return Claim(model, Track(track), how, VersionId(model, int(version), int(created), source))
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,12 @@ def assign(snapshot: Snapshot, memory: TrackMemory, aliases: Mapping[str, Track]
     """Decide every track of every model from one good reading and the memory of the one before.
 
     Claims that are new get the next arrival numbers: stages first, by time stamp and version number, then
-    aliases; claims that are gone are forgotten; the highest number on a track wins.
+    aliases; the highest number on a track wins. A claim that was withdrawn (its version is there, in another stage)
+    is forgotten; one that just isn't there any more is doubted for one reading, and its track has no winner then.
     """
     claims = list(_claims(snapshot, aliases))
-    arrivals = {each: memory.arrivals[each] for each in claims if each in memory.arrivals}
+    doubted = frozenset(_doubted(memory, frozenset(claims), snapshot))
+    arrivals = {each: memory.arrivals[each] for each in (*claims, *doubted) if each in memory.arrivals}
     order = {name: -index for index, name in enumerate(aliases)}
     new = sorted((each for each in claims if each not in arrivals), key=lambda each: _newness(each, snapshot, order))
     highest = max(memory.arrivals.values(), default=0)
@@ -138,7 +144,18 @@ def assign(snapshot: Snapshot, memory: TrackMemory, aliases: Mapping[str, Track]
     for claim in sorted(arrivals, key=arrivals.__getitem__):
         if claim.model not in left_out:
             winners[claim.model, claim.track] = claim
-    return Assignment(winners, tuple(_losers(arrivals, winners)), tuple(notes), TrackMemory(arrivals, left_out))
+    winners = {key: claim for key, claim in winners.items() if claim not in doubted}
+    losers = _losers(arrivals.keys() - doubted, winners)
+    return Assignment(winners, tuple(losers), tuple(notes), TrackMemory(arrivals, left_out, doubted))
+
+
+def _doubted(memory: TrackMemory, claims: frozenset[Claim], snapshot: Snapshot) -> Iterator[Claim]:
+    for claim in memory.arrivals.keys() - claims - memory.doubted:
+        model = snapshot.models.get(claim.model)
+        present = model.versions.get(claim.version.version) if model else None
+        withdrawn = claim.how == STAGE and present is not None and present.id == claim.version
+        if not withdrawn:
+            yield claim
 
 
 def _claims(snapshot: Snapshot, aliases: Mapping[str, Track]) -> Iterator[Claim]:
@@ -178,8 +195,8 @@ def _served(model: RegisteredModel) -> bool | None:
     return _SERVE_VALUES.get(model.tags[SERVE].strip().lower()) if SERVE in model.tags else True
 
 
-def _losers(arrivals: Mapping[Claim, int], winners: Mapping[tuple[str, Track], Claim]) -> Iterator[Loser]:
-    for claim in sorted(arrivals):
+def _losers(claims: Iterable[Claim], winners: Mapping[tuple[str, Track], Claim]) -> Iterator[Loser]:
+    for claim in sorted(claims):
         winner = winners.get((claim.model, claim.track))
         if winner is not None and claim.version != winner.version:
             yield Loser(claim, winner)

@@ -123,6 +123,55 @@ HISTORIES = [
         {P: 2},
     ),
     (
+        "a version that one reading does not show keeps its place",
+        [
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2, P)),
+            snapshot(version(2, P)),
+            snapshot(version(1, P), version(2, P)),
+        ],
+        {P: 2},
+    ),
+    (
+        "the winner is not replaced by one reading that does not show it",
+        [
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2, P)),
+            snapshot(version(1, P)),
+        ],
+        {},
+    ),
+    (
+        "two readings that agree settle it",
+        [
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2, P)),
+            snapshot(version(1, P)),
+            snapshot(version(1, P)),
+        ],
+        {P: 1},
+    ),
+    (
+        "a reading without any model forgets nothing",
+        [
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2, P)),
+            Snapshot(),
+            snapshot(version(1, P), version(2, P)),
+        ],
+        {P: 2},
+    ),
+    (
+        "an alias that is taken away gives way after two readings",
+        [
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2), aliases={"champion": 2}),
+            snapshot(version(1, P), version(2)),
+            snapshot(version(1, P), version(2)),
+        ],
+        {P: 1},
+    ),
+    (
         "a re-created model is another one",
         [snapshot(version(1, P), version(2, P)), snapshot(version(1, P, created=50), version(2, P))],
         {P: 1},
