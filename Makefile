@@ -1,0 +1,58 @@
+# The front door: `make help` says what there is. Everything lives in .venv and .cuelight.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BROWSER := /usr/bin/chromium
+# Two cores are shared by many processes: more threads than cores only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help
+help: ## Say what there is.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: $(READY) ## Play the whole story on real data, then stay up (ONCE=1: end after it).
+	@$(BIN)/cuelight demo $(if $(ONCE),--once)
+
+.PHONY: up
+up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctrl-C.
+	@$(BIN)/cuelight up
+
+.PHONY: test
+test: $(READY) browser ## Run all tests.
+	@$(BIN)/python -m pytest -q
+
+.PHONY: check
+check: $(READY) ## Lint, types, directions of imports, docs in step.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check
+
+.PHONY: docs
+docs: $(READY) ## Write the reference pages anew from the code.
+	@$(BIN)/python docs/generate.py
+
+.PHONY: bench
+bench: $(READY) ## Measure, side by side with MLflow's own server.
+	@$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: $(READY) ## Resolve the locked requirements anew, for Python 3.11 to 3.13.
+	@$(BIN)/python requirements/lock.py
+
+.PHONY: clean
+clean: ## Remove what the other targets made: environment, data, caches.
+	@rm -rf $(VENV) .cuelight .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml requirements/dev.txt requirements/setup.sh
+	@PYTHON="$(PYTHON)" bash requirements/setup.sh $(VENV)
+	@touch $(READY)
+
+.PHONY: browser
+browser:
+	@bash requirements/browser.sh $(BROWSER)
