@@ -72,8 +72,9 @@ def respond(current: Callable[[], Cast], call: Call, max_rows: int, default_mode
     try:
         cast = current()
         attempt.generation = cast.deployment.generation
-        attempt.model = call.model or default(cast.deployment, default_model)
-        attempt.choice = choose(cast.deployment, attempt.model, call)
+        name = call.model or default(cast.deployment, default_model)
+        attempt.model = name if name in cast.deployment.models() else ""
+        attempt.choice = choose(cast.deployment, name, call)
         attempt.loaded = cast.version(attempt.choice.served)
         request = decode(call.media_type, call.body, attempt.loaded.signature, max_rows)
         attempt.rows = request.rows.count
@@ -87,9 +88,10 @@ def respond(current: Callable[[], Cast], call: Call, max_rows: int, default_mode
 
 @dataclass
 class _Attempt:
-    """What is known of a call so far."""
+    """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
+    arrived: float = field(default_factory=time.time)
     model: str = ""
     generation: int = 0
     rows: int = 0
@@ -111,12 +113,12 @@ class _Attempt:
         if isinstance(fault, Unavailable):
             headers["Retry-After"] = str(max(1, round(fault.retry_after)))
         record = Prediction(
-            time=time.time(),
+            time=self.arrived,
             prediction_id=prediction_id,
             request_id=call.request_id,
             client=call.client,
             caller=call.caller,
-            model=self.model or call.model,
+            model=self.model,
             version=choice.served.id.version if choice else 0,
             digest=choice.served.digest if choice else "",
             track=choice.track if choice else "",
