@@ -13,7 +13,7 @@ from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.registry.signing import TrustedKeys
-from cuelight.registry.tracks import TrackMemory, assign
+from cuelight.registry.tracks import assign
 from cuelight.registry.trusted_types import allowed_types
 
 # Prediction ids and rows of the journal that a version was fitted on, among the artifacts of its run.
@@ -35,7 +35,7 @@ class Champion:
 def in_charge(workshop: Workshop, model: str) -> ModelVersion | None:
     """The version on the Production track, or None."""
     snapshot = workshop.registry.snapshot()
-    claim = assign(snapshot, TrackMemory(), workshop.aliases).winners.get((model, Track.PRODUCTION))
+    claim = assign(snapshot, workshop.tracks, workshop.aliases).winners.get((model, Track.PRODUCTION))
     return snapshot.models[model].versions[claim.version.version] if claim else None
 
 

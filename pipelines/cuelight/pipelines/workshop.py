@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.pipelines.progress import Progress, Silent
 from cuelight.registry.port import Registry
+from cuelight.registry.tracks import TrackMemory
 
 if TYPE_CHECKING:
     from cuelight.registry.model import Track
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The parts that every training shares; `aliases` maps aliases to the tracks that they mean."""
+    """The parts that every training shares.
+
+    `aliases` maps aliases to the tracks that they mean; `tracks` is the follower's memory of who arrived when.
+    """
 
     registry: Registry
     tracking: Tracking
     keys_folder: Path
     aliases: Mapping[str, Track]
+    tracks: TrackMemory = field(default_factory=TrackMemory)
     clock: Clock = field(default_factory=SystemClock)
     progress: Progress = field(default_factory=Silent)

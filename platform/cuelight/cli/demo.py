@@ -13,7 +13,7 @@ from cuelight.cli import compose
 from cuelight.cli.stack import check_ports
 from cuelight.cli.story import Story
 from cuelight.cli.supervision import wait_for_end
-from cuelight.cli.up import everything, links
+from cuelight.cli.up import everything, show_links
 from cuelight.kit.settings import Settings
 
 
@@ -32,7 +32,7 @@ def command(once: bool) -> None:
     with everything(settings, console) as supervisor:
         Story(settings, console).play()
         console.print(f"\n[bold green]The loop is closed[/bold green] after {time.monotonic() - began:.0f} s.\n")
-        console.print(links(settings))
+        show_links(settings, console)
         if not once:
             console.print("\nPress Ctrl-C to stop.")
             wait_for_end(supervisor)

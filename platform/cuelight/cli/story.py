@@ -92,7 +92,7 @@ class Story:
             )
         finally:
             operations.close()
-        self._tell(f"{done.outcome}: {done.detail.get('sentence', '')}")
+        self._tell(f"{done.outcome}: {done.detail.get('reason', '')}")
         versions = compose.registry(self._settings).snapshot().models[MODEL].versions
         challenger = max(versions)
         if challenger == champion or versions[challenger].stage != "Staging":
@@ -179,9 +179,8 @@ class Story:
     def _say(self, sentence: str) -> None:
         self._number += 1
         elapsed = time.monotonic() - self._began
-        self._console.print(
-            f"\n[bold cyan]{self._number}[/bold cyan] [bold]{sentence}[/bold] [dim]{elapsed:.0f} s[/dim]"
-        )
+        heading = f"\n[bold cyan]{self._number}[/bold cyan] [bold]{sentence}[/bold] [dim]({elapsed:.0f} s)[/dim]"
+        self._console.print(heading, soft_wrap=True, highlight=False)
 
     def _tell(self, text: str) -> None:
         self._console.print(f"  {text}", soft_wrap=True, highlight=False)

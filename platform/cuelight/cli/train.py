@@ -54,12 +54,15 @@ def workshop_of(settings: Settings, silent: bool) -> Workshop:
     from cuelight.pipelines.progress import Silent, Steps
     from cuelight.pipelines.workshop import Workshop
     from cuelight.registry.tracks import alias_map
+    from cuelight.serving.ledger import Ledger
+    from cuelight.serving.places import Places
 
     return Workshop(
         registry=compose.registry(settings),
         tracking=compose.tracking(settings),
         keys_folder=settings.keys_folder,
         aliases=alias_map(settings.track_production, settings.track_staging),
+        tracks=Ledger(Places(settings.serving_folder).ledger).tracks,
         progress=Silent() if silent else Steps(),
     )
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from cuelight.cli import compose
 from cuelight.cli.stack import Program, check_ports, log_file, programs, serving_url
@@ -34,7 +33,7 @@ def command(**flags: Any) -> None:
     settings = compose.settings(**flags)
     console = Console()
     with everything(settings, console) as supervisor:
-        console.print(links(settings))
+        show_links(settings, console)
         console.print("Press Ctrl-C to stop.")
         wait_for_end(supervisor)
         raise Misconfigured(f"supervisord ended by itself; see {log_file(settings, 'supervisord')}.")
@@ -60,16 +59,18 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
         raise SystemExit(0) from None
 
 
-def links(settings: Settings) -> Table:
+def show_links(settings: Settings, console: Console) -> None:
     """Where to look."""
-    table = Table(show_header=False, box=None, padding=(0, 2))
     url = serving_url(settings)
-    table.add_row("MLflow: models, runs, reports", settings.tracking_uri)
-    table.add_row("What is served", f"{url}/models")
-    table.add_row("Scoring", f"POST {url}/models/NAME/invocations")
-    table.add_row("Metrics", f"{url}/metrics")
-    table.add_row("Data and logs", str(settings.home.absolute()))
-    return table
+    places = (
+        ("MLflow: models, runs, reports", settings.tracking_uri),
+        ("What is served", f"{url}/models"),
+        ("Scoring", f"POST {url}/models/NAME/invocations"),
+        ("Metrics", f"{url}/metrics"),
+        ("Data and logs", str(settings.home.absolute())),
+    )
+    for what, where in places:
+        console.print(f"  {what:<30} {where}", soft_wrap=True, highlight=False)
 
 
 def _interrupt(*_: object) -> None:
