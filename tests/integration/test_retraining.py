@@ -91,7 +91,11 @@ def theatre(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) 
     """An installation whose model was trained on plans with free care, and promoted."""
     clock = FakeClock(START)
     workshop = Workshop(
-        MlflowRegistry(mlflow_server), Tracking(mlflow_server), tmp_path / "keys", alias_map("champion", ""), clock
+        MlflowRegistry(mlflow_server),
+        Tracking(mlflow_server),
+        tmp_path / "keys",
+        alias_map("champion", ""),
+        clock=clock,
     )
     operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}", clock=clock)
     pipeline = replace(doctor_visits.pipeline, name=f"retraining_{request.node.name}")
