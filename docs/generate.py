@@ -1,0 +1,229 @@
+"""Writes the reference pages from the code: `python docs/generate.py`; with `--check` it only says what is stale."""
+# ruff: noqa: INP001  (docs is a folder of pages, no package)
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+    from prometheus_client.metrics_core import Metric
+
+FOLDER = Path(__file__).resolve().parent / "reference"
+_MADE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"
+_WIDTH = 100
+
+# What each constant of `cuelight.registry.tags` holds.
+_TAGS = {
+    "STATE": "`fetching`, `trial`, `ready`, `serving`, `refused`, or `failed` (tried again).",
+    "REASON": "Why, as one sentence.",
+    "SINCE": "When the two above were written (UTC).",
+    "DRIFT": "The last verdict on this version, with its reason.",
+    "REPORT": "Link to the last drift report.",
+    "MANIFEST": "SHA-256 of each file, with the model's name and the run's id, so that it fits no other version.",
+    "SIGNATURE": "Ed25519 signature over the manifest: `ed25519:<key id>:<base64>`.",
+    "PIPELINE": "Name of the pipeline that trained it.",
+    "GATE": "`passed` or `failed`.",
+    "GATE_REASON": "What the gate found, as one sentence.",
+    "TRAINED_BECAUSE": "Why it was trained: by hand, or the reason of the retrain request.",
+    "TRAINED_UNTIL": "Event time of the newest row it was fitted on, in seconds since the epoch.",
+    "REFERENCE": "The reference for drift: artifact of the run, and its SHA-256 (`path:digest`).",
+    "DATA_FINGERPRINT": "SHA-256 of all data that went into the training.",
+    "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
+    "CHAMPION": "Version that it was compared with on the same rows.",
+    "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
+    "CANARY": "Reserved for a canary's share of traffic. Nothing reads it yet.",
+    "SHADOW": "Reserved for mirrored traffic. Nothing reads it yet.",
+    "AUTO_ROLLBACK": "Reserved for automatic rollback. Nothing reads it yet.",
+    "PII": "Reserved for columns to be redacted from the journal. Nothing reads it yet.",
+}
+# Which part writes what it is not plain from the heading in the source who writes.
+_WRITERS = {
+    **dict.fromkeys(("STATE", "REASON", "SINCE"), "the follower"),
+    **dict.fromkeys(("DRIFT", "REPORT"), "`cuelight drift`"),
+    **dict.fromkeys(("MANIFEST", "SIGNATURE"), "`cuelight train`, `retrain`, `trust`"),
+    **dict.fromkeys(("RETRAIN_REQUEST",), "`cuelight retrain`"),
+}
+_METRIC_USE = {
+    "cuelight_requests": "Errors: `status` from 500 on. What is not served has empty labels.",
+    "cuelight_rows": "Rows in answers with status 200.",
+    "cuelight_request_seconds": "Without the network. Buckets from 0.5 ms to 10 s.",
+    "cuelight_journal_dropped": "Alarm on any increase: answers left that are not on record (full disk?).",
+    "cuelight_labels": "Labels that `feedback` took.",
+    "cuelight_generation": "Moves with every switch.",
+    "cuelight_workers": "Alarm when below `serving.workers`.",
+    "cuelight_registry_staleness_seconds": "Alarm above a minute. `NaN` before the first reading.",
+}
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by file name."""
+    return {
+        "settings.md": "\n".join(_settings()) + "\n",
+        "cli.md": "\n".join(_commands()) + "\n",
+        "tags.md": "\n".join(_tags()) + "\n",
+        "metrics.md": "\n".join(_metrics()) + "\n",
+    }
+
+
+def _head(title: str, *text: str) -> Iterator[str]:
+    yield from (f"# {title}", "", _MADE, "", *text, "")
+
+
+def _settings() -> Iterator[str]:
+    from cuelight.kit.settings import table
+
+    yield from _head(
+        "Settings",
+        "The file `cuelight.toml` in the current folder (or where the variable `CUELIGHT_CONFIG` says), then the",
+        "environment, then flags: the later wins. In the file, `serving.port` is `port` under `[serving]`. A name in",
+        "the file that is not here is an error. `cuelight settings` shows the values that hold now. Processes read",
+        "settings when they start. `cuelight up` has flags for a few of them; see [the commands](cli.md).",
+    )
+    yield from ("| setting | variable | default | unit | what it does |", "|---|---|---|---|---|")
+    for row in table():
+        variable = f"`{row.variable}`" if row.variable else "(file only)"
+        yield f"| `{row.key}` | {variable} | {_default(row.default)} | {row.unit} | {row.help} |"
+
+
+def _default(value: object) -> str:
+    if value == "" or value == {}:
+        return "(empty)"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int) and value >= 1 << 20 and value % (1 << 20) == 0:
+        mebibytes = value >> 20
+        return f"`{value}` ({f'{mebibytes} MiB' if mebibytes % 1024 else f'{mebibytes >> 10} GiB'})"
+    return f"`{value}`"
+
+
+def _commands() -> Iterator[str]:
+    from click import Context
+
+    from cuelight.cli.main import cuelight
+
+    yield from _head(
+        "Commands",
+        "Exit codes: 0 is well, 1 is an error (one line on standard error says what to do), 2 is a wrong command line",
+        "or, for `train`, a gate that failed; `drift` has codes of its own. Settings come from `cuelight.toml` and the",
+        "environment: see [settings](settings.md).",
+    )
+    for path, command in _walk("cuelight", cuelight):
+        context = Context(command, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH)
+        help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        inside = " (run by `cuelight up`)" if command.hidden else ""
+        yield from (f"## {path}{inside}", "", "```text", help_text, "```", "")
+
+
+def _walk(path: str, command: click.Command | None) -> Iterator[tuple[str, click.Command]]:
+    from click import Context, Group
+
+    assert command is not None
+    yield path, command
+    if isinstance(command, Group):
+        context = Context(command, info_name=path)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            yield from _walk(f"{path} {name}", inner)
+
+
+def _tags() -> Iterator[str]:
+    from cuelight.registry import tags
+
+    yield from _head(
+        "Tags",
+        "Cuelight and people talk by tags in MLflow. On a **version**, they say what came of it; on a **registered",
+        "model**, they are for people to set.",
+    )
+    source = Path(tags.__file__).read_text(encoding="utf-8")
+    for heading, block in re.findall(r"^# (Written by .+?)\.\n((?:[A-Z_]+ = .+\n)+)", source, re.MULTILINE):
+        yield from (f"## {heading}", "", "| tag | written by | holds |", "|---|---|---|")
+        author = "people" if "people" in heading else "`cuelight train`, `retrain`"
+        for name in re.findall(r"^([A-Z_]+) = ", block, re.MULTILINE):
+            yield f"| `{getattr(tags, name)}` | {_WRITERS.get(name, author)} | {_TAGS[name]} |"
+        yield ""
+    yield from (
+        "`cuelight train` also writes `cuelight.split` (which rows of which data were fitted on), so that two versions of",
+        "one split are compared on the same held-out rows. Runs of drift reports carry `cuelight.model`,",
+        "`cuelight.version` and `cuelight.verdict`.",
+    )
+
+
+def _metrics() -> Iterator[str]:
+    yield from _head(
+        "Metrics",
+        "`GET /metrics` of the scoring server, in Prometheus's text format: all workers of the host together.",
+    )
+    yield from ("| metric | kind | labels | what it counts | use |", "|---|---|---|---|---|")
+    for family in _families():
+        labels = sorted({name for sample in family.samples for name in sample.labels} - {"le"})
+        shown = ", ".join(f"`{each}`" for each in labels) or "none"
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        yield f"| `{name}` | {family.type} | {shown} | {family.documentation} | {_METRIC_USE[family.name]} |"
+
+
+def _families() -> list[Metric]:
+    """The metric families of a page on which one request and one label were counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when prometheus_client is imported
+        from prometheus_client.parser import text_string_to_metric_families
+
+        from cuelight.journal.record import Prediction
+        from cuelight.serving.board import Board
+        from cuelight.serving.metrics import Metrics
+        from cuelight.serving.scoring import Answer, Outcome
+
+        metrics = Metrics(Board(Path(folder, "board")))
+        record = Prediction(
+            time=0.0,
+            prediction_id="p",
+            request_id="r",
+            client="",
+            caller="",
+            model="m",
+            version=1,
+            digest="",
+            track="Production",
+            arm="champion",
+            generation=1,
+            status=200,
+            latency_ms=1.0,
+            rows=1,
+            media_type="",
+            request=b"",
+            response=b"",
+        )
+        metrics.count(Outcome(Answer(200, b""), record))
+        metrics.count_labels("m", 1)
+        metrics.count_dropped(1)
+        page = metrics.page().decode()
+    order = list(_METRIC_USE)
+    return sorted(text_string_to_metric_families(page), key=lambda each: order.index(each.name))
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` name those that are stale; the exit code."""
+    stale = {name: text for name, text in pages().items() if _read(FOLDER / name) != text}
+    if "--check" in arguments:
+        for name in stale:
+            sys.stderr.write(f"docs/reference/{name} is stale: run `make docs`.\n")
+        return 1 if stale else 0
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in stale.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote docs/reference/{name}\n")
+    return 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
