@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from cuelight.cli.stack import Program, inherited, log_file
@@ -26,8 +27,9 @@ from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 
 _STOP_SECONDS = 40
+_ORPHAN_SECONDS = 10
 _LONGEST_SOCKET = 100  # the kernel's limit on a unix socket's path is 107 bytes
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 class Supervisor:
@@ -38,6 +40,7 @@ class Supervisor:
         self._programs = programs
         self._folder = settings.home.absolute() / "run"
         self._process: subprocess.Popen[bytes] | None = None
+        self._others: set[psutil.Process] = set()
         self._socket = self._folder / "supervisor.sock"
         if len(str(self._socket)) > _LONGEST_SOCKET:
             self._socket = Path(tempfile.mkdtemp(prefix="cuelight-")) / "supervisor.sock"
@@ -69,6 +72,8 @@ class Supervisor:
         path = self._folder / "supervisord.conf"
         files.replace(path, self.configuration().encode(), mode=0o600)
         output = log_file(self._settings, "supervisord").open("ab")
+        self._others = set(psutil.Process().children())
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what supervisord leaves behind, if it is killed, becomes ours to end
         self._process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(path)],
             env=inherited(self._settings),
@@ -76,7 +81,7 @@ class Supervisor:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for `cuelight up`, which stops the rest in order
-            preexec_fn=_end_with_parent,
+            preexec_fn=_as_supervisord,
         )
 
     def stop(self) -> None:
@@ -90,6 +95,15 @@ class Supervisor:
             self._process.kill()
             self._process.wait()
         self._process = None
+        self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        orphans = [each for each in psutil.Process().children(recursive=True) if each not in self._others]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for each in orphans:
+                with suppress(psutil.NoSuchProcess):
+                    each.send_signal(number)
+            _, orphans = psutil.wait_procs(orphans, _ORPHAN_SECONDS)
 
     def states(self) -> dict[str, str]:
         """Each program's state in supervisord's words (STARTING, RUNNING, FATAL, ...); none before it is up."""
@@ -120,6 +134,8 @@ class Supervisor:
         }
         for program in self._programs:
             config[f"program:{program.name}"] = self._program(program)
+        # One group: supervisord stops groups one after the other, but all programs of a group at once.
+        config["group:cuelight"] = {"programs": ",".join(each.name for each in self._programs)}
         text = io.StringIO()
         config.write(text)
         return text.getvalue()
@@ -147,9 +163,14 @@ def _plain(value: object) -> str:
     return str(value).replace("%", "%%")  # supervisord expands %(name)s
 
 
-def _end_with_parent() -> None:
-    """Have the kernel stop supervisord if this process dies without a word (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _as_supervisord() -> None:
+    """Have the kernel stop supervisord if this process dies without a word, and give it its programs' orphans."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value)  # prctl(2); what this kernel lacks is done without
 
 
 def wait_for_end(supervisor: Supervisor) -> None:

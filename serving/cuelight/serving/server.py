@@ -40,7 +40,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
             "bind": f"{chosen.serving_host}:{chosen.serving_port}",
             "workers": chosen.serving_workers,
             "threads": chosen.serving_threads,
-            "worker_class": "gthread",
+            "worker_class": "cuelight.serving.worker.Worker",
             "keepalive": _KEEP_ALIVE_SECONDS,
             "timeout": _SILENT_SECONDS,
             "graceful_timeout": 15,
