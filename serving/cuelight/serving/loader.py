@@ -16,6 +16,7 @@ from cuelight.kit.errors import BadInput, Refused
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
+from cuelight.serving import soundness
 from cuelight.serving.trust import read_mlmodel
 
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
@@ -52,12 +53,13 @@ def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bo
     """
     began = time.perf_counter()
     mlmodel = read_mlmodel(files)
-    signature = Signature.from_mlmodel(mlmodel.get("signature"))
-    flavors = mlmodel.get("flavors", {})
     try:
+        signature = Signature.from_mlmodel(mlmodel.get("signature"))
+        flavors = mlmodel.get("flavors") or {}
         if "sklearn" in flavors and flavors.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
             model = _load_sklearn(files, flavors["sklearn"], signed_by)
-            predict, flavor = _sklearn_predict(model, labels_from_probabilities), "sklearn"
+            method = str(flavors["python_function"].get("predict_fn") or "predict")
+            predict, flavor = _sklearn_predict(model, method, labels_from_probabilities), "sklearn"
         else:
             predict, flavor = _load_pyfunc(files, signed_by), "pyfunc"
     except Refused:
@@ -90,7 +92,10 @@ def _load_sklearn(files: Path, flavor: Mapping[str, Any], signed_by: str) -> Any
         strange = untrusted - allowed_types()
         if strange and not signed_by:
             raise Refused(f"It holds types that are not on the allow-list: {', '.join(sorted(strange))}. See `trust`.")
-        return io.load(path, trusted=sorted(untrusted))
+        model = io.load(path, trusted=sorted(untrusted))
+        if not signed_by:
+            soundness.check(model)
+        return model
     if not signed_by:
         raise Refused(f"It is a {form} file, which runs code when it is loaded, and it is not signed.")
     if form == "cloudpickle":
@@ -113,11 +118,14 @@ def _load_pyfunc(files: Path, signed_by: str) -> Callable[[Rows, Mapping[str, An
     return predict
 
 
-def _sklearn_predict(model: Any, labels_from_probabilities: bool) -> Callable[[Rows, Mapping[str, Any]], Output]:
+def _sklearn_predict(
+    model: Any, usual: str, labels_from_probabilities: bool
+) -> Callable[[Rows, Mapping[str, Any]], Output]:
+    """`usual` is the method that MLflow calls for this version (`pyfunc_predict_fn` when it was saved)."""
     classes = getattr(model, "classes_", None)
 
     def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
-        method = parameters.get("predict_method", "predict")
+        method = parameters.get("predict_method", usual)
         if method not in _METHODS or not hasattr(model, method):
             known = [each for each in _METHODS if hasattr(model, each)]
             raise BadInput(f"This model has no such predict_method; it has {', '.join(known)}.")
