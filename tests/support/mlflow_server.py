@@ -24,31 +24,59 @@ def free_port() -> int:
     return port
 
 
+class MlflowServer:
+    """A server that can be stopped, made to hang, and started again on the same port over the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._port = free_port()
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self, seconds: float = 120.0) -> None:
+        """Start it, and wait until it has answered one request."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command(self._port),
+                env=os.environ | environment(self._folder),
+                cwd=self._folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _wait(self.url, self._process, self._log, time.monotonic() + seconds)
+
+    def stop(self) -> None:
+        """Stop it with its whole process group, also when it hangs."""
+        if self._process is None:
+            return
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+
 @contextmanager
 def running(folder: Path, seconds: float = 120.0) -> Iterator[str]:
     """The URL of a server that has answered one request; it is stopped with its whole process group."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port, log = free_port(), folder / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command(port),
-            env=os.environ | environment(folder),
-            cwd=folder,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://127.0.0.1:{port}"
+    server = MlflowServer(folder)
     try:
-        _wait(url, process, log, time.monotonic() + seconds)
-        yield url
+        server.start(seconds)
+        yield server.url
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        server.stop()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, deadline: float) -> None:

@@ -1,0 +1,128 @@
+"""`cuelight up`, as a person runs it: it comes up whole, says what is in its way, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cuelight.cli.stack import answers
+from cuelight.registry.server_process import READY_PATH
+from tests.support.host import eventually, free_port
+from tests.support.stack import POOL, Up, gone, listening
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One installation with an MLflow server of its own, for all tests; started by `up`."""
+    up = Up(tmp_path_factory.mktemp("whole") / "home")
+    yield up
+    up.stop()
+
+
+@pytest.fixture
+def up(whole: Up) -> Up:
+    """That installation, running: started anew if a test has ended it."""
+    if not whole.running:
+        whole.start()
+    return whole
+
+
+@pytest.fixture
+def light(tmp_path: Path, mlflow_server: str) -> Iterator[Up]:
+    """An installation of the test's own that uses the shared MLflow server."""
+    up = Up(tmp_path / "home", registry_uri=mlflow_server)
+    up.start()
+    yield up
+    up.stop()
+
+
+def test_everything_answers_once_it_is_up(up: Up) -> None:
+    """After "Press Ctrl-C" all links are printed, scoring is ready, and MLflow answers with its pages and its API."""
+    for link in (up.mlflow_url, f"{up.url}/models", f"{up.url}/metrics", str(up.home)):
+        assert link in up.output
+    assert POOL.request("GET", f"{up.url}/readyz").status == 200
+    assert POOL.request("GET", f"{up.url}/models").json()["models"] == []
+    assert POOL.request("GET", f"{up.url}/metrics").status == 200
+    assert answers(up.mlflow_url)
+    assert answers(f"{up.mlflow_url}{READY_PATH}")
+
+
+def test_its_ports_are_open_to_this_machine_alone(up: Up) -> None:
+    """Nothing of it listens on an address that other machines reach."""
+    pids = {each.pid for each in up.family()}
+    ours = {address for address, pid in listening().items() if pid in pids}
+    assert ours == {("127.0.0.1", up.serving_port), ("127.0.0.1", up.mlflow_port)}
+
+
+def test_a_second_one_over_the_same_folder_is_refused(up: Up) -> None:
+    """It says that one runs there already, even with ports of its own, and the first goes on."""
+    ports = {f"CUELIGHT_{name}_PORT": str(free_port()) for name in ("SERVING", "MLFLOW")}
+    second = up.again(**ports)
+    assert second.returncode == 1
+    assert "already runs with" in second.stderr
+    assert str(up.home) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert answers(f"{up.url}/readyz")
+
+
+@pytest.mark.parametrize("name", ["SERVING", "MLFLOW"])
+def test_a_taken_port_is_named_with_its_holder(name: str, tmp_path: Path) -> None:
+    """The message says which port, who has it and which setting chooses another, and nothing is started."""
+    up = Up(tmp_path / "home")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = up.again(**{f"CUELIGHT_{name}_PORT": str(port)})
+    assert ended.returncode == 1
+    for part in (f"Port {port}", f"process {os.getpid()}", f"CUELIGHT_{name}_PORT"):
+        assert part in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "home" / "logs").exists()
+
+
+def test_a_killed_program_is_started_again(up: Up) -> None:
+    """A follower killed by SIGKILL is replaced, and scoring is ready all the while."""
+    victim = up.programs()["follow"]
+    victim.kill()
+    eventually(lambda: up.programs().get("follow", victim) != victim, 60, "the follower is not started again")
+    assert answers(f"{up.url}/readyz")
+
+
+def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
+    """SIGINT: exit code 0, no process of it runs, and its ports can be had again."""
+    family = up.family()
+    assert {"follow", "serve", "compact", "schedule"} < up.programs().keys()
+    up.signal(signal.SIGINT)
+    assert up.exit_code() == 0
+    assert gone(family)
+    assert "Traceback" not in up.output
+    for port in (up.serving_port, up.mlflow_port):
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def test_an_existing_mlflow_server_is_used(light: Up, mlflow_server: str) -> None:
+    """With `--registry-uri` no MLflow server is started, and that one is linked and followed."""
+    assert light.programs().keys() == {"follow", "serve", "compact", "schedule"}
+    assert mlflow_server in light.output
+    assert not (light.home / "mlflow").exists()
+    eventually(lambda: "cuelight_registry_staleness_seconds " in _metrics(light))
+
+
+@pytest.mark.parametrize("victim", ["cuelight up", "supervisord"])
+def test_sudden_death_leaves_nothing_running(light: Up, victim: str) -> None:
+    """Killed by SIGKILL, either of the two takes all programs with it."""
+    family = light.family()
+    family[0 if victim == "cuelight up" else 1].kill()
+    light.exit_code()
+    assert gone(family)
+
+
+def _metrics(up: Up) -> str:
+    return POOL.request("GET", f"{up.url}/metrics").data.decode()

@@ -1,0 +1,35 @@
+"""Versions in a real MLflow server, made as training makes them: logged by a run, signed as stored, registered."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from cuelight.registry import tags
+from cuelight.registry.manifest import Manifest
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.signing import SigningKey
+from cuelight.registry.tracking import Tracking
+from tests.support.models import INPUTS, constant
+
+
+class Registrar:
+    """Registers versions that answer with a number of their own, signed by the key in `keys`."""
+
+    def __init__(self, uri: str, keys: Path) -> None:
+        self.registry = MlflowRegistry(uri)
+        self._tracking = Tracking(uri)
+        self._key = SigningKey.load_or_create(keys)
+
+    def add(self, name: str, answer: float) -> int:
+        """Register one more version of `name`, in no stage; answers with its number."""
+        with self._tracking.run(name, f"answers {answer}") as run:
+            source = run.sklearn_model(constant(answer), INPUTS, np.zeros(len(INPUTS)))
+        with tempfile.TemporaryDirectory() as folder:
+            files = self._tracking.download(source, Path(folder) / "model")
+            manifest = Manifest.of_folder(files, name, run.id)
+        signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)}
+        self.registry.create_model(name)
+        return self.registry.create_version(name, source, run.id, signed).version
