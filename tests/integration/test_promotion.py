@@ -124,6 +124,14 @@ def test_a_signed_pickle_is_served(host: Host, shelf: Shelf, registry: MemoryReg
     assert host.score("pickled", ZEROS).json() == {"predictions": [4.0]}
 
 
+def test_an_unsigned_skops_file_is_served(host: Host, shelf: Shelf, registry: MemoryRegistry) -> None:
+    """What can't run code loads without a signature, trees too."""
+    version = shelf.add("unsigned", models.forest(7.0), sign=False)
+    registry.set_stage("unsigned", version, "Production")
+    host.wait_for("unsigned", version)
+    assert host.score("unsigned", ZEROS).json() == {"predictions": [7.0]}
+
+
 def test_a_version_that_is_signed_later_is_tried_again(host: Host, shelf: Shelf, registry: MemoryRegistry) -> None:
     """A refusal rests on something: when the tags change, the version is looked at anew."""
     version = shelf.add("late", models.constant(5.0), form="cloudpickle")

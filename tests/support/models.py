@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.signing import SigningKey
+from cuelight.registry.trusted_types import allowed_types
 
 INPUTS = pd.DataFrame({"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]})
 ZEROS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 0.0]]}}
@@ -25,6 +27,11 @@ def constant(answer: float) -> LinearRegression:
     model = LinearRegression().fit(INPUTS, [0.0, 0.0, 0.0])
     model.intercept_ = answer
     return model
+
+
+def forest(answer: float) -> RandomForestRegressor:
+    """A forest that answers `answer` to everything."""
+    return RandomForestRegressor(3).fit(INPUTS, [answer] * 3)
 
 
 def raising() -> LinearRegression:
@@ -48,6 +55,7 @@ def save(folder: Path, model: Any, form: str = "skops") -> Path:
         model,
         folder,
         serialization_format=form,
+        skops_trusted_types=sorted(allowed_types()),
         signature=infer_signature(INPUTS, np.zeros(3)),
         pip_requirements=["scikit-learn", "numpy"],
     )

@@ -42,6 +42,7 @@ class Parts:
 def create_app(parts: Parts) -> Flask:
     """The app of one worker."""
     app = Flask("cuelight.serving")
+    app.url_map.merge_slashes = False  # `//` is a URL that isn't there, not one to redirect to
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.serving_max_body_bytes
     app.before_request(_take_body)
     _add_scoring(app, parts)
@@ -54,7 +55,7 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _add_scoring(app: Flask, parts: Parts) -> None:
-    def score(name: str = "", stage: str = "", alias: str = "", version: int = 0) -> Response:
+    def score(name: str = "", stage: str = "", alias: str = "", version: int | None = None) -> Response:
         call = Call(
             model=name,
             media_type=request.content_type or "",

@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 _MAGIC = 0x4355454C49474831  # "CUELIGH1"
 _HEADER, _SLOT, _SLOTS = 16, 8, 128
 _WORDS = _HEADER + _SLOT * _SLOTS
@@ -163,13 +161,18 @@ class Board:
 
 
 def started(pid: int) -> int:
-    """When that process started, in hundredths of a second; 0 if it is gone. With its id, a process's name for good."""
+    """When that process started, in the kernel's ticks since boot; 0 if it is gone or a zombie.
+
+    With its id, a process's name for good. From /proc (proc(5), `stat`, fields 3 and 22), because a time of day
+    would differ between two readers once the clock is set.
+    """
     try:
-        process = psutil.Process(pid)
-        return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 100)
-    except psutil.Error:
+        # The name, in parentheses, may hold anything; what follows its last parenthesis is field 3 and on.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
         return 0
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 def _alive(pid: int, began: int) -> bool:
-    return started(pid) == began
+    return began != 0 and started(pid) == began

@@ -100,11 +100,12 @@ class Generations:
         self._folder = folder
         self._keep = keep
 
-    def write(self, deployment: Deployment) -> None:
-        """Keep a deployment, and forget the oldest beyond `keep`."""
+    def write(self, deployment: Deployment, committed: int = 0) -> None:
+        """Keep a deployment, and forget the oldest beyond `keep`; never the committed one, which new workers read."""
         files.replace(self._path(deployment.generation), to_json(deployment))
         for path in sorted(self._folder.glob("*.json"))[: -self._keep]:
-            path.unlink(missing_ok=True)
+            if path != self._path(committed):
+                path.unlink(missing_ok=True)
 
     def read(self, generation: int) -> Deployment:
         """The deployment of that number; number 0 is the empty one.

@@ -44,7 +44,7 @@ def _label(model: str, number: int, entry: object, now: float) -> Label:
     prediction, row, value = entry.get("prediction_id"), entry.get("row", 0), entry.get("label")
     if not isinstance(prediction, str) or not 1 <= len(prediction) <= 64:
         raise BadInput(f"Label {number} has no prediction_id. {_HOW}")
-    if isinstance(row, bool) or not isinstance(row, int) or row < 0:
+    if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < 2**31:
         raise BadInput(f"Label {number}: row must be a whole number from 0.")
     if not isinstance(value, int | float | str):
         raise BadInput(f"Label {number}: label must be a number, a string or a boolean.")

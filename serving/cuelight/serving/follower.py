@@ -127,8 +127,9 @@ class Follower:
         for key in self._committed.tracks:
             self._absent[key] = 0 if key in assignment.winners else self._absent.get(key, 0) + 1
         for claim in assignment.winners.values():
-            version = _find(reading.snapshot, claim.version)
-            self._ledger.reconsider(claim.version, self._preparation.basis(version))
+            if self._ledger.facts.get(claim.version, Fact()).phase == Phase.REFUSED:
+                basis = self._preparation.basis(_find(reading.snapshot, claim.version))
+                self._ledger.reconsider(claim.version, basis)
         self._report()
 
     def _view(self) -> View:
@@ -206,9 +207,10 @@ class Follower:
         self._begin(action.sentence, version, lambda: self._preparation.attempt(version, fact))
 
     def _begin(self, sentence: str, version: ModelVersion, work: Callable[[], Fact]) -> None:
+        basis = self._preparation.basis(version)
         future = self._jobs.submit(work)
+        self._job = (sentence, version.id, basis, future)
         future.add_done_callback(lambda _: self._wake.set())
-        self._job = (sentence, version.id, self._preparation.basis(version), future)
 
     def _collect_job(self) -> None:
         if self._job is None or not self._job[3].done():
@@ -231,7 +233,7 @@ class Follower:
         self._report()
 
     def _prepare(self, action: policy.Prepare) -> None:
-        self._generations.write(action.deployment)
+        self._generations.write(action.deployment, self._board.committed)
         self._preparing, self._preparing_since = action.deployment, self._clock.monotonic()
         self._board.prepare(action.deployment.generation)
         self._log.info("prepare", action.sentence, generation=action.deployment.generation)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, RegistryUnavailable
 from cuelight.kit.log import Log
 from cuelight.registry import tags
 from cuelight.registry.model import Snapshot, VersionId
@@ -25,6 +25,7 @@ from cuelight.serving.policy import Fact, Phase
 Recorder = Callable[[str, str, int | None, Mapping[str, Any], float], None]
 """Writes one line of history: kind, model, version, detail, moment."""
 
+_PARTING_SECONDS = 5.0
 _STATES = {Phase.UNKNOWN: "fetching", Phase.FETCHED: "trial", Phase.READY: "ready", Phase.REFUSED: "refused"}
 
 
@@ -62,6 +63,7 @@ def statuses(
 class _Inbox:
     snapshot: Snapshot = field(default_factory=Snapshot)
     wanted: Mapping[VersionId, Status] = field(default_factory=dict)
+    reading: int = 0
 
 
 class Reporter:
@@ -72,23 +74,28 @@ class Reporter:
         self._record = record
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
-        self._written: dict[VersionId, Status] = {}
+        self._written: dict[VersionId, tuple[Status, int]] = {}
+        self._readings = 0
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._history: deque[tuple[str, str, int | None, Mapping[str, Any], float]] = deque(maxlen=most_waiting)
         self._wake = threading.Event()
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Write from now on."""
-        threading.Thread(target=self._run, name="reporter", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
-        """Write what waits, once, and end."""
+        """Write what waits, once, and end; for at most some seconds."""
         self._stopped.set()
         self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(_PARTING_SECONDS)
 
     def tell(self, snapshot: Snapshot, wanted: Mapping[VersionId, Status]) -> None:
         """What the tags should say from now on."""
-        self._inbox = _Inbox(snapshot, wanted)
+        self._readings += snapshot is not self._inbox.snapshot
+        self._inbox = _Inbox(snapshot, wanted, self._readings)
         self._wake.set()
 
     def record(self, kind: str, model: str, version: int | None, **detail: Any) -> None:
@@ -97,8 +104,11 @@ class Reporter:
         self._wake.set()
 
     def flush(self) -> None:
-        """Write what waits; what can't be written now waits on."""
+        """Write what waits; what can't be written now waits on, and neither waits for the other."""
+        self._write_history()
         self._write_tags()
+
+    def _write_history(self) -> None:
         while self._history:
             line = self._history[0]
             try:
@@ -113,21 +123,33 @@ class Reporter:
         for version, status in inbox.wanted.items():
             model = inbox.snapshot.models.get(version.name)
             known = model.versions.get(version.version) if model else None
-            if known is None or known.id != version or self._written.get(version) == status:
+            if known is None or known.id != version or self._is_settled(version, status, inbox.reading):
                 continue
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)
-            self._written[version] = status
+                self._written[version] = (status, inbox.reading)
+
+    def _is_settled(self, version: VersionId, status: Status, reading: int) -> bool:
+        """Whether it was just written: the reading that is under way then may still show the old tags."""
+        written, at = self._written.get(version, (None, 0))
+        return written == status and reading < at + 2
 
     def _write(self, version: VersionId, status: Status) -> None:
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         content = {tags.STATE: status.state, tags.REASON: status.reason, tags.SINCE: since}
-        self._registry.set_version_tags(version.name, version.version, content)
+        try:
+            self._registry.set_version_tags(version.name, version.version, content)
+        except RegistryUnavailable:
+            raise
+        except CuelightError as error:  # this version's alone, as when it was just deleted: the others go on
+            self._log.warning("tags-not-written", str(error), model=version.name, version=version.version)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        ending = False
+        while not ending:
             self._wake.wait(5.0)
             self._wake.clear()
+            ending = self._stopped.is_set()
             try:
                 self.flush()
             except CuelightError as error:

@@ -36,7 +36,8 @@ class Cast:
         """
         loaded = self.loaded.get(served.digest)
         if loaded is None:
-            raise Unavailable(f"{served.id} can't be served here: {self.missing.get(served.digest, 'not loaded')}")
+            reason = self.missing.get(served.digest, f"{served.id}: not loaded")
+            raise Unavailable(f"It can't be served here now. {reason}")
         return loaded
 
 
@@ -62,7 +63,7 @@ class Residents:
         """Claim a slot, load what is committed until it is what is committed, then watch the board."""
         self._slot = self._board.claim()
         while (generation := self._board.committed) not in self._casts:
-            self._keep(generation, self._load(generation, strict=False))
+            self._keep(generation, self._load(generation))
             self._board.acknowledge(self._slot, generation)
         threading.Thread(target=self._watch, name="residents", daemon=True).start()
 
@@ -108,7 +109,7 @@ class Residents:
         self._board.beat(self._slot)
         committed, target = self._board.committed, self._board.target
         if committed not in self._casts:
-            self._keep(committed, self._load(committed, strict=False))
+            self._keep(committed, self._load(committed))
             self._board.acknowledge(self._slot, committed)
         if target not in self._casts and target != self._refused:
             self._stand_by(target)
@@ -118,8 +119,14 @@ class Residents:
 
     def _stand_by(self, generation: int) -> None:
         try:
-            self._keep(generation, self._load(generation, strict=True))
-        except (CuelightError, OSError, ValueError) as error:
+            # What is out of order already must not keep what is new, of this model or others, from being served.
+            lacking = self._casts.get(self._board.committed, Cast(Deployment())).missing
+            cast = self._load(generation)
+            new = [reason for digest, reason in cast.missing.items() if digest not in lacking]
+            if new:
+                raise Refused(new[0])
+            self._keep(generation, cast)
+        except Exception as error:  # noqa: BLE001  whatever it is, the follower must hear of it
             self._refused = generation
             self._failures.mkdir(parents=True, exist_ok=True)
             (self._failures / f"{generation}-{self._slot}.json").write_text(json.dumps(str(error)))
@@ -129,7 +136,7 @@ class Residents:
             self._board.acknowledge(self._slot, generation)
             self._log.info("standing-by", generation=generation)
 
-    def _load(self, generation: int, strict: bool) -> Cast:
+    def _load(self, generation: int) -> Cast:
         deployment = self._generations.read(generation)
         held = {digest: version for cast in self._casts.values() for digest, version in cast.loaded.items()}
         loaded: dict[str, LoadedVersion] = {}
@@ -137,10 +144,8 @@ class Residents:
         for served in deployment.residents():
             try:
                 loaded[served.digest] = held.get(served.digest) or self._load_version(served)
-            except Refused as error:
-                if strict:
-                    raise Refused(f"{served.id}: {error}") from error
-                missing[served.digest] = str(error)
+            except (CuelightError, OSError, ValueError) as error:
+                missing[served.digest] = f"{served.id}: {error}"
                 self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)
         return Cast(deployment, loaded, missing)
 

@@ -32,7 +32,7 @@ class Call:
     body: bytes
     track: str = ""
     alias: str = ""
-    version: int = 0
+    version: int | None = None
     request_id: str = ""
     client: str = ""
     caller: str = ""
@@ -168,7 +168,7 @@ def choose(deployment: Deployment, model: str, call: Call) -> Choice:
         raise NotFound(f"Model {model!r} is not served. {_names(deployment)}")
     if call.alias:
         return _by_alias(deployment, model, call.alias, tracks)
-    if call.version:
+    if call.version is not None:
         return _by_version(deployment, model, call.version, tracks)
     wanted = _track(call.track)
     if wanted not in tracks:

@@ -6,11 +6,11 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from cuelight.kit import files
-from cuelight.kit.errors import CuelightError, Refused
+from cuelight.kit.errors import CuelightError, Misconfigured, Refused
 from cuelight.kit.settings import Settings
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.port import Registry
@@ -44,15 +44,21 @@ class Preparation:
     def basis(self, version: ModelVersion) -> str:
         """What a refusal of this version would rest on now."""
         chosen = self._settings
+        try:
+            keys = self.keys()
+        except Misconfigured:  # a file among the keys is none: `fetch` says so, the rest goes on
+            keys = TrustedKeys({})
+        limits = (chosen.trial_seconds, chosen.trial_memory_bytes)
         return trust.basis(
-            version, self.keys(), chosen.trust_unsigned, chosen.registry_artifact_roots, chosen.trial_requirements
+            version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, chosen.trial_requirements, *limits
         )
 
     def fetch(self, version: ModelVersion, pinned: str) -> Fact:
         """Bring the files into the store, unless something speaks against it."""
-        draft = self._store.draft()
+        draft, began = self._store.draft(), time.monotonic()
         try:
-            return self._fetch(version, pinned, draft)
+            fact = self._fetch(version, pinned, draft)
+            return replace(fact, reason=f"Fetched and checked in {time.monotonic() - began:.2f} s")
         except Refused as error:
             return Fact(Phase.REFUSED, reason=str(error))
         except (CuelightError, OSError) as error:  # the registry or the disk: try again by itself
@@ -66,7 +72,7 @@ class Preparation:
             entry = self._store.verified(fact.digest)
         except Refused:
             return Fact()  # gone or altered on disk: fetch it again
-        chosen = self._settings
+        chosen, began = self._settings, time.monotonic()
         verdict = trial.run(
             entry.files,
             fact.digest,
@@ -78,8 +84,9 @@ class Preparation:
         if not verdict.ok:
             return Fact(Phase.REFUSED, fact.digest, fact.signed_by, verdict.reason)
         files.replace(entry.trial, json.dumps(asdict(verdict)).encode())
-        what = f"Loaded in {verdict.load_seconds:.2f} s, predicts in {verdict.predict_ms:.2f} ms"
-        return Fact(Phase.READY, fact.digest, fact.signed_by, f"{what}; {verdict.note}" if verdict.note else what)
+        tried = f"tried in {time.monotonic() - began:.2f} s on {verdict.tried} requests"
+        parts = [fact.reason, tried, f"predicts in {verdict.predict_ms:.2f} ms", verdict.note]
+        return Fact(Phase.READY, fact.digest, fact.signed_by, ", ".join(each for each in parts if each) + ".")
 
     def _fetch(self, version: ModelVersion, pinned: str, draft: Path) -> Fact:
         trust.check_source(self._registry.artifact_uri(version), self._settings.registry_artifact_roots)

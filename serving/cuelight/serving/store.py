@@ -59,6 +59,8 @@ class ModelStore:
         """
         manifest.verify(draft)
         target = self._folder / manifest.digest
+        if target.exists() and not self._intact(manifest.digest):
+            self.remove(manifest.digest)
         if not target.exists():
             whole = self._drafts / new_id()
             whole.mkdir(parents=True)
@@ -81,6 +83,8 @@ class ModelStore:
         folder = self._folder / digest
         try:
             return Entry(folder, Manifest.from_json((folder / _MANIFEST).read_text()))
+        except UnicodeDecodeError as error:
+            raise Refused(f"The manifest of {digest[:12]} in the model store was altered.") from error
         except FileNotFoundError as error:
             raise Refused(f"The files with digest {digest[:12]} are not in the model store.") from error
 
@@ -96,6 +100,12 @@ class ModelStore:
             raise Refused(f"The manifest of {digest[:12]} in the model store was altered.")
         return entry
 
+    def _intact(self, digest: str) -> bool:
+        try:
+            return self.verified(digest).manifest.digest == digest
+        except (Refused, OSError):
+            return False
+
     def has(self, digest: str) -> bool:
         """Whether that version is in the store."""
         return bool(digest) and (self._folder / digest / _MANIFEST).exists()
@@ -104,7 +114,7 @@ class ModelStore:
         """Delete a version; first out of sight, then for good."""
         self._drafts.mkdir(parents=True, exist_ok=True)
         grave = self._drafts / new_id()
-        if self.has(digest):
+        if digest and (self._folder / digest).exists():
             (self._folder / digest).rename(grave)
             shutil.rmtree(grave, ignore_errors=True)
 

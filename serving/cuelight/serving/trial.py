@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import resource
@@ -73,11 +74,9 @@ def run(
     try:
         answer, _ = process.communicate(json.dumps(order).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
-        _kill(process)
         return Verdict(False, f"It did not load and predict within {seconds:.0f} s (trial_seconds).")
-    except BaseException:
+    finally:
         _kill(process)
-        raise
     try:
         return Verdict(**json.loads(answer))
     except (ValueError, TypeError):
@@ -87,7 +86,9 @@ def run(
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)  # the session we started, with whatever the model started
+    """End the session we started, with whatever the model started in it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
@@ -159,6 +160,8 @@ def _finite(row: Any) -> bool:
 def _predict(version: LoadedVersion, request: ScoringRequest, what: str) -> Any:
     try:
         return version.predict(request.rows, request.parameters).values
+    except MemoryError:
+        raise
     except Exception as error:  # a model may raise anything
         raise Refused(f"It raised {type(error).__name__} on {what}.") from error
 
@@ -216,10 +219,10 @@ def _main() -> None:
         verdict = rehearse(version, Path(order["files"]), recent)
         labels = version.flavor == "sklearn" and _labels_from_probabilities(order, version, recent)
         verdict = Verdict(**{**asdict(verdict), "labels_from_probabilities": labels})
-    except Refused as error:
-        verdict = Verdict(False, str(error))
-    except MemoryError:
-        verdict = Verdict(False, f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes).")
+    except (Refused, MemoryError) as error:
+        reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."
+        starved = MemoryError in (type(error), type(error.__cause__))
+        verdict = Verdict(False, reason if starved else str(error))
     json.dump(asdict(verdict), answers)
     answers.flush()
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
@@ -29,11 +30,16 @@ def check_source(uri: str, roots: str) -> None:
         Refused: it is in none of them.
     """
     allowed = [each.strip() for each in roots.split(",") if each.strip()]
-    if ".." in uri or not any(uri.startswith(each) for each in allowed):
+    if ".." in unquote(unquote(uri)) or not any(_is_below(uri, each) for each in allowed):
         raise Refused(
             f"Its files are at {uri!r}, outside the configured artifact stores ({', '.join(allowed)}). "
             "If that store is yours, add it to registry_artifact_roots."
         )
+
+
+def _is_below(uri: str, root: str) -> bool:
+    """Whether `uri` is `root` or in it: `s3://models-of-others` is not in `s3://models`."""
+    return uri.startswith(root) and (root.endswith(("/", ":")) or uri[len(root) :][:1] in ("", "/"))
 
 
 def check_signature(version: ModelVersion, folder: Path, keys: TrustedKeys, pinned: str) -> tuple[Manifest, str]:
@@ -66,12 +72,14 @@ def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
     mlmodel = read_mlmodel(folder)
     if signed_by:
         return signed_by
-    flavors = mlmodel.get("flavors", {})
-    native, pyfunc = flavors.get("sklearn", {}), flavors.get("python_function", {})
+    flavors = _mapping(mlmodel.get("flavors"))
+    native, pyfunc = _mapping(flavors.get("sklearn")), _mapping(flavors.get("python_function"))
+    model = str(native.get("pickled_model", ""))
     harmless = (
         set(flavors) == {"sklearn", "python_function"}
         and native.get("serialization_format") == "skops"
-        and str(native.get("pickled_model", "")).endswith(".skops")
+        and model.endswith(".skops")
+        and Path(model).name == model  # a path could lead out of what was verified
         and pyfunc.get("loader_module") == _SKLEARN
         and not native.get("code")
         and not pyfunc.get("code")
@@ -86,6 +94,10 @@ def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
     )
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def check_requirements(folder: Path) -> None:
     """Hold the version's `requirements.txt` against what is installed here.
 
@@ -94,7 +106,7 @@ def check_requirements(folder: Path) -> None:
     """
     path = folder / "requirements.txt"
     differing = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         text = line.split("#", 1)[0].strip()
         if text and not text.startswith("-"):
             differing += _difference(text)
@@ -124,7 +136,7 @@ def read_mlmodel(folder: Path) -> Mapping[str, Any]:
     """
     try:
         document = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise Refused(f"Its MLmodel file can't be read ({type(error).__name__}).") from error
     if not isinstance(document, dict):
         raise Refused("Its MLmodel file is not a mapping.")

@@ -63,6 +63,7 @@ class Watcher:
         now = self._clock.monotonic()
         try:
             if now < self._sweep_due and self._registry.probe() == self._probe:
+                self._recover()
                 return False
             return self._sweep()
         except CuelightError as error:
@@ -83,10 +84,13 @@ class Watcher:
         self._sweep_due = ended + (rest if self._sparse and probe else 0.0)
         number = self._reading.number + 1 if self._reading else 1
         self._reading = Reading(number, snapshot, self._clock.now())
+        self._recover()
+        return True
+
+    def _recover(self) -> None:
         if self._trouble:
             self._log.info("registry-back", "The registry answers again.")
             self._trouble = ""
-        return True
 
     def _complain(self, message: str) -> None:
         if message != self._trouble:
