@@ -143,6 +143,17 @@ def test_a_version_that_is_signed_later_is_tried_again(host: Host, shelf: Shelf,
     host.wait_for("late", version)
 
 
+def test_a_version_that_loads_for_long_is_waited_for(host: Host, shelf: Shelf, registry: MemoryRegistry) -> None:
+    """Workers that load longer than a silent one is given are not taken for silent: they stay, and it is served."""
+    seconds = host.settings.serving_prepare_seconds + 1.5
+    before = {each.pid for each in host.workers()}
+    version = shelf.add("slow", models.slow(6.0, seconds), form="cloudpickle")
+    registry.set_stage("slow", version, "Production")
+    host.wait_for("slow", version)
+    assert host.score("slow", ZEROS).json() == {"predictions": [6.0]}
+    assert {each.pid for each in host.workers()} == before
+
+
 @contextmanager
 def _paused(host: Host) -> Iterator[int]:
     """One worker, stopped by SIGSTOP."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,19 @@ def constant(answer: float) -> LinearRegression:
 def forest(answer: float) -> RandomForestRegressor:
     """A forest that answers `answer` to everything."""
     return RandomForestRegressor(3).fit(INPUTS, [answer] * 3)
+
+
+def slow(answer: float, seconds: float) -> LinearRegression:
+    """A model that takes its time to load; only pickles can."""
+
+    class Slow(LinearRegression):  # type: ignore[misc]
+        def __setstate__(self, state: Any) -> None:
+            time.sleep(seconds)
+            super().__setstate__(state)
+
+    model = Slow().fit(INPUTS, [0.0, 0.0, 0.0])
+    model.intercept_ = answer
+    return model
 
 
 def raising() -> LinearRegression:

@@ -24,7 +24,7 @@ _PID, _STARTED, _LOADED, _FAILED, _BEAT = range(5)
 
 @dataclass(frozen=True)
 class Worker:
-    """One live worker as the board shows it; `beat` is when it last looked at the board (epoch seconds)."""
+    """One live worker as the board shows it; `beat` is its last sign of life (epoch seconds)."""
 
     slot: int
     pid: int
@@ -114,7 +114,7 @@ class Board:
         self._words[self._at(slot) + _FAILED] = generation
 
     def beat(self, slot: int) -> None:
-        """Worker: I am looking."""
+        """Worker: I am alive."""
         self._words[self._at(slot) + _BEAT] = int(time.time() * 1000)
 
     def release(self, slot: int) -> None:

@@ -171,11 +171,14 @@ class Follower:
         if failed:
             return policy.Rehearsal(deployment, failed=self._failure(deployment, failed[0]))
         behind = [each for each in workers if each.loaded < deployment.generation]
-        if behind and self._clock.monotonic() - self._preparing_since > self._settings.serving_prepare_seconds:
-            for worker in behind:
-                self._replace(worker)
-            behind = []
-        return policy.Rehearsal(deployment, waiting=len(behind))
+        patience = self._settings.serving_prepare_seconds
+        silent = [each for each in behind if self._clock.now() - each.beat > patience]
+        for worker in silent:
+            self._replace(worker)
+        longest = patience + self._settings.trial_seconds
+        if behind and self._clock.monotonic() - self._preparing_since > longest:
+            return policy.Rehearsal(deployment, failed=f"{len(behind)} workers did not load it within {longest:.0f} s")
+        return policy.Rehearsal(deployment, waiting=len(behind) - len(silent))
 
     def _failure(self, deployment: Deployment, worker: cue.Worker) -> str:
         path = self._places.failures / f"{deployment.generation}-{worker.slot}.json"
@@ -185,7 +188,7 @@ class Follower:
             return "a worker could not load it"
 
     def _replace(self, worker: cue.Worker) -> None:
-        """Kill a worker that stays silent: gunicorn starts another, and what it held is never served late."""
+        """Kill a worker that gives no sign of life: gunicorn starts another, and what it held is never served late."""
         self._log.warning("worker-replaced", "It did not stand by in time.", pid=worker.pid)
         if cue.started(worker.pid) == worker.started:
             os.kill(worker.pid, signal.SIGKILL)

@@ -18,6 +18,7 @@ from cuelight.serving.store import ModelStore
 
 _LOOK_SECONDS = 0.02
 _LATE_SECONDS = 20.0
+_BEAT_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Residents:
     def start(self) -> None:
         """Claim a slot, load what is committed until it is what is committed, then watch the board."""
         self._slot = self._board.claim()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         while (generation := self._board.committed) not in self._casts:
             self._keep(generation, self._load(generation))
             self._board.acknowledge(self._slot, generation)
@@ -104,9 +106,12 @@ class Residents:
             except Exception as error:  # noqa: BLE001  this thread must outlive whatever one look meets
                 self._log.exception("look-failed", error)
 
+    def _beat(self) -> None:
+        while not self._stopped.wait(_BEAT_SECONDS):
+            self._board.beat(self._slot)  # in a thread of its own: a worker that loads for long is not a silent one
+
     def look(self) -> None:
         """One look at the board: load what is asked for, forget what is over."""
-        self._board.beat(self._slot)
         committed, target = self._board.committed, self._board.target
         if committed not in self._casts:
             self._keep(committed, self._load(committed))
