@@ -34,5 +34,12 @@ def command(name: str, file: Path, stage: str) -> None:
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
     if answer.status != 200:
-        raise BadInput(str(answer.json().get("message", answer.status)))
+        raise BadInput(_message(answer))
     click.echo(answer.data.decode())
+
+
+def _message(answer: urllib3.BaseHTTPResponse) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):  # not from our server: a proxy, or another program on that port
+        return f"The answer was {answer.status}: {answer.data.decode(errors='replace')[:300]}"

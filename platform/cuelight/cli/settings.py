@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cuelight.cli import compose
 from cuelight.kit.settings import table
@@ -22,7 +24,7 @@ def command(as_json: bool) -> None:
     Example: CUELIGHT_SERVING_PORT=8080 cuelight settings
     """
     chosen = compose.settings()
-    values = {row.name: "***" if row.name in _SECRET else str(getattr(chosen, row.name)) for row in table()}
+    values = {row.name: _shown(row.name, getattr(chosen, row.name)) for row in table()}
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
@@ -32,5 +34,12 @@ def command(as_json: bool) -> None:
     for row in table():
         value = values[row.name]
         changed = value not in (str(row.default), "***")
-        result.add_row(row.key, row.variable, f"[bold]{value}[/bold]" if changed else value, row.unit, row.help)
+        result.add_row(row.key, row.variable, Text(value, style="bold" if changed else ""), row.unit, row.help)
     Console().print(result)
+
+
+def _shown(name: str, value: object) -> str:
+    """A value for people's eyes: no password, also not one within a URL."""
+    if name in _SECRET:
+        return "***"
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", str(value))

@@ -6,14 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import urllib3
 
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.settings import Settings
+from cuelight.kit.settings import Settings, table
 from cuelight.registry import server_process
 
 _POOL = urllib3.PoolManager(retries=False)
@@ -66,13 +66,11 @@ def answers(url: str, timeout: float = 10.0) -> bool:
 
 
 def inherited(settings: Settings) -> dict[str, str]:
-    """The environment in which every program of the stack reads these same settings."""
-    plain = Settings()
-    chosen = {
-        f"CUELIGHT_{each.name.upper()}": str(getattr(settings, each.name))
-        for each in fields(settings)
-        if each.name not in ("pipelines", "schedules") and getattr(settings, each.name) != getattr(plain, each.name)
-    }
+    """The environment in which every program of the stack reads these same settings.
+
+    Defaults are in it too: a flag may have set one back that the file sets. Tables come from the file alone.
+    """
+    chosen = {row.variable: str(getattr(settings, row.name)) for row in table() if row.variable}
     return {**os.environ, **chosen, "CUELIGHT_HOME": str(settings.home.absolute()), "PYTHONUNBUFFERED": "1"}
 
 

@@ -33,12 +33,15 @@ def get(url: str) -> urllib3.BaseHTTPResponse:
     """A GET at the scoring server.
 
     Raises:
-        Unavailable: it does not answer.
+        Unavailable: it does not answer, or can't answer yet.
     """
     try:
-        return urllib3.request("GET", url, timeout=10.0, retries=False)
+        answer = urllib3.request("GET", url, timeout=10.0, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
+    if answer.status != 200:
+        raise Unavailable(f"GET {url} was answered by {answer.status}: {answer.data.decode(errors='replace')[:300]}")
+    return answer
 
 
 def table(document: dict[str, Any]) -> Table:

@@ -20,8 +20,22 @@ class _JsonFormatter(logging.Formatter):
             "action": getattr(record, "action", "log"),
             "message": record.getMessage(),
         }
-        line.update(getattr(record, "fields", {}))
-        return json.dumps(line, default=str)
+        line |= {name: each for name, each in getattr(record, "fields", {}).items() if name not in line}
+        try:
+            return json.dumps(line, default=_text, allow_nan=False)
+        except ValueError:  # NaN and infinity are not JSON; a structure may hold itself
+            return json.dumps({name: _scalar(each) for name, each in line.items()})
+
+
+def _scalar(value: object) -> object:
+    return value if isinstance(value, str | int | None) else _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  a log line must not fail for what it tells of
+        return f"<{type(value).__name__} whose text raises {type(error).__name__}>"
 
 
 class Log:

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.log import Log
 
+_PAUSE_SECONDS = 1.0  # where the interval itself can't be had
+
 
 class Loop:
     """Call `tick` until stopped, `interval()` seconds apart and jittered by up to `jitter` of it.
 
-    A tick that raises is logged and tried again at the next turn: a loop ends by `stop` alone.
+    A tick that raises is logged, once while it fails alike, and tried again: a loop ends by `stop` alone.
     """
 
     def __init__(
@@ -46,8 +48,15 @@ class Loop:
         """Tick until `stop`."""
         while not self._stopped.is_set():
             self.turn()
-            spread = 1.0 + self._jitter * (2.0 * random.random() - 1.0)  # noqa: S311  jitter, no secret
-            self._clock.wait(self._stopped, max(0.0, self._interval() * spread))
+            self._clock.wait(self._stopped, self._pause())
+
+    def _pause(self) -> float:
+        spread = 1.0 + self._jitter * (2.0 * random.random() - 1.0)  # noqa: S311  jitter, no secret
+        try:
+            return max(0.0, self._interval() * spread)
+        except Exception as error:  # noqa: BLE001  as in `turn`
+            self._log.exception("interval-failed", error)
+            return _PAUSE_SECONDS
 
     def turn(self) -> str:
         """One tick and its sentence; a failure is a sentence too."""
@@ -55,7 +64,9 @@ class Loop:
             sentence = self._tick()
         except Exception as error:  # noqa: BLE001  the loop must outlive whatever one tick meets
             sentence = f"tick failed: {type(error).__name__}: {error}"
-            self._log.exception("tick-failed", error)
+            if sentence != self._last:
+                self._log.exception("tick-failed", error)
+            self._last = sentence
         if sentence and sentence != self._last:
             self._log.info("tick", sentence)
         self._last = sentence

@@ -7,7 +7,9 @@ environment and `--serving-port` on the command line; the later of these wins. `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from cuelight.kit.errors import Misconfigured
 _TABLES = ("pipelines", "schedules")
 _HOME = Path(".cuelight")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_PREFIX, _FILE_VARIABLE = "CUELIGHT_", "CUELIGHT_CONFIG"
+_CHOICES = {"log_level": ("debug", "info", "warning", "error"), "journal_sync": ("none", "interval", "each")}
 
 
 def _setting(default: Any, unit: str, text: str) -> Any:
@@ -141,7 +145,7 @@ def table() -> Iterator[Row]:
         yield Row(
             name=each.name,
             key=each.name if plain else f"{section}.{rest}",
-            variable="" if each.name in _TABLES else f"CUELIGHT_{each.name.upper()}",
+            variable="" if each.name in _TABLES else _PREFIX + each.name.upper(),
             default=getattr(defaults, each.name),
             unit=each.metadata["unit"],
             help=each.metadata["help"],
@@ -158,10 +162,7 @@ def read(
     Raises:
         Misconfigured: a name is unknown, or a value is not of the setting's type.
     """
-    values = _from_file(file or {})
-    known = {row.variable: row.name for row in table() if row.variable}
-    values |= {known[key]: value for key, value in (environment or {}).items() if key in known}
-    values |= {key: value for key, value in (flags or {}).items() if value is not None}
+    values = _from_file(file or {}) | _from_environment(environment or {}) | _from_flags(flags or {})
     return Settings(**{name: _convert(name, value) for name, value in values.items()})
 
 
@@ -178,18 +179,74 @@ def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    known = {row.variable: row.name for row in table() if row.variable}
+    for name in environment:
+        if name.startswith(_PREFIX) and name not in known and name != _FILE_VARIABLE:
+            raise Misconfigured(f"Environment: there is no setting `{name}`.{_near(name, known)}")
+    return {known[key]: value for key, value in environment.items() if key in known}
+
+
+def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    known = [row.name for row in table()]
+    for name in flags:
+        if name not in known:
+            raise Misconfigured(f"There is no setting `{name}`.{_near(name, known)}")
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f" Is it `{near[0]}`?" if near else " `cuelight settings` lists them."
+
+
 def _convert(name: str, value: Any) -> Any:
     default = getattr(Settings(), name)
     try:
-        if isinstance(default, bool):
-            return _flag(value)
-        if isinstance(default, Mapping):
-            return {str(key): str(each) for key, each in dict(value).items()}
-        if isinstance(default, Path):
-            return Path(value).expanduser()
-        return type(default)(value)
-    except (TypeError, ValueError) as error:
-        raise Misconfigured(f"Setting `{name}`: {value!r} is not of type {type(default).__name__}.") from error
+        converted = _typed(default, value)
+    except (TypeError, ValueError):
+        kind = {bool: "true or false", dict: "a table of texts", int: "a whole number", float: "a number"}
+        wanted = kind.get(type(default), "a text")
+        raise Misconfigured(f"Setting `{name}` must be {wanted}, and {_shown(name, value)} is not.") from None
+    if converted not in _CHOICES.get(name, (converted,)):
+        raise Misconfigured(f"Setting `{name}` must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
+    return converted
+
+
+def _typed(default: Any, value: Any) -> Any:
+    """`value` in the type of `default`; environments hold texts, files hold typed values.
+
+    Raises:
+        ValueError: it is of another type.
+    """
+    if isinstance(default, bool):
+        return _flag(value)
+    if isinstance(default, Mapping):
+        return _texts(value)
+    if isinstance(default, int | float):
+        return _number(value, type(default))
+    if not isinstance(value, str | Path):
+        raise TypeError(value)
+    return Path(value).expanduser() if isinstance(default, Path) else str(value)
+
+
+def _shown(name: str, value: Any) -> str:
+    return "what is given" if name.endswith("password") else repr(value)
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
+        raise TypeError(value)
+    return dict(value)
+
+
+def _number(value: Any, kind: type[int] | type[float]) -> int | float:
+    if isinstance(value, bool) or (kind is int and isinstance(value, float) and not value.is_integer()):
+        raise TypeError(value)
+    number = kind(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def _flag(value: Any) -> bool:

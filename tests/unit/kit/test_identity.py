@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from cuelight.kit import identity
+
+
+def test_identifiers_are_unique() -> None:
+    """Ten thousand of them, made as fast as can be, all differ, and are 32 hexadecimal digits."""
+    made = [identity.new_id() for _ in range(10_000)]
+    assert len(set(made)) == len(made)
+    assert all(len(each) == 32 and set(each) <= set("0123456789abcdef") for each in made)
+
+
+def test_identifiers_sort_by_the_moment_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a later millisecond sort after those of an earlier one."""
+    moments = itertools.count(1_700_000_000_000_000_000, 1_000_000)
+    monkeypatch.setattr(identity.time, "time_ns", lambda: next(moments))
+    made = [identity.new_id() for _ in range(1000)]
+    assert made == sorted(made)
