@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,9 @@ from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Column, Tensor
 
 _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+_EXACT = {np.dtype("float64"): 2**53, np.dtype("float32"): 2**24, np.dtype("float16"): 2**11}
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+_FRACTION = re.compile(r"[.,](\d{6})(\d+)")
 
 
 def column(values: Sequence[Any], spec: Column) -> Array:
@@ -38,22 +43,70 @@ def tensor(values: Any, spec: Tensor) -> Array:
     except ValueError as error:
         raise BadInput(f"{label} is ragged: all rows need the same shape.") from error
     wanted = np.dtype(spec.dtype)
-    if array.dtype == object or (array.dtype.kind in "US") != (wanted.kind in "USO"):
+    kinds = _kinds(values, array.ndim)
+    allowed = _TENSOR_KINDS.get(wanted.kind)
+    if array.dtype == object or allowed is None or not kinds <= allowed:
         raise BadInput(f"{label} must hold {wanted} values only, without nulls.")
-    if array.ndim == len(spec.shape) - 1 and spec.shape[0] == -1 and len(spec.shape) > 1:
+    if wanted.kind in "iuf" and int in kinds:
+        array = _exact(values, array, wanted, label)
+    if len(spec.shape) > 1 and array.ndim == len(spec.shape) - 1 and spec.shape[0] == -1:
         array = array[np.newaxis, ...]
-    fits = array.ndim == len(spec.shape) and all(
+    fits = 0 < array.ndim == len(spec.shape) and all(
         want in (-1, have) for want, have in zip(spec.shape, array.shape, strict=True)
     )
     if not fits:
         raise BadInput(f"{label} has shape {array.shape}; the model takes {spec.shape} (-1 is any length).")
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(wanted)
-    if wanted.kind in "iub" and not np.array_equal(cast, array):
+    if wanted.kind in "iu" and not np.array_equal(cast, array):
         raise BadInput(f"{label} holds values that {wanted} can't hold exactly.")
     if wanted.kind == "f" and not np.array_equal(np.isfinite(cast), np.isfinite(array.astype(float))):
         raise BadInput(f"{label} holds values beyond the range of {wanted}.")
     return cast
+
+
+_TENSOR_KINDS: dict[str, set[type]] = {
+    "b": {bool},
+    "i": {int, float},
+    "u": {int, float},
+    "f": {int, float},
+    "U": {str},
+    "S": {str},
+    "O": {str},
+}
+
+
+def _leaves(values: Any, depth: int) -> Iterable[Any]:
+    if depth == 0:
+        return [values]
+    for _ in range(depth - 1):
+        values = chain.from_iterable(values)
+    return values  # type: ignore[no-any-return]
+
+
+def _kinds(values: Any, depth: int) -> set[type]:
+    """The types in a nested list; NumPy would take a boolean among numbers for one of them."""
+    return set(map(type, _leaves(values, depth)))
+
+
+def _exact(values: Any, array: Array, wanted: np.dtype[Any], label: str) -> Array:
+    """The array with its integers as they were written: NumPy rounds big ones where a fraction is beside them.
+
+    Raises:
+        BadInput: a float type can't hold an integer exactly.
+    """
+    most = _EXACT.get(wanted, 2**53)
+    if array.size and max(abs(float(array.max())), abs(float(array.min()))) <= min(most, 2**53):
+        return array
+    if wanted.kind == "f":
+        if any(type(each) is int and float(wanted.type(each)) != each for each in _leaves(values, array.ndim)):
+            raise BadInput(f"{label} holds an integer that {wanted} can't hold exactly.")
+        return array
+    whole = [int(each) if float(each).is_integer() else each for each in _leaves(values, array.ndim)]
+    low, high = np.iinfo(wanted).min, np.iinfo(wanted).max
+    if not all(isinstance(each, int) and low <= each <= high for each in whole):
+        raise BadInput(f"{label} holds values that {wanted} can't hold exactly.")
+    return np.array(whole, dtype=wanted).reshape(array.shape)
 
 
 def _fail(name: str, row: int, what: str) -> BadInput:
@@ -65,18 +118,30 @@ def _floats(values: Sequence[Any], name: str) -> Array:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise _fail(name, row, f"a number is needed, not {_kind(value)}")
     try:
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except OverflowError as error:
         raise BadInput(f"Column `{name}` holds a number beyond the range of a double.") from error
+    _hold_integers(values, array, 2**53, name)
+    return array
 
 
 def _singles(values: Sequence[Any], name: str) -> Array:
     wide = _floats(values, name)
     with np.errstate(over="ignore"):
-        narrow = wide.astype(np.float32)
+        narrow: Array = wide.astype(np.float32)
     if not np.array_equal(np.isinf(narrow), np.isinf(wide)):
         raise BadInput(f"Column `{name}` holds a number beyond the range of a 32-bit float.")
+    _hold_integers(values, narrow, 2**24, name)
     return narrow
+
+
+def _hold_integers(values: Sequence[Any], array: Array, most: int, name: str) -> None:
+    """A decimal fraction is rounded to the nearest float, as ever; an integer (an id, a count) must stay itself."""
+    with np.errstate(invalid="ignore"):
+        big = np.flatnonzero(np.abs(array) >= most)
+    for row in big.tolist():
+        if isinstance(values[row], int) and float(array[row]) != values[row]:
+            raise _fail(name, row, f"this integer is beyond what {array.dtype} holds exactly; send it with a fraction")
 
 
 def _integers(kind: str) -> Callable[[Sequence[Any], str], Array]:
@@ -123,18 +188,36 @@ def _datetimes(values: Sequence[Any], name: str) -> Array:
     moments = np.empty(len(values), dtype="datetime64[ns]")
     for row, value in enumerate(values):
         try:
-            moment = None if value is None else datetime.fromisoformat(value)
+            moments[row] = np.datetime64("NaT") if value is None else _moment(value)
         except (TypeError, ValueError) as error:
             raise _fail(name, row, "an ISO 8601 date or time is needed") from error
-        if moment is not None and moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        moments[row] = np.datetime64("NaT") if moment is None else np.datetime64(moment)
+        except OverflowError as error:
+            raise _fail(name, row, "beyond what a date and time to the nanosecond can hold") from error
     return moments
+
+
+def _moment(text: str) -> np.datetime64:
+    """An ISO 8601 text in UTC, to the nanosecond.
+
+    Raises:
+        OverflowError: out of the years 1678 to 2261, or finer than a nanosecond.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise OverflowError(moment.year)
+    fraction = _FRACTION.search(text)  # Python's datetime stops at microseconds
+    finer = fraction[2].rstrip("0") if fraction else ""
+    if len(finer) > 3:
+        raise OverflowError(len(finer))
+    return np.datetime64(moment, "ns") + np.timedelta64(int(finer.ljust(3, "0")), "ns")
 
 
 def _objects(values: Sequence[Any], _name: str) -> Array:
     array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
+    for row, value in enumerate(values):  # one by one: NumPy would take rows that are lists for a second dimension
+        array[row] = value
     return array
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,16 @@ import orjson
 from cuelight.kit.errors import BadInput, TooLarge, WrongMediaType
 from cuelight.protocol import convert
 from cuelight.protocol.rows import Array, Rows
-from cuelight.protocol.signature import Column, Signature
+from cuelight.protocol.signature import SCALARS, Column, Parameter, Signature
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 MEDIA_TYPES = ("application/json", "text/csv")
+# Python's own float() and int() would take `1_000`, `infinity` and digits of every script.
+_NUMBER = re.compile(
+    r"[ \t]*[+-]?(?:[0-9]+(?P<fraction>\.[0-9]*)?|(?P<only>\.[0-9]+))(?P<power>[eE][+-]?[0-9]+)?[ \t]*"
+)
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ def decode(media_type: str, body: bytes, signature: Signature, max_rows: int = 1
     kind = media_type.partition(";")[0].strip().lower()
     if kind not in MEDIA_TYPES:
         raise WrongMediaType(f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
+    if (charset := _CHARSET.search(media_type)) and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise WrongMediaType("The charset must be utf-8.")
     if not body.strip():
         raise BadInput(f"The body is empty. Send JSON with one of {', '.join(FORMS)}, or CSV with a header line.")
     request = _decode_csv(body, signature) if kind == "text/csv" else _decode_json(body, signature)
@@ -86,16 +95,10 @@ def _cell(text: str, kind: str | None) -> Any:
         return text
     if kind == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
-    try:
-        number = float(text)
-    except ValueError:
+    number = _NUMBER.fullmatch(text)
+    if not number or not np.isfinite(float(text)):
         return text
-    if not np.isfinite(number):
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        return number
+    return float(text) if any(number.groups()) or abs(float(text)) >= 2**64 else int(text)
 
 
 def _read_split(value: Any) -> dict[str, Any]:
@@ -128,7 +131,9 @@ def _read_records(value: Any) -> dict[str, Any]:
     for number, record in enumerate(value):
         if len(record) != len(names):
             missing = next(name for name in names if name not in record)
-            raise BadInput(f"Row {number} has no `{missing}`, which another row has. Send null for a missing value.")
+            raise BadInput(
+                f"Row {number} has no `{missing[:100]}`, which another row has. Send null for a missing value."
+            )
     return {name: [record[name] for record in value] for name in names}
 
 
@@ -172,6 +177,8 @@ def _rows(given: Any, signature: Signature) -> Rows:
     if missing:
         raise BadInput(f"Missing columns: {', '.join(missing)}. The model needs {', '.join(s.name for s in specs)}.")
     columns = {each.name: convert.column(given[each.name], each) for each in specs if each.name in given}
+    if not columns:
+        raise BadInput(f"None of the model's columns is there: {', '.join(each.name for each in specs)}.")
     return Rows(columns, count)
 
 
@@ -224,5 +231,32 @@ def _parameters(given: Any, signature: Signature) -> dict[str, Any]:
     known = {each.name for each in signature.parameters} | {"predict_method"}
     unknown = sorted(set(given) - known)
     if unknown:
-        raise BadInput(f"Unknown params: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
-    return given
+        raise BadInput(f"Unknown params: {_some(unknown)}. Known: {', '.join(sorted(known))}.")
+    types = {each.name: each for each in signature.parameters}
+    return {name: _parameter(value, types[name]) if name in types else value for name, value in given.items()}
+
+
+def _parameter(value: Any, spec: Parameter) -> Any:
+    """A parameter's value in its type, a list of them where it takes many.
+
+    Raises:
+        BadInput: it is of another type.
+    """
+    if isinstance(value, list) != spec.many:
+        raise BadInput(f"params: `{spec.name}` takes {'a list' if spec.many else 'one value, no list'}.")
+    given = value if spec.many else [value]
+    if spec.type not in SCALARS:
+        return value
+    if None in given:
+        raise BadInput(f"params: `{spec.name}` can't be null. Leave it out to have its default.")
+    try:
+        converted = convert.column(given, Column(spec.name, spec.type))
+    except BadInput:
+        raise BadInput(f"params: `{spec.name}` must be of type {spec.type}.") from None
+    plain = converted.tolist() if spec.type in ("boolean", "integer", "long", "float", "double") else given
+    return plain if spec.many else plain[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(name[:100] for name in names[:_MOST_NAMED]) + more

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import base64
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import orjson
 
+from cuelight.kit.errors import ModelFault
+
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def encode(predictions: Any) -> bytes:
-    """`{"predictions": ...}` as MLflow's scoring server gives it; NaN and infinities are null, so that it is JSON."""
-    return orjson.dumps({"predictions": plain(predictions)}, default=_fallback, option=_OPTIONS)
+    """`{"predictions": ...}` as MLflow's scoring server gives it; NaN and infinities are null, so that it is JSON.
+
+    Raises:
+        ModelFault: it holds something that JSON has no form for.
+    """
+    try:
+        return orjson.dumps({"predictions": plain(predictions)}, default=_fallback, option=_OPTIONS)
+    except TypeError:  # orjson's JSONEncodeError is one
+        raise ModelFault("The model's answer can't be written as JSON. Ask the model's owner.") from None
 
 
 def plain(predictions: Any) -> Any:
     """Arrays, Series and DataFrames as lists, a DataFrame as one object a row; all else as it is."""
+    if hasattr(predictions, "toarray"):  # SciPy's sparse matrices, as transformers make them
+        predictions = predictions.toarray()
     if isinstance(predictions, np.ndarray):
-        return predictions.tolist()
+        return (_moments(predictions) if predictions.dtype.kind == "M" else predictions).tolist()
     if hasattr(predictions, "to_dict") and hasattr(predictions, "columns"):
         return predictions.to_dict(orient="records")
     if hasattr(predictions, "tolist"):
         return predictions.tolist()
     return predictions
+
+
+def _moments(array: Any) -> Any:
+    """Moments as texts: in nanoseconds NumPy would list them as integers."""
+    texts = np.datetime_as_string(array).astype(object)
+    texts[np.isnat(array)] = None
+    return texts
 
 
 def error(code: str, message: str, request_id: str = "") -> bytes:
@@ -32,10 +52,13 @@ def error(code: str, message: str, request_id: str = "") -> bytes:
 
 
 def _fallback(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
     if isinstance(value, bytes):
-        import base64
-
         return base64.b64encode(value).decode()
-    return str(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if str(value) in ("NaT", "<NA>"):  # pandas' own nulls
+        return None
+    listed = plain(value)
+    if listed is value:
+        raise TypeError(type(value).__name__)
+    return listed

@@ -30,11 +30,12 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Parameter:
-    """An inference parameter with its default."""
+    """An inference parameter with its default; `many`: it takes a list."""
 
     name: str
     type: str
     default: Any = None
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Signature:
         tensors = tuple(_tensor(each) for each in inputs if each.get("type") == "tensor")
         columns = tuple(_column(each, i) for i, each in enumerate(inputs) if each.get("type") != "tensor")
         parameters = tuple(
-            Parameter(each["name"], each.get("type", "string"), each.get("default"))
+            Parameter(each["name"], each.get("type", "string"), each.get("default"), bool(each.get("shape")))
             for each in _parts(document.get("params"))
         )
         return cls(columns, tensors, parameters, tuple(_parts(document.get("outputs"))))
@@ -65,7 +66,7 @@ class Signature:
             {
                 "columns": [[each.name, each.type, each.required] for each in self.columns],
                 "tensors": [[each.name, each.dtype, list(each.shape)] for each in self.tensors],
-                "parameters": [[each.name, each.type, each.default] for each in self.parameters],
+                "parameters": [[each.name, each.type, each.default, each.many] for each in self.parameters],
                 "outputs": list(self.outputs),
             }
         )
