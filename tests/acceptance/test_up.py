@@ -13,7 +13,7 @@ import pytest
 from cuelight.cli.stack import answers
 from cuelight.registry.server_process import READY_PATH
 from tests.support.host import eventually, free_port
-from tests.support.stack import POOL, Up, gone, listening
+from tests.support.stack import POOL, READY, Up, gone, listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -105,6 +105,18 @@ def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
     for port in (up.serving_port, up.mlflow_port):
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, mlflow_server: str) -> None:
+    """SIGINT before anything is ready: exit code 0 as well, and no process of it runs."""
+    up = Up(tmp_path / "home", registry_uri=mlflow_server)
+    up.launch()
+    eventually(lambda: len(up.family()) > 3)
+    family = up.family()
+    up.signal(signal.SIGINT)
+    assert up.exit_code() == 0
+    assert READY not in up.output
+    assert gone(family)
 
 
 def test_an_existing_mlflow_server_is_used(light: Up, mlflow_server: str) -> None:

@@ -42,13 +42,22 @@ class Up:
             "COLUMNS": "200",
         }
 
-    def start(self) -> None:
-        """Start it, and wait until it says that it is ready."""
+    def launch(self) -> None:
+        """Start it."""
         self.home.mkdir(parents=True, exist_ok=True)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                self.command, env=self.environment, stdout=output, stderr=output, start_new_session=True
+                self.command,
+                env=self.environment,
+                cwd=self.home.parent,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
+
+    def start(self) -> None:
+        """Start it, and wait until it says that it is ready."""
+        self.launch()
         eventually(lambda: READY in self.output or not self.running, 180, "cuelight up does not get ready")
         assert self.running, self.output
 
@@ -57,6 +66,7 @@ class Up:
         return subprocess.run(
             self.command,
             env={**self.environment, **environment},
+            cwd=self.home.parent,
             capture_output=True,
             text=True,
             timeout=120,

@@ -1,0 +1,63 @@
+"""gunicorn's worker as we run it."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn
+
+from cuelight.serving.worker import Worker
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """A worker that runs no loop of its own."""
+    worker = Worker(0, os.getppid(), [], None, 30, Config(), None)
+    worker.poller = selectors.DefaultSelector()
+    yield worker
+    worker.poller.close()
+    worker.tmp.close()
+
+
+@pytest.fixture
+def caller(worker: Worker) -> Iterator[socket.socket]:
+    """The far end of an idle keep-alive connection that may stay for another minute."""
+    near, far = socket.socketpair()
+    connection = TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    connection.timeout = time.monotonic() + 60
+    worker.keepalived_conns.append(connection)
+    worker.nr_conns = 1
+    far.setblocking(False)
+    with near, far:
+        yield far
+
+
+def _closed(caller: socket.socket) -> bool:
+    try:
+        return caller.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+def test_an_idle_connection_stays_while_the_worker_runs(worker: Worker, caller: socket.socket) -> None:
+    """Nothing is closed before its time."""
+    worker.murder_keepalived()
+    assert not _closed(caller)
+    assert worker.nr_conns == 1
+
+
+def test_a_stopping_worker_lets_idle_connections_go_after_a_second(worker: Worker, caller: socket.socket) -> None:
+    """A caller who is about to send still has a second; one who stays idle does not hold up the stop."""
+    worker.alive = False
+    worker.murder_keepalived()
+    assert not _closed(caller)
+    worker._stopping_since -= 1.0
+    worker.murder_keepalived()
+    assert _closed(caller)
+    assert worker.nr_conns == 0
