@@ -101,7 +101,7 @@ class Story:
         return challenger
 
     def _compare(self, rows: Any, first: int, second: int) -> None:
-        self._say(f"Both versions on {len(rows):,} later people that neither has seen")
+        self._say(f"Both versions on {len(rows):,} later rows that neither was trained on")
         since = time.time()
         for version in (first, second):
             self._score(rows, f"/versions/{version}")
