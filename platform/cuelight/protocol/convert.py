@@ -96,7 +96,7 @@ def _exact(values: Any, array: Array, wanted: np.dtype[Any], label: str) -> Arra
         BadInput: a float type can't hold an integer exactly.
     """
     most = _EXACT.get(wanted, 2**53)
-    if array.size and max(abs(float(array.max())), abs(float(array.min()))) <= min(most, 2**53):
+    if array.size and max(abs(float(array.max())), abs(float(array.min()))) < min(most, 2**53):
         return array
     if wanted.kind == "f":
         if any(type(each) is int and float(wanted.type(each)) != each for each in _leaves(values, array.ndim)):

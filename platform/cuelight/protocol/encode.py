@@ -11,7 +11,8 @@ import orjson
 
 from cuelight.kit.errors import ModelFault
 
-_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+# Moments pass through `_fallback`, because pandas' NaT is one of them.
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def encode(predictions: Any) -> bytes:
@@ -58,6 +59,8 @@ def _fallback(value: Any) -> Any:
         return str(value)
     if str(value) in ("NaT", "<NA>"):  # pandas' own nulls
         return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
     listed = plain(value)
     if listed is value:
         raise TypeError(type(value).__name__)
