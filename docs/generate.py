@@ -82,9 +82,9 @@ def _settings() -> Iterator[str]:
     yield from _head(
         "Settings",
         "The file `cuelight.toml` in the current folder (or where the variable `CUELIGHT_CONFIG` says), then the",
-        "environment, then flags: the later wins. In the file, `serving.port` is `port` under `[serving]`. A name in",
-        "the file that is not here is an error. `cuelight settings` shows the values that hold now. Processes read",
-        "settings when they start. `cuelight up` has flags for a few of them; see [the commands](cli.md).",
+        "environment, then flags: the later wins. In the file, `serving.port` is `port` under `[serving]`. A name that",
+        "is not here is an error, in the file and in the environment. `cuelight settings` shows the values that hold",
+        "now. Processes read settings when they start. `cuelight up` has flags for a few; see [the commands](cli.md).",
     )
     yield from ("| setting | variable | default | unit | what it does |", "|---|---|---|---|---|")
     for row in table():
@@ -149,8 +149,8 @@ def _tags() -> Iterator[str]:
             yield f"| `{getattr(tags, name)}` | {_WRITERS.get(name, author)} | {_TAGS[name]} |"
         yield ""
     yield from (
-        "`cuelight train` also writes `cuelight.split` (which rows of which data were fitted on), so that two versions of",
-        "one split are compared on the same held-out rows. Runs of drift reports carry `cuelight.model`,",
+        "`cuelight train` also writes `cuelight.split` (which rows of which data were fitted on), so that two versions",
+        "of one split are compared on the same held-out rows. Runs of drift reports carry `cuelight.model`,",
         "`cuelight.version` and `cuelight.verdict`.",
     )
 

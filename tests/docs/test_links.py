@@ -1,0 +1,54 @@
+"""What the pages point at is there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import NAMES, ROOT, anchors, links, spans, text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name: str) -> None:
+    """Every link to a file or a heading in this repository resolves."""
+    page = ROOT / name
+    for link in links(name):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name}: {link}"
+        assert not anchor or anchor in anchors(target), f"{name}: no heading for {link}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_exist(name: str) -> None:
+    """Every Python file of ours that a page names is in the repository, whole path or the end of one."""
+    sources = [str(path.relative_to(ROOT)) for root in _ROOTS for path in (ROOT / root).rglob("*.py")]
+    for span in spans(name):
+        if re.fullmatch(r"[\w/]+\.py", span) and span not in _MADE_BY_READERS:
+            assert any(f"/{each}".endswith(f"/{span}") for each in sources), f"{name}: there is no {span}"
+
+
+def test_every_page_is_linked() -> None:
+    """From README, following links, a reader gets to every page."""
+    reached, waiting = set(), ["README.md"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        found = [(ROOT / name).parent.joinpath(link.partition("#")[0]).resolve() for link in links(name)]
+        waiting += [str(each.relative_to(ROOT)) for each in found if each.suffix == ".md" and each.is_file()]
+    assert set(NAMES) <= reached
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_belong_to_the_project(name: str) -> None:
+    """No page names a folder of somebody's machine."""
+    assert not re.search(r"(?<![\w.])/(?:home|work|tmp|root|Users)/", text(name))
+
+
+_ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs")
+_MADE_BY_READERS = ("traffic.py", "houses_pipeline.py", "diabetes_pipeline.py", "score.py", "__init__.py")
