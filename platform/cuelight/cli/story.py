@@ -144,8 +144,10 @@ class Story:
         began = time.monotonic()
 
         def served() -> bool:
-            answer = get(url)
-            tracks = answer.json()["tracks"] if answer.status == 200 else {}
+            try:
+                tracks = get(url).json()["tracks"]
+            except Unavailable:  # the model is not served yet
+                return False
             return bool(tracks.get(track, {}).get("version") == version)
 
         self._await(served, 90, f"version {version} is not served in {track}")
