@@ -16,6 +16,7 @@ from tests.support.host import eventually, free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+OURS = {"follow", "serve", "compact", "schedule"}
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +97,8 @@ def test_a_killed_program_is_started_again(up: Up) -> None:
 
 def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
     """SIGINT: exit code 0, no process of it runs, and its ports can be had again."""
+    eventually(lambda: up.programs().keys() > OURS)
     family = up.family()
-    assert {"follow", "serve", "compact", "schedule"} < up.programs().keys()
     up.signal(signal.SIGINT)
     assert up.exit_code() == 0
     assert gone(family)
@@ -111,7 +112,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, mlflow_server: st
     """SIGINT before anything is ready: exit code 0 as well, and no process of it runs."""
     up = Up(tmp_path / "home", registry_uri=mlflow_server)
     up.launch()
-    eventually(lambda: len(up.family()) > 3)
+    eventually(lambda: up.programs().keys() == OURS)
     family = up.family()
     up.signal(signal.SIGINT)
     assert up.exit_code() == 0
@@ -121,7 +122,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, mlflow_server: st
 
 def test_an_existing_mlflow_server_is_used(light: Up, mlflow_server: str) -> None:
     """With `--registry-uri` no MLflow server is started, and that one is linked and followed."""
-    assert light.programs().keys() == {"follow", "serve", "compact", "schedule"}
+    assert light.programs().keys() == OURS
     assert mlflow_server in light.output
     assert not (light.home / "mlflow").exists()
     eventually(lambda: "cuelight_registry_staleness_seconds " in _metrics(light))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -100,8 +101,13 @@ class Up:
         return [head, *head.children(recursive=True)]
 
     def programs(self) -> dict[str, psutil.Process]:
-        """What supervisord has started, by the last word of its command line."""
-        return {each.cmdline()[-1]: each for each in psutil.Process(self.pid).children()[0].children()}
+        """What supervisord has started and still runs, by the last word of its command line."""
+        found = {}
+        for each in [grandchild for child in psutil.Process(self.pid).children() for grandchild in child.children()]:
+            with suppress(psutil.NoSuchProcess):
+                command = each.cmdline()  # empty for one that has ended
+                found.update({command[-1]: each} if command else {})
+        return found
 
     def signal(self, number: int) -> None:
         """Send a signal to `cuelight up` itself."""
