@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_dependencies_are_explained() -> None:
     assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == names
 
 
-def test_a_stale_page_is_named(tmp_path) -> None:
+def test_a_stale_page_is_named(tmp_path: Path) -> None:
     """`--check` exits with 1 and names the page when a page is not what the code says."""
     copy = tmp_path / "generate.py"
     copy.write_text((ROOT / "docs" / "generate.py").read_text())
