@@ -51,7 +51,7 @@ def _servers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _table(results: dict[int, list[dict[str, wrk.Figures]]]) -> Table:
-    table = Table("conns", "server", "req/s", "p50 ms", "p99 ms", "ratio (min–max)", "failed")
+    table = Table("conns", "server", "req/s", "p50 ms", "p99 ms", "ratio (min to max)", "failed")
     for connections, rounds in results.items():
         for name in rounds[0]:
             mine = [each[name] for each in rounds]
@@ -62,7 +62,7 @@ def _table(results: dict[int, list[dict[str, wrk.Figures]]]) -> Table:
                 f"{statistics.median(each.rate for each in mine):.0f}",
                 f"{statistics.median(each.p50_ms for each in mine):.2f}",
                 f"{statistics.median(each.p99_ms for each in mine):.2f}",
-                f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})",
+                f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
                 str(sum(each.failed for each in mine)),
             )
     return table
