@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cuelight.kit.clock import FakeClock
+from cuelight.registry.memory import MemoryRegistry
+from cuelight.registry.model import Snapshot
+from cuelight.serving.watcher import Watcher
+
+
+class _Slow(MemoryRegistry):
+    """A registry whose snapshot takes `seconds`, counts what is asked, and can hold nothing all of a sudden."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.clock, self.seconds, self.snapshots, self.probes, self.empty = clock, 0.0, 0, 0, False
+        self.strange = False
+
+    def probe(self) -> str:
+        self.probes += 1
+        return super().probe()
+
+    def snapshot(self) -> Snapshot:
+        self.snapshots += 1
+        self.clock.advance(self.seconds)
+        if self.strange:
+            raise ValueError("strange")
+        return Snapshot() if self.empty else super().snapshot()
+
+
+@pytest.fixture
+def registry(clock: FakeClock) -> _Slow:
+    """Model m without versions."""
+    registry = _Slow(clock)
+    registry.create_model("m")
+    return registry
+
+
+@pytest.fixture
+def watcher(registry: _Slow, clock: FakeClock) -> Watcher:
+    """A watcher that polls every second."""
+    return Watcher(registry, 1.0, lambda: None, clock)
+
+
+def test_good_readings_are_numbered(watcher: Watcher, registry: _Slow, clock: FakeClock) -> None:
+    """Before the first there is none; each says when it was read."""
+    assert watcher.latest is None
+    assert watcher.poll()
+    clock.advance(1.0)
+    assert watcher.poll()
+    assert watcher.latest is not None
+    assert (watcher.latest.number, watcher.latest.at) == (2, clock.now())
+    assert list(watcher.latest.snapshot.models) == ["m"]
+
+
+def test_bad_readings_keep_the_last_and_recovery_is_said(
+    watcher: Watcher, registry: _Slow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A registry that is down changes nothing; it is said once that it is, and once that it is back."""
+    from cuelight.kit import log
+
+    log.configure("info")
+    watcher.poll()
+    before = watcher.latest
+    registry.down = True
+    assert [watcher.poll() for _ in range(3)] == [False] * 3
+    assert watcher.latest is before
+    registry.down = False
+    assert watcher.poll()
+    assert watcher.poll()
+    said = capsys.readouterr().err
+    assert (said.count("registry-unavailable"), said.count("registry-back")) == (1, 1)
+
+
+def test_an_empty_registry_after_a_full_one_is_a_fault(watcher: Watcher, registry: _Slow) -> None:
+    """Nothing is unloaded because of it; at first sight an empty registry is just empty."""
+    registry.empty = True
+    assert watcher.poll()
+    registry.empty = False
+    assert watcher.poll()
+    before = watcher.latest
+    registry.empty = True
+    assert not watcher.poll()
+    assert watcher.latest is before
+    registry.empty = False
+    assert watcher.poll()
+
+
+def test_a_quick_registry_is_swept_every_time(watcher: Watcher, registry: _Slow) -> None:
+    """Aliases and tags move no probe: where a sweep costs little, every poll is one."""
+    for _ in range(5):
+        watcher.poll()
+    assert (registry.snapshots, registry.probes) == (5, 0)
+
+
+def test_a_slow_registry_is_probed_between_sweeps(watcher: Watcher, registry: _Slow, clock: FakeClock) -> None:
+    """A sweep of a second is made at most every 25; a probe that moved brings one at once."""
+    registry.seconds = 1.0
+    watcher.poll()
+    watcher.poll()
+    swept = registry.snapshots
+    for _ in range(20):
+        clock.advance(1.0)
+        assert not watcher.poll()
+    assert registry.snapshots == swept
+    registry.create_version("m", "/nowhere", "r", {})
+    assert watcher.poll()
+    clock.advance(25.0)
+    assert watcher.poll()
+
+
+def test_the_thread_outlives_what_is_not_foreseen(registry: _Slow) -> None:
+    """An error that is none of ours is logged, and the next reading is made."""
+    changed = threading.Event()
+    registry.strange = True
+    watcher = Watcher(registry, 0.01, changed.set)
+    watcher.start()
+    try:
+        assert not changed.wait(0.1)
+        registry.strange = False
+        assert changed.wait(5.0)
+    finally:
+        watcher.stop()
