@@ -38,10 +38,6 @@ _TAGS = {
     "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
     "CHAMPION": "Version that it was compared with on the same rows.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
-    "CANARY": "Reserved for a canary's share of traffic. Nothing reads it yet.",
-    "SHADOW": "Reserved for mirrored traffic. Nothing reads it yet.",
-    "AUTO_ROLLBACK": "Reserved for automatic rollback. Nothing reads it yet.",
-    "PII": "Reserved for columns to be redacted from the journal. Nothing reads it yet.",
 }
 # Which part writes what it is not plain from the heading in the source who writes.
 _WRITERS = {

@@ -22,7 +22,3 @@ CHAMPION = "cuelight.champion"
 
 # Written by people on a registered model.
 SERVE = "cuelight.serve"
-CANARY = "cuelight.canary"
-SHADOW = "cuelight.shadow"
-AUTO_ROLLBACK = "cuelight.auto_rollback"
-PII = "cuelight.pii"
