@@ -148,7 +148,8 @@ class Residents:
         missing: dict[str, str] = {}
         for served in deployment.residents():
             try:
-                loaded[served.digest] = held.get(served.digest) or self._load_version(served)
+                if served.digest not in loaded:
+                    loaded[served.digest] = held.get(served.digest) or self._load_version(served)
             except (CuelightError, OSError, ValueError) as error:
                 missing[served.digest] = f"{served.id}: {error}"
                 self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)

@@ -221,7 +221,7 @@ def _main() -> None:
         verdict = Verdict(**{**asdict(verdict), "labels_from_probabilities": labels})
     except (Refused, MemoryError) as error:
         reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."
-        starved = MemoryError in (type(error), type(error.__cause__))
+        starved = any(isinstance(each, MemoryError) for each in (error, error.__cause__))
         verdict = Verdict(False, reason if starved else str(error))
     json.dump(asdict(verdict), answers)
     answers.flush()

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from cuelight.kit.errors import NotFound, Unavailable
+from cuelight.protocol.rows import Rows
+from cuelight.protocol.signature import Column, Signature
+from cuelight.registry.model import Track, VersionId
+from cuelight.serving.deployment import Deployment, Served, Standby
+from cuelight.serving.loader import LoadedVersion, Output
+from cuelight.serving.residents import Cast
+from cuelight.serving.scoring import Call, Outcome, choose, default, header_text, respond
+
+PROD, STAG = Track.PRODUCTION, Track.STAGING
+BODY = b'{"instances": [[1], [2]]}'
+
+
+def _served(version: int, model: str = "m") -> Served:
+    return Served(VersionId(model, version, 1, "s"), f"d{version}", "", "r", "stage", 0.0)
+
+
+DEPLOYMENT = Deployment(
+    7,
+    0.0,
+    {("m", PROD): _served(3), ("m", STAG): _served(4), ("n", STAG): _served(1, "n")},
+    {"m": {"best": 3, "next": 4, "old": 2, "gone": 1}},
+    (Standby(_served(2), 9.0), Standby(_served(9, "n"), 9.0)),
+)
+
+
+def _call(**changes: Any) -> Call:
+    return replace(Call("m", "application/json", BODY, request_id="req"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "version", "track", "arm"),
+    [
+        ({}, 3, "Production", "champion"),
+        ({"track": "Production"}, 3, "Production", "champion"),
+        ({"track": "staging"}, 4, "Staging", "pinned"),
+        ({"alias": "best"}, 3, "Production", "pinned"),
+        ({"alias": "next"}, 4, "Staging", "pinned"),
+        ({"alias": "old"}, 2, "", "pinned"),
+        ({"version": 4}, 4, "Staging", "pinned"),
+        ({"version": 2}, 2, "", "pinned"),
+    ],
+)
+def test_a_call_finds_its_version(asked: dict[str, Any], version: int, track: str, arm: str) -> None:
+    """By track, Production where none is named, by alias, or by number, also of one that stands by."""
+    choice = choose(DEPLOYMENT, "m", _call(**asked))
+    assert (choice.served.id.version, choice.track, choice.arm) == (version, track, arm)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "says"),
+    [
+        ("x", {}, "Model 'x' is not served. Served models: m, n."),
+        ("n", {}, "has no version in Production. Served: version 1 in Staging."),
+        ("m", {"track": "Archived"}, "ask for Production or Staging"),
+        ("m", {"alias": "nobody"}, "Its aliases: best, gone, next, old."),
+        ("n", {"alias": "nobody"}, "It has none."),
+        ("m", {"alias": "gone"}, "Version 1 of 'm' is not loaded"),
+        ("m", {"version": 8}, "Served: version 3 in Production, version 4 in Staging."),
+        ("m", {"version": 0}, "Version 0 of 'm' is not loaded"),
+        ("m", {"version": 9}, "Version 9 of 'm' is not loaded"),
+    ],
+)
+def test_what_is_not_served_is_said_with_what_is(model: str, asked: dict[str, Any], says: str) -> None:
+    """The message names what could be asked for instead; no number falls back to another version."""
+    with pytest.raises(NotFound) as caught:
+        choose(DEPLOYMENT, model, _call(**asked))
+    assert says in str(caught.value)
+
+
+def test_the_default_model_is_the_only_one_or_the_configured_one() -> None:
+    """With several and no setting there is none; nothing served is said so."""
+    only = replace(DEPLOYMENT, tracks={("m", PROD): _served(3)})
+    assert (default(only, ""), default(DEPLOYMENT, "n")) == ("m", "n")
+    with pytest.raises(NotFound, match="Served models: m, n"):
+        default(DEPLOYMENT, "")
+    with pytest.raises(NotFound, match="No model is served yet"):
+        default(Deployment(), "")
+
+
+def _cast(predict: Any = None) -> Cast:
+    def double(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        return Output(np.asarray(rows.columns["a"]) * 2, {"classes": ["x"], "values": [[1.0]] * rows.count})
+
+    signature = Signature((Column("a", "double"),))
+    loaded = LoadedVersion("d3", signature, signature.to_json(), "sklearn", predict or double, 0.1)
+    return Cast(DEPLOYMENT, {"d3": loaded}, {"d4": "m version 4: its files are gone"})
+
+
+def _respond(call: Call, predict: Any = None) -> tuple[int, Any, Outcome]:
+    outcome = respond(lambda: _cast(predict), call, 10)
+    return outcome.answer.status, json.loads(outcome.answer.body), outcome
+
+
+def test_an_answer_says_who_gave_it_and_is_recorded() -> None:
+    """Headers and record name version, track, arm and generation; bodies are recorded as they went over the wire."""
+    status, document, outcome = _respond(_call(client="c"))
+    assert (status, document) == (200, {"predictions": [2.0, 4.0]})
+    headers, record = outcome.answer.headers, outcome.record
+    assert headers["X-Prediction-Id"] == record.prediction_id
+    assert {name: headers[name] for name in headers if name.startswith(("X-M", "X-R", "X-C"))} == {
+        "X-Request-Id": "req",
+        "X-Model-Name": "m",
+        "X-Model-Version": "3",
+        "X-Model-Track": "Production",
+        "X-Cuelight-Generation": "7",
+    }
+    assert (record.model, record.version, record.digest, record.arm) == ("m", 3, "d3", "champion")
+    assert (record.status, record.rows, record.generation, record.client) == (200, 2, 7, "c")
+    assert (record.request, record.response) == (BODY, outcome.answer.body)
+    assert record.probabilities == {"classes": ["x"], "values": [[1.0], [1.0]]}
+    assert outcome.loaded is not None
+
+
+def test_a_bad_row_is_the_callers_fault_and_recorded() -> None:
+    """400 in the one shape, with the request's id; what was asked is recorded with the reason."""
+    status, document, outcome = _respond(_call(body=b'{"instances": [["x"]]}'))
+    assert (status, set(document), document["request_id"]) == (400, {"error_code", "message", "request_id"}, "req")
+    assert (outcome.record.status, outcome.record.version, outcome.record.error) == (400, 3, document["message"])
+
+
+@pytest.mark.parametrize("answer", [ValueError("secret-x"), object(), [2**70]])
+def test_what_a_model_gets_wrong_is_500_without_its_words(answer: Any) -> None:
+    """An exception and an answer that is no JSON are the model's fault, recorded; its message may hold values."""
+
+    def fail(_rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        if isinstance(answer, Exception):
+            raise answer
+        return Output(answer)
+
+    status, document, outcome = _respond(_call(), fail)
+    assert (status, document["error_code"], outcome.record.status) == (500, "MODEL_FAULT", 500)
+    assert "secret-x" not in outcome.answer.body.decode() + outcome.record.error
+
+
+def test_a_version_that_could_not_be_loaded_is_503_with_the_reason() -> None:
+    """It names what is missing and when to try again."""
+    status, document, outcome = _respond(_call(track="Staging"))
+    assert (status, outcome.answer.headers["Retry-After"]) == (503, "1")
+    assert "m version 4: its files are gone" in document["message"]
+
+
+def test_a_worker_that_is_not_ready_answers_503() -> None:
+    """Without a generation nobody is named, and it is recorded all the same."""
+
+    def away() -> Cast:
+        raise Unavailable("not yet", retry_after=2.6)
+
+    outcome = respond(away, _call(), 10)
+    assert (outcome.answer.status, outcome.answer.headers["Retry-After"]) == (503, "3")
+    assert "X-Model-Name" not in outcome.answer.headers
+    assert (outcome.record.status, outcome.record.version, outcome.record.request) == (503, 0, BODY)
+
+
+@pytest.mark.parametrize("name", ["m", "a b%c", "größe", "x\r\nSet-Cookie: y", "模型", 'quo"te', "t\tab", "/"])
+def test_odd_names_fit_into_a_header(name: str) -> None:
+    """Plain ASCII without control characters, from which the name can be had back."""
+    text = header_text(name)
+    assert text.isascii()
+    assert text.isprintable()
+    assert unquote(text) == name
+
+
+def test_plain_names_stay_as_they_are() -> None:
+    """What needs no encoding has none."""
+    assert header_text("churn-eu_v2.1 (new)") == "churn-eu_v2.1 (new)"
