@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 
 import pytest
 
@@ -84,6 +86,22 @@ def test_wrong_places_are_explained(method: str, path: str, status: int, host: H
     content = answer.json()
     assert (answer.status, set(content)) == (status, {"error_code", "message", "request_id"})
     assert len(content["message"]) > 20
+
+
+def test_requests_sent_ahead_of_their_answers_are_answered_in_order(host: Host, served: str) -> None:
+    """Five requests in one packet (HTTP pipelining) get five answers, in order, at once."""
+    body = json.dumps(ZEROS)
+    head = f"POST /models/{served}/invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+    requests = [f"{head}X-Request-Id: n{i}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for i in range(5)]
+    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=10) as connection:
+        connection.sendall("".join(requests).encode())
+        received = b""
+        while received.count(b"predictions") < 5:
+            chunk = connection.recv(65536)
+            assert chunk, f"the connection was closed after {received!r}"
+            received += chunk
+    ids = re.findall(rb"X-Request-Id: (n\d)", received)
+    assert ids == [b"n0", b"n1", b"n2", b"n3", b"n4"]
 
 
 def test_bodies_that_nobody_wants_do_not_hang_the_connection(host: Host, served: str) -> None:
