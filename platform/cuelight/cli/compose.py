@@ -24,7 +24,7 @@ def settings(**flags: Any) -> Settings:
     if path.is_file():
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Misconfigured(f"{path}: {error}") from error
     chosen = read(document, os.environ, flags)
     log.configure(chosen.log_level)

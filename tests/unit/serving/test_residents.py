@@ -13,7 +13,7 @@ from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import Unavailable
 from cuelight.protocol.rows import Rows
 from cuelight.registry.model import Track
-from cuelight.serving import residents as module
+from cuelight.serving import loader
 from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.residents import Residents
 from tests.unit.serving.conftest import Room
@@ -33,13 +33,12 @@ class _Worker(Residents):
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The digests that were loaded, in order."""
     seen: list[str] = []
-    real = module.load
 
     def load(files: Path, digest: str, *more: Any) -> Any:
         seen.append(digest)
-        return real(files, digest, *more)
+        return loader.load(files, digest, *more)
 
-    monkeypatch.setattr(module, "load", load)
+    monkeypatch.setattr("cuelight.serving.residents.load", load)
     return seen
 
 
