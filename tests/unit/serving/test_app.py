@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from cuelight.journal.record import Label, Prediction
+from cuelight.journal.writer import Writer
+from cuelight.kit.settings import Settings
+from cuelight.registry.model import Track
+from cuelight.serving.deployment import Deployment
+from cuelight.serving.residents import Residents
+from tests.support.journal import stored
+from tests.unit.serving.conftest import Room
+
+ZEROS = {"instances": [[0, 0]]}
+
+
+@pytest.fixture
+def client(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    """A worker's app with model `a b` in Production, without gunicorn."""
+    metrics = tmp_path / "metrics"
+    metrics.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
+    from prometheus_client import REGISTRY
+
+    from cuelight.serving.app import Parts, create_app
+    from cuelight.serving.metrics import Metrics
+
+    room.generations.write(Deployment(1, 0.0, {("a b", Track.PRODUCTION): room.served("a b", "1")}))
+    room.board.commit(1)
+    residents = Residents(room.board, room.generations, room.store, room.places.failures)
+    residents.start()
+    before = set(REGISTRY._collector_to_names)
+    journal = Writer(tmp_path / "journal", "h", sync="none")
+    settings = Settings(home=tmp_path, serving_max_body_bytes=1000)
+    yield create_app(Parts(residents, journal, Metrics(room.board), settings)).test_client()
+    residents.stop()
+    journal.close()
+    for each in set(REGISTRY._collector_to_names) - before:
+        REGISTRY.unregister(each)
+
+
+def test_an_answer_is_journalled_before_it_leaves(client: FlaskClient, tmp_path: Path) -> None:
+    """By name and by the only model; the prediction id of the answer is the journal's; labels are too."""
+    answers = [client.post(path, json=ZEROS) for path in ("/models/a%20b/invocations", "/invocations")]
+    assert [each.get_json() for each in answers] == [{"predictions": [1.0]}] * 2
+    ids = [each.headers["X-Prediction-Id"] for each in answers]
+    label = client.post("/models/a%20b/feedback", json={"prediction_id": ids[0], "label": 1})
+    assert (label.status_code, label.get_json()) == (202, {"accepted": 1})
+    records = stored(tmp_path / "journal")
+    assert [each.prediction_id for each in records if isinstance(each, Prediction)] == ids
+    assert [each.prediction_id for each in records if isinstance(each, Label)] == ids[:1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/models/a%20b/versions/0/invocations", 404),
+        ("POST", "/models/a%20b/versions/2/invocations", 404),
+        ("POST", "/models//invocations", 404),
+        ("GET", "//models", 404),
+        ("GET", "/invocations", 405),
+        ("POST", "/models/x/feedback", 404),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_one_shape(client: FlaskClient, method: str, path: str, status: int) -> None:
+    """No version 0 that is Production after all, and no redirect."""
+    answer = client.open(path, method=method, json=ZEROS if method == "POST" else None)
+    assert (answer.status_code, set(answer.get_json())) == (status, {"error_code", "message", "request_id"})
+
+
+@pytest.mark.parametrize(("given", "kept"), [("abc 1", True), ("x" * 129, False), ("ü", False), ("", False)])
+def test_the_callers_request_id_is_echoed_where_it_is_fit(client: FlaskClient, given: str, kept: bool) -> None:
+    """Short and printable, or one of ours takes its place."""
+    headers = {"X-Request-Id": given.encode().decode("latin-1")}
+    answer = client.post("/models/a%20b/invocations", json=ZEROS, headers=headers)
+    assert (answer.headers["X-Request-Id"] == given) is kept
+    assert answer.headers["X-Request-Id"]
+
+
+def test_a_body_over_the_limit_is_413(client: FlaskClient) -> None:
+    """By its length, in the one shape."""
+    answer = client.post("/models/a%20b/invocations", data=b" " * 1001, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["error_code"]) == (413, "REQUEST_TOO_LARGE")
+
+
+def test_pages_say_what_is_served(client: FlaskClient) -> None:
+    """Model, track, version and why; alive, ready, and the figures."""
+    (model,) = client.get("/models").get_json()["models"]
+    track = model["tracks"]["Production"]
+    assert (model["name"], track["version"], track["why"], track["loaded"]) == ("a b", 1, "stage", True)
+    assert client.get("/models/a%20b").get_json()["tracks"] == model["tracks"]
+    assert client.get("/models/x").status_code == 404
+    assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1}
+    for path in ("/ping", "/health", "/livez", "/version", "/metrics"):
+        assert client.get(path).status_code == 200, path
