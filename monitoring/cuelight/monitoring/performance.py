@@ -100,7 +100,9 @@ def _loss_name(reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
         return LOG_LOSS
     if PREDICTION not in reference or PREDICTION not in current:
         return None
-    numeric = is_number(reference[LABEL]) and kind_of(reference[PREDICTION]) is Kind.NUMERIC
+    sides = (reference[LABEL], reference[PREDICTION])
+    # A small tree answers a few numbers only, and still errs by more or less: either side may show the regression.
+    numeric = all(is_number(each) for each in sides) and any(kind_of(each) is Kind.NUMERIC for each in sides)
     return ABSOLUTE_ERROR if numeric and not classes else ERROR_RATE
 
 

@@ -59,6 +59,17 @@ def test_concept_drift_is_seen_on_labels() -> None:
     assert (regression.lost, classes.lost) == (True, True)
 
 
+def test_a_regression_that_answers_few_values_can_lose_quality() -> None:
+    """A small tree's answers are a handful of numbers: it is judged by its error, not by how often it is exact."""
+    before, now = (
+        frame.assign(**{"output.prediction": (frame["output.prediction"] > 0) * 3.0})
+        for frame in (scored(900, 1), scored(700, 2, concept=1.0))
+    )
+    found = measure(before, now)
+    assert found is not None
+    assert (found.loss, found.lost) == (ABSOLUTE_ERROR, True)
+
+
 def test_quality_is_rarely_lost_by_chance() -> None:
     """Without drift at most 3 % of windows seem to have lost quality (the test is one-sided at 1 %)."""
     lost = 0
