@@ -63,7 +63,7 @@ def test_a_regression_that_answers_few_values_can_lose_quality() -> None:
     """A small tree's answers are a handful of numbers: it is judged by its error, not by how often it is exact."""
     before, now = (
         frame.assign(**{"output.prediction": (frame["output.prediction"] > 0) * 3.0})
-        for frame in (scored(900, 1), scored(700, 2, concept=1.0))
+        for frame in (scored(900, 1), scored(700, 2, concept=4.0))
     )
     found = measure(before, now)
     assert found is not None
