@@ -67,15 +67,18 @@ def read_labels(file: Path, model: str, now: float) -> list[Label]:
             if file.suffix == ".parquet"
             else csv.read_csv(file, convert_options=_ids_as_text())
         )
-    except pa.ArrowException as error:
+        names = table.column_names
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise BadInput(f"{file.name} is neither CSV with a header line nor Parquet (by its ending): {error}") from error
-    missing = [name for name in _NEEDED if name not in table.column_names]
+    if twice := [name for name in (*_NEEDED, "row") if names.count(name) > 1]:
+        raise BadInput(f"{file.name} has column {twice[0]} twice. Leave one.")
+    missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise BadInput(
             f"{file.name} has no column {', '.join(missing)}. It needs prediction_id and label, and may have row."
         )
     ids, values = (table.column(name).to_pylist() for name in _NEEDED)
-    rows = table.column("row").to_pylist() if "row" in table.column_names else [0] * len(ids)
+    rows = table.column("row").to_pylist() if "row" in names else [0] * len(ids)
     return [
         _label(number, Label(now, model, each, row, value, source="import"))
         for number, (each, row, value) in enumerate(zip(ids, rows, values, strict=True), start=1)

@@ -64,12 +64,14 @@ def test_labels_of_a_parquet_file_keep_their_type(journal: Path, tmp_path: Path)
         ("prediction_id,label\np0,1\np1,\n", "Label 2 is empty"),
         ("prediction_id,row,label\np0,-1,1\n", "whole number from 0"),
         ("prediction_id,row,label\np0,one,1\n", "neither CSV"),
+        ("prediction_id,label,label\np0,1,2\n", "has column label twice"),
+        ("\udcd4\udcff,label\np0,1\n", "neither CSV"),
         ("", "neither CSV"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_whole(tmp_path: Path, content: str, says: str) -> None:
     """Nothing of a file is recorded if a line of it is wrong, and the message says which."""
     file = tmp_path / "labels.csv"
-    file.write_text(content)
+    file.write_text(content, errors="surrogateescape")
     with pytest.raises(BadInput, match=says):
         read_labels(file, "m", 0.0)
