@@ -13,6 +13,7 @@ import numpy as np
 
 from cuelight.kit.errors import BadInput, Refused
 from cuelight.pipelines.answers import Answers, Array, ask
+from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.champion import FITTED_ROWS, HELD_ROWS, Champion
 from cuelight.pipelines.gate import GateVerdict, compare, decide
 from cuelight.pipelines.importance import importance
@@ -70,11 +71,14 @@ class Candidate:
 
 def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, progress: Progress) -> Candidate:
     """Fit, evaluate and judge."""
-    estimator = pipeline.estimator()
-    with progress.step(f"Fit {type(estimator).__name__} on {len(lesson.features):,} rows"):
+    with blamed(f"`estimator` of pipeline {pipeline.name!r}"):
+        estimator = pipeline.estimator()
+    fitting = f"Fit {type(estimator).__name__} on {len(lesson.features):,} rows"
+    with progress.step(fitting), blamed(f"`fit` of {type(estimator).__name__}"):
         estimator.fit(lesson.features, lesson.truth) if lesson.truth is not None else estimator.fit(lesson.features)
     with progress.step(f"Evaluate on {len(lesson.held_features):,} held-out rows"):
-        answers = ask(estimator, lesson.held_features, lesson.held_truth)
+        with blamed(f"`predict` of {type(estimator).__name__}"):
+            answers = ask(estimator, lesson.held_features, lesson.held_truth)
         scores = {name: metric(name, pipeline.task).score(answers) for name in pipeline.metrics}
         verdict, compared = _judge(pipeline, lesson, answers, scores, champion)
     progress.note(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))

@@ -6,8 +6,10 @@ import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 from cuelight.kit.errors import Misconfigured, NotFound
+from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.pipeline import TrainingPipeline
 
 SHIPPED = {
@@ -32,6 +34,7 @@ def find(name: str, table: Mapping[str, str]) -> TrainingPipeline:
     Raises:
         NotFound: no pipeline has that name.
         Misconfigured: the entry leads to no pipeline, or to another model's.
+        PipelineFault: its module raises when it is imported.
     """
     path = table.get(name) or SHIPPED.get(name)
     if path is None:
@@ -51,14 +54,19 @@ def _load(path: str) -> TrainingPipeline:
     if here not in sys.path:
         sys.path.append(here)
         importlib.invalidate_caches()
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{module_name}.".startswith(f"{error.name}."):
-            raise Misconfigured(f"{path}: it needs module {error.name!r}, which is not installed.") from error
-        raise Misconfigured(f"{path}: there is no module {module_name!r}, neither installed nor in {here}.") from error
+    with blamed(f"Importing {module_name}"):
+        module = _module(path, module_name)
     found = getattr(module, attribute, None)
     if not isinstance(found, TrainingPipeline):
         what = "nothing of that name" if found is None else f"a {type(found).__name__}"
         raise Misconfigured(f"{path} is {what}; a TrainingPipeline is due.")
     return found
+
+
+def _module(path: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{name}.".startswith(f"{error.name}."):
+            raise Misconfigured(f"{path}: it needs module {error.name!r}, which is not installed.") from error
+        raise Misconfigured(f"{path}: there is no module {name!r}, neither installed nor in {Path.cwd()}.") from error

@@ -14,6 +14,7 @@ from cuelight.kit.log import Log
 from cuelight.operations.database import Operations
 from cuelight.operations.retraining import RetrainRequest
 from cuelight.pipelines import champion as champions
+from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.fresh import fresh_rows
 from cuelight.pipelines.lessons import NotEnoughLabels, retraining_lesson
@@ -102,7 +103,9 @@ class Retrainer:
             version = champions.in_charge(self.workshop, request.model)
             champion = champions.load(self.workshop, version) if version else None
         with progress.step(f"Load the data of {request.model} and its fresh labelled rows"):
-            base = prepare(pipeline, pipeline.load())
+            with blamed(f"`load` of pipeline {pipeline.name!r}"):
+                frame = pipeline.load()
+            base = prepare(pipeline, frame)
             fresh = fresh_rows(self.journal, pipeline, base)
         progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
         lesson = retraining_lesson(base, fresh, champion, self.min_labels)

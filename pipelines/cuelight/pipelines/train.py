@@ -9,6 +9,7 @@ import numpy as np
 from cuelight.kit.errors import CuelightError
 from cuelight.pipelines import champion as champions
 from cuelight.pipelines.answers import Array
+from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidate import Lesson
 from cuelight.pipelines.champion import Champion
 from cuelight.pipelines.data import Data, prepare
@@ -32,7 +33,9 @@ def train(
     """
     loaded_at = workshop.clock.now()
     with workshop.progress.step(f"Load the data of {pipeline.name}"):
-        data = prepare(pipeline, pipeline.load())
+        with blamed(f"`load` of pipeline {pipeline.name!r}"):
+            frame = pipeline.load()
+        data = prepare(pipeline, frame)
         parts = split(len(data), pipeline.held_out, pipeline.seed, data.times, data.groups)
     mark = _mark(data, parts)
     champion, why_not = _champion(workshop, pipeline)

@@ -9,6 +9,7 @@ import pytest
 
 from cuelight.kit.errors import Misconfigured, NotFound
 from cuelight.pipelines import catalog
+from cuelight.pipelines.blame import PipelineFault
 
 MODULE = """
 from dataclasses import replace
@@ -25,6 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "users_own_pipelines.py").write_text(MODULE)
     (tmp_path / "users_broken_pipelines.py").write_text("import a_module_that_is_not_there")
+    (tmp_path / "users_raising_pipelines.py").write_text("\nlevels = {}['low']")
+    (tmp_path / "users_misspelt_pipelines.py").write_text("\n\ndef (")
     return tmp_path
 
 
@@ -67,3 +70,17 @@ def test_an_entry_that_leads_nowhere_says_why(path: str, words: str) -> None:
     """Each way an entry can be wrong has its own words."""
     with pytest.raises(Misconfigured, match=words):
         catalog.find("mine", {"mine": path})
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("users_raising_pipelines", r"KeyError: 'low' \(.*users_raising_pipelines\.py, line 2\)"),
+        ("users_misspelt_pipelines", r"SyntaxError: .* \(.*users_misspelt_pipelines\.py, line 3\)"),
+    ],
+)
+def test_a_module_that_raises_is_told_in_a_line_with_its_place(module: str, words: str) -> None:
+    """Faults in the user's module name the error, the file and the line."""
+    with pytest.raises(PipelineFault, match=f"^Importing {module} failed: {words}\\.$"):
+        catalog.find("mine", {"mine": f"{module}:pipeline"})
