@@ -198,6 +198,17 @@ def test_lost_quality_asks_for_retraining_the_second_time(installation: Installa
     assert "quality was lost in 2 of the last 3 windows" in installation.operations.retrains(MODEL)[0].reason
 
 
+def test_drift_is_remembered_however_many_reports_lie_between(installation: Installation) -> None:
+    """With little traffic dozens of reports share a window's rows, and the window before them still counts."""
+    installation.serve(scored(1500, 35, shift=0.6), labelled=True)
+    assert _judged(installation.job().run(Order(MODEL))).request is None
+    installation.serve(scored(600, 36, shift=0.6))
+    told = installation.operations.reports(MODEL)[0]
+    for _ in range(30):
+        installation.operations.add_report(replace(told, window_end=installation.now, verdict="not enough data"))
+    assert _judged(installation.job().run(Order(MODEL))).request is not None
+
+
 def test_without_drift_nothing_is_asked_for(installation: Installation) -> None:
     """Rows like the reference's are ok, too few rows are not enough data and never ok, and both are recorded."""
     installation.serve(scored(300, 40))
