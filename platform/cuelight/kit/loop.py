@@ -63,7 +63,9 @@ class Loop:
         try:
             sentence = self._tick()
         except Exception as error:  # noqa: BLE001  the loop must outlive whatever one tick meets
-            sentence = f"tick failed: {type(error).__name__}: {error}"
+            # Not an OSError's whole text: the name of a temporary file in it would be news each time.
+            what = error.strerror if isinstance(error, OSError) and error.strerror else error
+            sentence = f"tick failed: {type(error).__name__}: {what}"
             if sentence != self._last:
                 self._log.exception("tick-failed", error)
             self._last = sentence

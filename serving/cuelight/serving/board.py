@@ -24,7 +24,7 @@ _PID, _STARTED, _LOADED, _FAILED, _BEAT = range(5)
 
 @dataclass(frozen=True)
 class Worker:
-    """One live worker as the board shows it; `beat` is its last sign of life (epoch seconds)."""
+    """One live worker as the board shows it; `beat` is its last sign of life (the machine's monotonic seconds)."""
 
     slot: int
     pid: int
@@ -100,7 +100,7 @@ class Board:
                     for field in (_LOADED, _FAILED):
                         self._words[at + field] = 0
                     self._words[at + _STARTED] = started(os.getpid())
-                    self._words[at + _BEAT] = int(time.time() * 1000)
+                    self.beat(slot)
                     self._words[at + _PID] = os.getpid()
                     return slot
         raise RuntimeError(f"The cue board has {_SLOTS} slots and all are taken.")
@@ -115,7 +115,8 @@ class Board:
 
     def beat(self, slot: int) -> None:
         """Worker: I am alive."""
-        self._words[self._at(slot) + _BEAT] = int(time.time() * 1000)
+        # The monotonic clock is one for all processes; a step of the time of day would make every worker silent.
+        self._words[self._at(slot) + _BEAT] = int(time.monotonic() * 1000)
 
     def release(self, slot: int) -> None:
         """Worker, on its way out; or follower, for one that is gone."""

@@ -12,6 +12,7 @@ from cuelight.kit import files
 from cuelight.registry.model import Track, VersionId
 
 Key = tuple[str, Track]
+_COMMITTED = "committed"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,17 @@ class Generations:
     def newest(self) -> int:
         """The highest number on disk, 0 if there is none."""
         return max((int(path.stem) for path in self._folder.glob("*.json")), default=0)
+
+    def note_committed(self, generation: int) -> None:
+        """Keep the number that is about to be committed, for the day that the board is lost."""
+        files.replace(self._folder / _COMMITTED, str(generation).encode())
+
+    def committed(self) -> int:
+        """The last number noted, 0 if there is none that can be read."""
+        try:
+            return int((self._folder / _COMMITTED).read_text())
+        except (OSError, ValueError):
+            return 0
 
     def _path(self, generation: int) -> Path:
         return self._folder / f"{generation:012d}.json"

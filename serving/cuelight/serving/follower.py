@@ -13,9 +13,11 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
+from cuelight.kit import files
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.registry.model import ModelVersion, Snapshot, VersionId
@@ -28,12 +30,14 @@ from cuelight.serving.ledger import Ledger
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
 from cuelight.serving.reporter import Reporter, statuses
+from cuelight.serving.setbacks import Setbacks
 from cuelight.serving.standby import Preparation
 from cuelight.serving.store import ModelStore
 from cuelight.serving.watcher import Reading, Watcher
 
 _BUSY_SECONDS, _IDLE_SECONDS = 0.005, 0.2
-_RETRY_SECONDS = 30.0
+_RETRY_SECONDS, _REST_SECONDS, _LONGEST_REST_SECONDS = 15.0, 1.0, 60.0
+_LONGEST_REASON = 1000
 
 
 class Follower:
@@ -58,11 +62,17 @@ class Follower:
         self._preparation = preparation
         self._reporter = reporter
         self._wake = threading.Event()
-        self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock)
         self._aliases = alias_map(settings.track_production, settings.track_staging)
         self._jobs = ThreadPoolExecutor(1, thread_name_prefix="preparation")
         self._job: tuple[str, VersionId, str, Future[Fact]] | None = None
         self._committed = self._last_committed()
+        expecting = bool(self._committed.tracks)
+        self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
+        self._lock = -1
+        self._told: dict[VersionId, str] = {}
+        self._setbacks = Setbacks[VersionId](_RETRY_SECONDS, policy.LONGEST_RETRY_SECONDS)
+        self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
+        self._rest_until = 0.0
         self._preparing: Deployment | None = None
         self._preparing_since = 0.0
         self._reading: Reading | None = None
@@ -77,9 +87,21 @@ class Follower:
         }
 
     def start(self) -> None:
-        """Take up where the last follower left off, and begin to read the registry."""
+        """Take up where the last follower left off, and begin to read the registry.
+
+        Raises:
+            Misconfigured: another follower works in the same folder.
+        """
+        self._lock = files.lock(self._places.lock)
+        if self._lock < 0:
+            where = self._settings.serving_folder
+            raise Misconfigured(f"Another follower works in {where}: stop it, or give this one its own home.")
+        if self._board.committed != self._committed.generation:
+            self._board.commit(self._committed.generation)
         self._board.abandon()
         self._store.discard_drafts()
+        for digest in self._store.discard_altered(each.digest for each in self._committed.residents()):
+            self._log.error("store-altered", "A served version was altered on disk; it is fetched anew.", digest=digest)
         shutil.rmtree(self._places.failures, ignore_errors=True)
         self._reporter.start()
         self._watcher.start()
@@ -89,6 +111,9 @@ class Follower:
         self._watcher.stop()
         self._reporter.stop()
         self._jobs.shutdown(wait=False, cancel_futures=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def pause(self) -> float:
         """Seconds until the next tick is due; returns early when something came in."""
@@ -116,9 +141,9 @@ class Follower:
         reading = self._watcher.latest
         if reading is None or reading is self._reading:
             return
-        self._reading = reading
         self._board.note_reading(reading.at)
         assignment = assign(reading.snapshot, self._ledger.tracks, self._aliases)
+        self._reading = reading
         self._ledger.learn_tracks(assignment.memory)
         for note in (*assignment.notes, *(str(each) for each in assignment.losers)):
             if self._assignment is None or note not in _remarks(self._assignment):
@@ -127,10 +152,17 @@ class Follower:
         for key in self._committed.tracks:
             self._absent[key] = 0 if key in assignment.winners else self._absent.get(key, 0) + 1
         for claim in assignment.winners.values():
-            if self._ledger.facts.get(claim.version, Fact()).phase == Phase.REFUSED:
-                basis = self._preparation.basis(_find(reading.snapshot, claim.version))
-                self._ledger.reconsider(claim.version, basis)
+            self._look_again(_find(reading.snapshot, claim.version))
         self._report()
+
+    def _look_again(self, version: ModelVersion) -> None:
+        """Forget a refusal that rests on something else than what is there now, and a trust that does not hold."""
+        fact = self._ledger.facts.get(version.id, Fact())
+        if fact.phase == Phase.REFUSED:
+            if self._ledger.reconsider(version.id, self._preparation.basis(version)):
+                self._setbacks.clear(version.id)
+        elif fact.signed_by and not self._preparation.vouched(version, fact.signed_by):
+            self._ledger.learn(version.id, Fact())
 
     def _view(self) -> View:
         assignment, reading = self._assignment, self._reading
@@ -150,6 +182,7 @@ class Follower:
             facts=self._facts(wishes),
             busy=self._job[0] if self._job else "",
             rehearsal=self._rehearsal(),
+            resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
 
@@ -169,10 +202,11 @@ class Follower:
         workers = self._board.workers()
         failed = [each for each in workers if each.failed == deployment.generation]
         if failed:
-            return policy.Rehearsal(deployment, failed=self._failure(deployment, failed[0]))
+            reason, culprits = self._failure(deployment, failed[0])
+            return policy.Rehearsal(deployment, failed=reason, culprits=culprits)
         behind = [each for each in workers if each.loaded < deployment.generation]
         patience = self._settings.serving_prepare_seconds
-        silent = [each for each in behind if self._clock.now() - each.beat > patience]
+        silent = [each for each in behind if self._clock.monotonic() - each.beat > patience]
         for worker in silent:
             self._replace(worker)
         longest = patience + self._settings.trial_seconds
@@ -180,12 +214,14 @@ class Follower:
             return policy.Rehearsal(deployment, failed=f"{len(behind)} workers did not load it within {longest:.0f} s")
         return policy.Rehearsal(deployment, waiting=len(behind) - len(silent))
 
-    def _failure(self, deployment: Deployment, worker: cue.Worker) -> str:
+    def _failure(self, deployment: Deployment, worker: cue.Worker) -> tuple[str, frozenset[str]]:
+        """Why a worker could not stand by, and the digests that it could not load."""
         path = self._places.failures / f"{deployment.generation}-{worker.slot}.json"
         try:
-            return str(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            return "a worker could not load it"
+            document = json.loads(path.read_text())
+            return str(document["reason"]), frozenset(document["digests"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "a worker could not load it", frozenset()
 
     def _replace(self, worker: cue.Worker) -> None:
         """Kill a worker that gives no sign of life: gunicorn starts another, and what it held is never served late."""
@@ -225,13 +261,21 @@ class Follower:
         except Exception as error:  # noqa: BLE001  an unforeseen fault refuses one version, not the follower
             self._log.exception("preparation-failed", error)
             reason = f"Preparing it failed unexpectedly ({type(error).__name__}); see the follower's log."
-            fact = Fact(Phase.REFUSED, reason=reason, retry_at=self._clock.now() + _RETRY_SECONDS)
+            fact = Fact(Phase.REFUSED, reason=reason, retry_at=self._clock.now())
         self._learn(version, fact, basis)
+        if fact.phase == Phase.REFUSED:
+            self._clean()
 
     def _learn(self, version: VersionId, fact: Fact, basis: str) -> None:
+        """Remember a fact; what may pass is looked at again, after a pause that doubles each time."""
+        if len(fact.reason) > _LONGEST_REASON:
+            fact = replace(fact, reason=fact.reason[:_LONGEST_REASON] + "...")
+        if fact.phase == Phase.REFUSED and fact.retry_at < float("inf"):
+            fact = replace(fact, retry_at=self._clock.now() + self._setbacks.add(version))
         self._ledger.learn(version, fact, basis)
         self._log.info("version", fact.reason, model=version.name, version=version.version, phase=fact.phase.value)
-        if fact.phase == Phase.REFUSED:
+        if fact.phase == Phase.REFUSED and self._told.get(version) != fact.reason:
+            self._told[version] = fact.reason
             self._reporter.record("refused", version.name, version.version, reason=fact.reason)
         self._report()
 
@@ -244,7 +288,12 @@ class Follower:
     def _commit(self, action: policy.Commit) -> None:
         before, self._committed = self._committed, action.deployment
         self._preparing = None
+        self._generations.note_committed(action.deployment.generation)
         self._board.commit(action.deployment.generation)
+        self._drops.clear("")
+        for served in action.deployment.tracks.values():
+            self._setbacks.clear(served.id)
+            self._told.pop(served.id, None)
         self._absent = {key: times for key, times in self._absent.items() if key in self._committed.tracks}
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._record_changes(before, action.deployment)
@@ -254,16 +303,25 @@ class Follower:
     def _abandon(self, action: policy.Abandon) -> None:
         self._board.abandon()
         self._preparing = None
-        retry = self._clock.now() + _RETRY_SECONDS
-        for key, served in action.deployment.tracks.items():
-            current = self._committed.tracks.get(key)
-            if current is None or current.id != served.id:
-                fact = Fact(Phase.REFUSED, served.digest, served.signed_by, action.sentence, retry)
+        for path in self._places.failures.glob(f"{action.deployment.generation}-*.json"):
+            path.unlink(missing_ok=True)
+        self._rest_until = self._clock.monotonic() + self._drops.add("")
+        new = {
+            served.id: served
+            for key, served in action.deployment.tracks.items()
+            if key not in self._committed.tracks or self._committed.tracks[key].id != served.id
+        }
+        for served in new.values():
+            if not action.culprits or served.digest in action.culprits:
+                fact = Fact(Phase.REFUSED, served.digest, served.signed_by, action.sentence, self._clock.now())
                 self._learn(served.id, fact, self._basis_of(served.id))
 
     def _clean(self) -> None:
-        needed = {each.digest for each in self._committed.residents()}
-        needed |= {each.digest for each in self._ledger.facts.values() if each.phase == Phase.FETCHED}
+        residents = [*self._committed.residents(), *(self._preparing.residents() if self._preparing else ())]
+        needed = {each.digest for each in residents}
+        wanted = {each.version for each in self._assignment.winners.values()} if self._assignment else set()
+        wanted |= {self._job[1]} if self._job else set()
+        needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
         for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
             self._store.remove(digest)
 
@@ -293,11 +351,13 @@ class Follower:
         self._reporter.tell(self._reading.snapshot, content)
 
     def _last_committed(self) -> Deployment:
+        """What the board says is committed; where it says nothing (it was lost, or made anew), what the disk says."""
+        number = self._board.committed or self._generations.committed()
         try:
-            return self._generations.read(self._board.committed)
-        except (OSError, ValueError, KeyError) as error:
-            self._log.error("deployment-unreadable", f"generation {self._board.committed}: {error}; starting anew")
-            return Deployment()
+            return self._generations.read(number)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._log.error("deployment-unreadable", f"generation {number}: {error}; starting anew")
+            return Deployment(self._board.committed)
 
     def _version(self, wish: Wish) -> ModelVersion:
         assert self._reading is not None

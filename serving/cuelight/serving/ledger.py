@@ -30,6 +30,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._page = self._read()
+        self._unsaved = False
 
     @property
     def facts(self) -> Mapping[VersionId, Fact]:
@@ -53,8 +54,8 @@ class Ledger:
         self._write(replace(self._page, facts=facts, pins=pins, bases=bases))
 
     def learn_tracks(self, memory: TrackMemory) -> None:
-        """Remember the order of arrivals."""
-        if memory != self._page.tracks:
+        """Remember the order of arrivals; and save what a full disk did not take before."""
+        if self._unsaved or memory != self._page.tracks:
             self._write(replace(self._page, tracks=memory))
 
     def reconsider(self, version: VersionId, basis: str) -> bool:
@@ -66,8 +67,9 @@ class Ledger:
         return True
 
     def _write(self, page: _Page) -> None:
-        self._page = page
+        self._page, self._unsaved = page, True
         files.replace(self._path, json.dumps(_document(page)).encode())
+        self._unsaved = False
 
     def _read(self) -> _Page:
         try:

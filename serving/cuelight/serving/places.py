@@ -33,6 +33,11 @@ class Places:
         return self.folder / "ledger.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one follower that works here."""
+        return self.folder / "follower.lock"
+
+    @property
     def failures(self) -> Path:
         """Why workers could not stand by."""
         return self.folder / "failures"

@@ -9,6 +9,8 @@ from enum import StrEnum
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.deployment import Deployment, Key, Served, Standby
 
+LONGEST_RETRY_SECONDS = 600.0
+
 
 class Phase(StrEnum):
     """How far a version has come on this host."""
@@ -41,16 +43,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How the workers stand in the preparation of `deployment`."""
+    """How the workers stand in the preparation of `deployment`; `culprits` are digests that one could not load."""
 
     deployment: Deployment
     waiting: int = 0
     failed: str = ""
+    culprits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class View:
-    """All that a decision depends on."""
+    """All that a decision depends on; `resting`: a deployment was just dropped, the next one waits a moment."""
 
     now: float
     bake_seconds: float
@@ -61,6 +64,7 @@ class View:
     facts: Mapping[VersionId, Fact] = field(default_factory=dict)
     busy: str = ""
     rehearsal: Rehearsal | None = None
+    resting: bool = False
     next_generation: int = 1
 
 
@@ -106,9 +110,10 @@ class Commit(Action):
 
 @dataclass(frozen=True)
 class Abandon(Action):
-    """A worker can't load what was prepared: the old generation stays."""
+    """A worker can't load what was prepared: the old generation stays. No culprits: it may be any of what is new."""
 
     deployment: Deployment
+    culprits: frozenset[str] = frozenset()
 
 
 def decide(view: View) -> Action:
@@ -116,7 +121,7 @@ def decide(view: View) -> Action:
     if view.rehearsal:
         return _conclude(view.rehearsal)
     desired = desired_deployment(view)
-    if not desired.same_content(view.committed):
+    if not view.resting and not desired.same_content(view.committed):
         return Prepare(f"preparing generation {desired.generation}: {_difference(view.committed, desired)}", desired)
     return _next_version(view)
 
@@ -154,7 +159,8 @@ def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:
 def _conclude(rehearsal: Rehearsal) -> Action:
     deployment = rehearsal.deployment
     if rehearsal.failed:
-        return Abandon(f"generation {deployment.generation} dropped: {rehearsal.failed}", deployment)
+        sentence = f"generation {deployment.generation} dropped: {rehearsal.failed}"
+        return Abandon(sentence, deployment, rehearsal.culprits)
     if rehearsal.waiting:
         return Wait(f"generation {deployment.generation} waits for {rehearsal.waiting} workers")
     return Commit(f"generation {deployment.generation} committed", deployment)
@@ -168,9 +174,14 @@ def _next_version(view: View) -> Action:
         fact = view.facts.get(wish.id, Fact())
         if fact.phase == Phase.FETCHED:
             return Try(f"trying {wish.id}", wish)
-        if fact.phase == Phase.UNKNOWN or (fact.phase == Phase.REFUSED and fact.retry_at <= view.now):
+        if fact.phase == Phase.UNKNOWN or (fact.phase == Phase.REFUSED and _is_due(fact, view.now)):
             return Fetch(f"fetching {wish.id}", wish)
     return Wait(f"serving generation {view.committed.generation}: {_summary(view)}")
+
+
+def _is_due(fact: Fact, now: float) -> bool:
+    """Whether to look again; a moment too far ahead was set by a clock that was wrong."""
+    return fact.retry_at <= now or now + LONGEST_RETRY_SECONDS < fact.retry_at < float("inf")
 
 
 def _summary(view: View) -> str:

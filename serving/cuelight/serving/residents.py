@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.errors import CuelightError, Refused, Unavailable
+from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.log import Log
 from cuelight.serving.board import Board
 from cuelight.serving.deployment import Deployment, Generations, Served
@@ -19,6 +20,7 @@ from cuelight.serving.store import ModelStore
 _LOOK_SECONDS = 0.02
 _LATE_SECONDS = 20.0
 _BEAT_SECONDS = 0.2
+_MEND_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,19 @@ class Residents:
         self._stopped = threading.Event()
         self._slot = -1
         self._refused = 0
+        self._mend_at = 0.0
 
     def start(self) -> None:
         """Claim a slot, load what is committed until it is what is committed, then watch the board."""
         self._slot = self._board.claim()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         while (generation := self._board.committed) not in self._casts:
-            self._keep(generation, self._load(generation))
+            try:
+                self._keep(generation, self._load(generation))
+            except FileNotFoundError:
+                if generation == self._board.committed:
+                    raise
+                continue  # it was over, and forgotten, before we got to read it
             self._board.acknowledge(self._slot, generation)
         threading.Thread(target=self._watch, name="residents", daemon=True).start()
 
@@ -116,6 +124,9 @@ class Residents:
         if committed not in self._casts:
             self._keep(committed, self._load(committed))
             self._board.acknowledge(self._slot, committed)
+        elif self._casts[committed].missing and self._clock.monotonic() >= self._mend_at:
+            self._keep(committed, self._load(committed))  # its files may be back, or what was short may be there
+            self._mend_at = self._clock.monotonic() + _MEND_SECONDS
         if target not in self._casts and target != self._refused:
             self._stand_by(target)
         with self._arrived:
@@ -127,23 +138,30 @@ class Residents:
             # What is out of order already must not keep what is new, of this model or others, from being served.
             lacking = self._casts.get(self._board.committed, Cast(Deployment())).missing
             cast = self._load(generation)
-            new = [reason for digest, reason in cast.missing.items() if digest not in lacking]
-            if new:
-                raise Refused(new[0])
-            self._keep(generation, cast)
         except Exception as error:  # noqa: BLE001  whatever it is, the follower must hear of it
-            self._refused = generation
+            self._refuse(generation, str(error), [])
+            return
+        new = {digest: reason for digest, reason in cast.missing.items() if digest not in lacking}
+        if new:
+            self._refuse(generation, next(iter(new.values())), list(new))
+            return
+        self._keep(generation, cast)
+        self._board.acknowledge(self._slot, generation)
+        self._log.info("standing-by", generation=generation)
+
+    def _refuse(self, generation: int, reason: str, digests: list[str]) -> None:
+        self._refused = generation
+        with contextlib.suppress(OSError):  # a full disk takes no reason, but the board takes the word
             self._failures.mkdir(parents=True, exist_ok=True)
-            (self._failures / f"{generation}-{self._slot}.json").write_text(json.dumps(str(error)))
-            self._board.fail(self._slot, generation)
-            self._log.warning("stand-by-failed", str(error), generation=generation)
-        else:
-            self._board.acknowledge(self._slot, generation)
-            self._log.info("standing-by", generation=generation)
+            path = self._failures / f"{generation}-{self._slot}.json"
+            path.write_text(json.dumps({"reason": reason, "digests": digests}))
+        self._board.fail(self._slot, generation)
+        self._log.warning("stand-by-failed", reason, generation=generation)
 
     def _load(self, generation: int) -> Cast:
         deployment = self._generations.read(generation)
         held = {digest: version for cast in self._casts.values() for digest, version in cast.loaded.items()}
+        known = {reason for cast in self._casts.values() for reason in cast.missing.values()}
         loaded: dict[str, LoadedVersion] = {}
         missing: dict[str, str] = {}
         for served in deployment.residents():
@@ -152,7 +170,8 @@ class Residents:
                     loaded[served.digest] = held.get(served.digest) or self._load_version(served)
             except (CuelightError, OSError, ValueError) as error:
                 missing[served.digest] = f"{served.id}: {error}"
-                self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)
+                if missing[served.digest] not in known:
+                    self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)
         return Cast(deployment, loaded, missing)
 
     def _load_version(self, served: Served) -> LoadedVersion:

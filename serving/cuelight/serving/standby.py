@@ -12,6 +12,7 @@ from pathlib import Path
 from cuelight.kit import files
 from cuelight.kit.errors import CuelightError, Misconfigured, Refused
 from cuelight.kit.settings import Settings
+from cuelight.registry import tags
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.port import Registry
 from cuelight.registry.signing import TrustedKeys
@@ -52,6 +53,16 @@ class Preparation:
         return trust.basis(
             version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, chosen.trial_requirements, *limits
         )
+
+    def vouched(self, version: ModelVersion, signed_by: str) -> bool:
+        """Whether who once vouched for this version still does: the key counts, and its signature is still there."""
+        if signed_by == trust.OPEN:
+            return self._settings.trust_unsigned
+        try:
+            known = self.keys().keys
+        except Misconfigured:  # can't be told now
+            return True
+        return signed_by in known and f":{signed_by}:" in version.tags.get(tags.SIGNATURE, "")
 
     def fetch(self, version: ModelVersion, pinned: str) -> Fact:
         """Bring the files into the store, unless something speaks against it."""

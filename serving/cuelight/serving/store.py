@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,13 @@ class ModelStore:
     def discard_drafts(self) -> None:
         """Remove what an interrupted download left."""
         shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def discard_altered(self, digests: Iterable[str]) -> list[str]:
+        """Remove those of the versions that are here and not as they were admitted; which ones."""
+        altered = [each for each in digests if self.has(each) and not self._intact(each)]
+        for each in altered:
+            self.remove(each)
+        return altered
 
     def admit(self, draft: Path, manifest: Manifest) -> Entry:
         """Take a downloaded folder in, after holding it against `manifest`.

@@ -31,8 +31,14 @@ class Watcher:
     """Probes every `poll_seconds`; sweeps when the probe moved, and as often as the registry can bear."""
 
     def __init__(
-        self, registry: Registry, poll_seconds: float, changed: Callable[[], None], clock: Clock | None = None
+        self,
+        registry: Registry,
+        poll_seconds: float,
+        changed: Callable[[], None],
+        clock: Clock | None = None,
+        expecting: bool = False,
     ) -> None:
+        """`expecting`: models are being served, so that a first reading without any is a fault as well."""
         self._registry = registry
         self._poll_seconds = poll_seconds
         self._changed = changed
@@ -40,6 +46,7 @@ class Watcher:
         self._log = Log("serving.watcher")
         self._stopped = threading.Event()
         self._reading: Reading | None = None
+        self._expecting = expecting
         self._probe = ""
         self._sparse = False
         self._sweep_due = 0.0
@@ -76,7 +83,7 @@ class Watcher:
         probe = self._registry.probe() if self._sparse else ""
         snapshot = self._registry.snapshot()
         ended = self._clock.monotonic()
-        if not snapshot.models and self._reading is not None and self._reading.snapshot.models:
+        if not snapshot.models and self._expecting:
             self._complain("The registry says that it holds no models at all: taken for a fault, nothing is unloaded.")
             return False
         rest = _REST_FACTOR * (ended - began)
@@ -84,6 +91,7 @@ class Watcher:
         self._sweep_due = ended + (rest if self._sparse and probe else 0.0)
         number = self._reading.number + 1 if self._reading else 1
         self._reading = Reading(number, snapshot, self._clock.now())
+        self._expecting = bool(snapshot.models)
         self._recover()
         return True
 
@@ -103,5 +111,7 @@ class Watcher:
                 if self.poll():
                     self._changed()
             except Exception as error:  # noqa: BLE001  this thread must outlive whatever one reading meets
-                self._log.exception("poll-failed", error)
+                if repr(error) != self._trouble:
+                    self._log.exception("poll-failed", error)
+                self._trouble = repr(error)
             self._stopped.wait(self._poll_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311  jitter, no secret

@@ -54,3 +54,14 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         files.replace(path, b"new")
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    """A second holder is turned away until the first lets go."""
+    path = tmp_path / "deep" / "lock"
+    first = files.lock(path)
+    assert (first >= 0, files.lock(path)) == (True, -1)
+    os.close(first)
+    again = files.lock(path)
+    assert again >= 0
+    os.close(again)

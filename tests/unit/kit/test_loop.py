@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,3 +125,15 @@ def test_signals_stop_the_loop(number: signal.Signals) -> None:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def test_a_full_disk_is_told_once(tmp_path: Path) -> None:
+    """The names of temporary files in an error make no news of it."""
+    log = _Kept()
+    number = itertools.count()
+
+    def tick() -> str:
+        raise OSError(28, "No space left on device", str(tmp_path / f"{next(number)}"))
+
+    loop = Loop(tick, lambda: 1.0, log)
+    assert len({loop.turn() for _ in range(3)}) == 1

@@ -223,6 +223,14 @@ def test_does_nothing_else_while_workers_prepare(rehearsal: dict[str, Any], want
     assert getattr(action, "deployment", next_one) is next_one
 
 
+def test_a_retry_set_by_a_clock_that_was_wrong_is_due() -> None:
+    """A moment that no pause reaches is not waited for: the clock went back since."""
+    view = _view({}, {("m", PROD): 1})
+    for retry_at, wanted in ((NOW + 3600.0, Fetch), (NOW + 60.0, Wait), (float("inf"), Wait)):
+        fact = Fact(REFUSED, "d", retry_at=retry_at)
+        assert isinstance(decide(replace(view, facts={_id(1): fact})), wanted)
+
+
 _KEYS = st.tuples(st.sampled_from(["m", "n"]), st.sampled_from(list(Track)))
 _VERSIONS = st.integers(1, 4)
 _PHASES = st.sampled_from(list(Phase))

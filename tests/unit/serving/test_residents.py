@@ -140,12 +140,66 @@ def test_a_version_that_cannot_be_loaded_fails_its_generation(worker: _Worker, r
         worker.look()
     assert _word(room) == (1, 2)
     reason = json.loads((room.places.failures / "2-0.json").read_text())
-    assert "m version 2" in reason
-    assert "altered" in reason
+    assert "m version 2" in reason["reason"]
+    assert "altered" in reason["reason"]
+    assert reason["digests"] == [two.digest]
     room.board.abandon()
     worker.look()
     assert _answer(worker, "m") == 1.0
     assert loads == [one.digest]
+
+
+def test_a_failure_is_told_though_its_reason_finds_no_room(
+    worker: _Worker, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the fail word alone is set: the follower must not wait for a worker that gave up."""
+    worker.start()
+    _deploy(room, 1, m=room.served("m", "1"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    monkeypatch.setattr(room.generations, "read", full)
+    room.board.prepare(1)
+    worker.look()
+    assert _word(room) == (0, 1)
+
+
+def test_a_version_whose_files_come_back_is_served_again(worker: _Worker, room: Room) -> None:
+    """A worker that lacks a version tries again by itself, now and then."""
+    one = room.served("m", "1")
+    _deploy(room, 1, m=one)
+    room.store.remove(one.digest)
+    room.board.commit(1)
+    worker.start()
+    with pytest.raises(Unavailable, match="not in the model store"):
+        _answer(worker, "m")
+    worker.look()
+    assert room.served("m", "1") == one
+    worker.look()
+    assert worker.current().missing
+    assert isinstance(worker._clock, FakeClock)
+    worker._clock.advance(10.0)
+    worker.look()
+    assert _answer(worker, "m") == 1.0
+
+
+def test_a_worker_starts_beside_a_generation_that_is_just_forgotten(
+    worker: _Worker, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was committed when it looked may be over, and its file gone, when it reads."""
+    _deploy(room, 2, m=room.served("m", "1"))
+    room.board.commit(1)
+    read = room.generations.read
+
+    def late(generation: int) -> Deployment:
+        room.board.commit(2)
+        return read(generation)
+
+    monkeypatch.setattr(room.generations, "read", late)
+    worker.start()
+    assert _answer(worker, "m") == 1.0
 
 
 def test_a_generation_that_cannot_be_read_fails_too(worker: _Worker, room: Room) -> None:

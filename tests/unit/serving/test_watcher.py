@@ -88,6 +88,15 @@ def test_an_empty_registry_after_a_full_one_is_a_fault(watcher: Watcher, registr
     assert watcher.poll()
 
 
+def test_an_empty_registry_at_first_sight_is_a_fault_where_models_are_served(registry: _Slow, clock: FakeClock) -> None:
+    """A registry that lost its data while the follower was away unloads nothing."""
+    watcher = Watcher(registry, 1.0, lambda: None, clock, expecting=True)
+    registry.empty = True
+    assert [watcher.poll() for _ in range(3)] == [False] * 3
+    registry.empty = False
+    assert watcher.poll()
+
+
 def test_a_quick_registry_is_swept_every_time(watcher: Watcher, registry: _Slow) -> None:
     """Aliases and tags move no probe: where a sweep costs little, every poll is one."""
     for _ in range(5):
@@ -111,14 +120,18 @@ def test_a_slow_registry_is_probed_between_sweeps(watcher: Watcher, registry: _S
     assert watcher.poll()
 
 
-def test_the_thread_outlives_what_is_not_foreseen(registry: _Slow) -> None:
-    """An error that is none of ours is logged, and the next reading is made."""
+def test_the_thread_outlives_what_is_not_foreseen(registry: _Slow, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error that is none of ours is logged, once while it lasts, and the next reading is made."""
+    from cuelight.kit import log
+
+    log.configure("info")
     changed = threading.Event()
     registry.strange = True
     watcher = Watcher(registry, 0.01, changed.set)
     watcher.start()
     try:
-        assert not changed.wait(0.1)
+        assert not changed.wait(0.2)
+        assert capsys.readouterr().err.count("poll-failed") == 1
         registry.strange = False
         assert changed.wait(5.0)
     finally:
