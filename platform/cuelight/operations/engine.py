@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from cuelight.kit.errors import Misconfigured
+from cuelight.kit.errors import Misconfigured, Unavailable
 from cuelight.operations import migrations, schema
 
 _BUSY_MILLISECONDS = 30_000
@@ -35,15 +35,35 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
-        with self._engine.begin() as connection:
+        """A transaction that only reads.
+
+        Raises:
+            Unavailable: the database does not answer, or can't be read.
+        """
+        with self._told(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that writes; on SQLite it has the write lock from its start."""
-        with self._engine.execution_options(cuelight_write=True).begin() as connection:
+        """A transaction that writes; on SQLite it has the write lock from its start.
+
+        Raises:
+            Unavailable: the database does not answer, or can't be written.
+            sqlalchemy.exc.IntegrityError: another process wrote what must be there once.
+        """
+        with self._told(), self._engine.execution_options(cuelight_write=True).begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DBAPIError as error:
+            said = (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
+            where = self._engine.url.render_as_string(hide_password=True)
+            raise Unavailable(f"The operations database at {where} can't be used: {said}.") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -70,7 +90,7 @@ def _engine(url: str) -> sa.Engine:
     except sa.exc.ArgumentError as error:
         raise Misconfigured("operations_url is not a SQLAlchemy URL, such as sqlite:////data/operations.db.") from error
     if address.get_backend_name() != "sqlite":
-        return sa.create_engine(address, json_serializer=dump, json_deserializer=orjson.loads, pool_pre_ping=True)
+        return _server(address)
     if address.database in (None, "", ":memory:"):
         raise Misconfigured("operations_url: SQLite in memory can't be shared by processes. Name a file.")
     Path(address.database).absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +99,13 @@ def _engine(url: str) -> sa.Engine:
     sa.event.listen(engine, "connect", _connect)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _server(address: sa.URL) -> sa.Engine:
+    try:
+        return sa.create_engine(address, json_serializer=dump, json_deserializer=orjson.loads, pool_pre_ping=True)
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise Misconfigured(f"operations_url needs a driver that is not installed: {error}.") from error
 
 
 def _connect(connection: Any, _record: Any) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -41,6 +44,40 @@ def test_an_error_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
         main.main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == "cuelight: There is no such model.\n"
+
+
+def test_a_folder_that_cant_be_made_is_one_line(tmp_path: Path) -> None:
+    """A home that can't be used is named, without a traceback, and with exit code 1."""
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "cuelight.cli", "history"]
+    environment = {**os.environ, "CUELIGHT_HOME": str(tmp_path / "file" / "home")}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == f"cuelight: [Errno 20] Not a directory: '{tmp_path}/file/home'\n"
+
+
+_STOPPED = """
+import signal
+from cuelight.cli import main
+def work():
+    try:
+        print("at work", flush=True)
+        signal.pause()
+    finally:
+        print("lease given back")
+main.cuelight = work
+main.main()
+"""
+
+
+def test_a_command_that_is_told_to_stop_unwinds() -> None:
+    """SIGTERM ends a command as Ctrl-C does: what it holds is given back, and the exit code tells of the signal."""
+    process = subprocess.Popen([sys.executable, "-c", _STOPPED], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == "lease given back\n"
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 _LIGHT = """

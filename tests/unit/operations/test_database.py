@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from cuelight.kit.errors import Misconfigured
+from cuelight.kit.errors import Misconfigured, Unavailable
 from cuelight.operations import migrations, schema
 from cuelight.operations.database import Operations
 from cuelight.operations.reports import Report
@@ -91,3 +91,12 @@ def test_reports_come_back_newest_first(tmp_path: Path) -> None:
     assert operations.reports("m") == [given[1], given[2], given[0]]
     assert operations.reports("m", version=1, limit=1) == [given[2]]
     assert [each.window_start for each in operations.reports("other")] == [None]
+
+
+def test_a_database_that_cant_be_used_is_told_in_a_line(tmp_path: Path) -> None:
+    """A damaged file, or a server's driver that is missing, is an error of ours that names the place and the cause."""
+    (tmp_path / "operations.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(Unavailable, match=r"operations\.db can't be used: file is not a database\.$"):
+        Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    with pytest.raises(Misconfigured, match="driver that is not installed"):
+        Operations("nonsense://user:secret@db/operations")
