@@ -24,6 +24,8 @@ LEASE = "scheduler"
 TICK_SECONDS = 2.0
 _LEASE_SECONDS = 30.0
 _MODELS_SECONDS = 30.0
+# As long as a drift job holds its model's lease; one that hangs must not keep all the others from running.
+_DRIFT_SECONDS = 900.0
 _RETRAIN = "retrain"
 _DRIFT = "drift:"
 # `cuelight drift` ends with 0 or with its verdict; all else is a failure.
@@ -58,6 +60,7 @@ class Scheduler:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
         self._lease: Lease | None = None
         self._child: Child | None = None
+        self._begun = 0.0
         self._known: list[str] = []
         self._asked_at: float | None = None
         self._timetable = Timetable()
@@ -97,6 +100,9 @@ class Scheduler:
         return self._lease is not None
 
     def _see_to(self, child: Child) -> str:
+        if child.exit_code is None and self._clock.monotonic() - self._begun > self._limit(child):
+            _log.error("job-ended", f"{child.name} took longer than {self._limit(child):.0f} s, and is ended.")
+            child.end()
         code = child.exit_code
         if code is None:
             return f"{child.name} is running."
@@ -112,12 +118,16 @@ class Scheduler:
         _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
         return f"{child.name} failed with code {code}; it is tried again later."
 
+    def _limit(self, child: Child) -> float:
+        return _DRIFT_SECONDS if child.name.startswith(_DRIFT) else self._settings.retrain_seconds
+
     def _begin(self, name: str, command: Sequence[str]) -> str:
         now = self._clock.now()
         self._keep(self._timetable.started(name, now))
         logs = self._folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         prune(logs)
+        self._begun = self._clock.monotonic()
         self._child = self._start(name, command, logs / f"{quote(name, safe='')[:100]}-{new_id()}.log")
         return f"{name} was started."
 

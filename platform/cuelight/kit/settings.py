@@ -88,6 +88,7 @@ class Settings:
     retrain_auto: bool = _setting(True, "flag", "Let a verdict ask for retraining.")
     retrain_cooldown_seconds: float = _setting(3600.0, "s", "Least time between two retrainings of a model.")
     retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
+    retrain_seconds: float = _setting(21_600.0, "s", "The scheduler ends a retraining that takes longer.")
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 

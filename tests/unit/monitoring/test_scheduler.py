@@ -129,6 +129,24 @@ def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
     assert scheduler.tick() == "drift:wine was started."
 
 
+def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
+    """A drift job has a quarter of an hour, a retraining what its setting says; then it has failed, and others run."""
+    stage.program, stage.models = ENDLESS, ["beer", "wine"]
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now(), 0.0)
+    assert scheduler.tick() == "retrain was started."
+    stage.clock.advance(stage.settings.retrain_seconds)
+    assert scheduler.tick() == "retrain is running."
+    stage.clock.advance(1)
+    assert scheduler.tick() == "retrain failed with code -15; it is tried again later."
+    assert scheduler.tick() == "drift:beer was started."
+    stage.clock.advance(901)
+    assert scheduler.tick() == "drift:beer failed with code -15; it is tried again later."
+    assert scheduler.tick() == "retrain was started."
+    assert [event.detail["job"] for event in stage.operations.history()] == ["retrain", "drift:beer"]
+
+
 def test_a_retrain_request_goes_first(stage: Stage) -> None:
     """A waiting request is carried out by `cuelight retrain --next`, and one that somebody works on is left alone."""
     scheduler = stage.scheduler()
