@@ -70,8 +70,12 @@ class Retrainer:
         request = self.operations.take_retrain(self.holder, self.lease_seconds, self._now(), model)
         if request is None:
             return None
-        with self._renewed(request):
-            outcome = self._carry_out(request)
+        try:
+            with self._renewed(request):
+                outcome = self._carry_out(request)
+        except BaseException:  # told to stop: whoever comes next may take it up at once
+            self.operations.renew_retrain(request, 0.0, self._now())
+            raise
         return self._finish(request, outcome)
 
     def _carry_out(self, request: RetrainRequest) -> Outcome:
