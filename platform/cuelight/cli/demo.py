@@ -12,7 +12,7 @@ from rich.console import Console
 from cuelight.cli import compose
 from cuelight.cli.stack import check_ports
 from cuelight.cli.story import Story
-from cuelight.cli.supervision import wait_for_end
+from cuelight.cli.supervision import held, wait_for_end
 from cuelight.cli.up import everything, show_links
 from cuelight.kit.settings import Settings
 
@@ -27,8 +27,9 @@ def command(once: bool) -> None:
     console = Console()
     settings = _demo_settings(compose.settings())
     began = time.monotonic()
-    check_ports(settings)  # before the folder of a demo that still runs is emptied
-    shutil.rmtree(settings.home, ignore_errors=True)
+    check_ports(settings)
+    with held(settings):  # the folder of a demo that still runs, on other ports, must not be emptied
+        shutil.rmtree(settings.home, ignore_errors=True)
     with everything(settings, console) as supervisor:
         Story(settings, console).play()
         console.print(f"\n[bold green]The loop is closed[/bold green] after {time.monotonic() - began:.0f} s.\n")

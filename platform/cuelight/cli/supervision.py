@@ -38,7 +38,7 @@ class Supervisor:
     def __init__(self, settings: Settings, programs: list[Program]) -> None:
         self._settings = settings
         self._programs = programs
-        self._folder = settings.home.absolute() / "run"
+        self._folder = _run_folder(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._others: set[psutil.Process] = set()
         self._socket = self._folder / "supervisor.sock"
@@ -52,14 +52,7 @@ class Supervisor:
         Raises:
             Misconfigured: another `cuelight up` holds this home.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Misconfigured(
-                    f"`cuelight up` already runs with {self._settings.home}. Stop it, or choose another CUELIGHT_HOME."
-                ) from error
+        with held(self._settings):
             self._start()
             try:
                 yield self
@@ -157,6 +150,29 @@ class Supervisor:
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "3",
         }
+
+
+@contextmanager
+def held(settings: Settings) -> Iterator[None]:
+    """The home, for one stack at a time.
+
+    Raises:
+        Misconfigured: another `cuelight up` holds it.
+    """
+    folder = _run_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Misconfigured(
+                f"`cuelight up` already runs with {settings.home}. Stop it, or choose another CUELIGHT_HOME."
+            ) from error
+        yield
+
+
+def _run_folder(settings: Settings) -> Path:
+    return settings.home.absolute() / "run"
 
 
 def _plain(value: object) -> str:
