@@ -13,7 +13,7 @@ from pathlib import Path
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.monitoring.outcome import Outcome
-from cuelight.monitoring.report import QUALITY_PAGE, NotRendered, Page, write
+from cuelight.monitoring.report import QUALITY_PAGE, Page, write
 from cuelight.registry import tags
 from cuelight.registry.port import Registry
 from cuelight.registry.tracking import Run, Tracking
@@ -74,7 +74,7 @@ class Publisher:
     def _files(self, outcome: Outcome, run: Run, page: Future[list[Path]]) -> Outcome:
         try:
             files = page.result()
-        except NotRendered as error:
+        except Exception as error:  # noqa: BLE001 - a full disk or an odd column must not cost the verdict either
             _log.warning("page-not-rendered", str(error))
             return replace(outcome, notes=(*outcome.notes, f"There is no page for this report: {error}"))
         for path in files:
