@@ -87,14 +87,16 @@ def _probabilities(answers: Answers, name: str) -> Array:
 
 
 def _roc_auc(answers: Answers) -> float:
+    """One class against the rest, averaged over the classes that came true; one the model has never seen is a rest."""
     from sklearn.metrics import roc_auc_score
 
     values = _probabilities(answers, "roc_auc")
     if len(np.unique(answers.known)) < 2:
         return float("nan")
-    if len(answers.classes) == 2:
-        return float(roc_auc_score(answers.known == answers.classes[1], values[:, 1]))
-    return float(roc_auc_score(answers.known, values, multi_class="ovr", labels=list(answers.classes)))
+    chosen = [1] if len(answers.classes) == 2 else range(len(answers.classes))
+    sides = [(answers.known == answers.classes[each], values[:, each]) for each in chosen]
+    areas = [roc_auc_score(side, scores) for side, scores in sides if side.any()]
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def _surprise(answers: Answers) -> Array:

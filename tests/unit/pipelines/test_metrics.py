@@ -71,6 +71,16 @@ def test_a_class_never_seen_costs_a_finite_fortune() -> None:
     assert 30 < losses[1] < 40
 
 
+@pytest.mark.parametrize("known", [[0, 1, 2, 7], [0, 1], [7, 8]])
+def test_the_area_is_had_whatever_classes_come_true(known: list[int]) -> None:
+    """One of three classes may be absent and a fourth may come: the area is that of the known ones that came true."""
+    random = np.random.default_rng(0)
+    truth, shares = random.choice(known, 200), random.dirichlet([1, 1, 1], 200)
+    found = METRICS["roc_auc"].score(Answers(FEATURES.head(200), truth, shares.argmax(axis=1), shares, (0, 1, 2)))
+    each = [theirs.roc_auc_score(truth == one, shares[:, one]) for one in (0, 1, 2) if one in known]
+    assert found == pytest.approx(np.mean(each) if each else float("nan"), nan_ok=True)
+
+
 def test_two_clear_clusters_have_a_high_silhouette_and_one_has_none() -> None:
     """Clusters far apart score near 1; a model that puts all rows into one scores 0 instead of failing."""
     assert metric("silhouette", "clustering").score(CLUSTERS) > 0.6
