@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cuelight.kit.errors import Refused
+from cuelight.kit.errors import Refused, RegistryUnavailable
 from cuelight.pipelines import catalog, champion
 from cuelight.pipelines.gate import Gate
 from cuelight.pipelines.pipeline import TrainingPipeline
@@ -162,3 +162,19 @@ def test_nothing_is_registered_by_a_training_that_fails_half_way(workshop: Works
     with pytest.raises(Exception, match=r"skops|allow-list"):
         train(workshop, pipeline)
     assert "training_foreign" not in workshop.registry.snapshot().models
+
+
+class _GoneAtTheEnd(MlflowRegistry):
+    def set_stage(self, name: str, version: int, stage: str, archive_others: bool = False) -> None:
+        raise RegistryUnavailable(f"MLflow did not answer ({name} {version} {stage} {archive_others}).")
+
+
+def test_a_registry_that_goes_before_the_last_step_is_told_with_what_is_left_to_do(
+    workshop: Workshop, mlflow_server: str
+) -> None:
+    """A version that was registered, but not put into Staging, is not lost: the error says how to put it there."""
+    pipeline = replace(shipped("linear"), name="training_cut_short")
+    with pytest.raises(RegistryUnavailable, match="cuelight promote training_cut_short 1 --stage Staging"):
+        train(replace(workshop, registry=_GoneAtTheEnd(mlflow_server)), pipeline)
+    version = workshop.registry.snapshot().models[pipeline.name].versions[1]
+    assert (version.stage, version.tags[tags.GATE]) == ("None", "passed")

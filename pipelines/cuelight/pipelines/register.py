@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cuelight.kit.errors import RegistryUnavailable
 from cuelight.pipelines.candidate import Candidate, Lesson, Logged, log, make
 from cuelight.pipelines.champion import Champion
 from cuelight.pipelines.gate import GateVerdict
@@ -65,7 +66,7 @@ def train_and_register(
             version = _register(workshop, pipeline.name, logged.source, run.id, everything)
     put = stage if stage is not None and candidate.verdict.passed else None
     if put is not None:
-        workshop.registry.set_stage(pipeline.name, version.version, put.value, archive_others=True)
+        _stage(workshop, version, put)
     progress.note(f"{version.id}{f' is in {put.value}' if put else ' is registered, in no stage'}")
     name = put.value if put else "None"
     return Trained(pipeline.name, version.version, run.id, run.url, candidate.metrics, candidate.verdict, name)
@@ -97,6 +98,16 @@ def _tags(
     if candidate.compared_with is not None:
         found[tags.CHAMPION] = str(candidate.compared_with.version.version)
     return found
+
+
+def _stage(workshop: Workshop, version: ModelVersion, put: Track) -> None:
+    try:
+        workshop.registry.set_stage(version.name, version.version, put.value, archive_others=True)
+    except RegistryUnavailable as error:
+        raise RegistryUnavailable(
+            f"{version.id} is registered and passed its gate, but is not in {put.value} yet: {error} Put it there by "
+            f"`cuelight promote {version.name} {version.version} --stage {put.value} --archive-others`."
+        ) from error
 
 
 def _register(
