@@ -48,6 +48,30 @@ def slow(answer: float, seconds: float) -> LinearRegression:
     return model
 
 
+def sleepy(answer: float, seconds: float) -> LinearRegression:
+    """A model whose predict takes its time, however many rows there are."""
+
+    class Sleepy(LinearRegression):  # type: ignore[misc]
+        def predict(self, rows: Any) -> Any:
+            time.sleep(seconds)
+            return super().predict(rows)
+
+    model = Sleepy().fit(INPUTS, [0.0, 0.0, 0.0])
+    model.intercept_ = answer
+    return model
+
+
+def crowded(seconds: float) -> LinearRegression:
+    """A model that takes its time and answers with the number of rows that it saw together."""
+
+    class Crowded(LinearRegression):  # type: ignore[misc]
+        def predict(self, rows: Any) -> Any:
+            time.sleep(seconds)
+            return np.full(len(rows), float(len(rows)))
+
+    return Crowded().fit(INPUTS, [0.0, 0.0, 0.0])
+
+
 def raising() -> LinearRegression:
     """A model that raises in predict: it was fitted on another number of columns than its signature has."""
     model = constant(1.0)

@@ -114,6 +114,8 @@ def _fail(name: str, row: int, what: str) -> BadInput:
 
 
 def _floats(values: Sequence[Any], name: str) -> Array:
+    if set(map(type, values)) == {float}:
+        return np.array(values, dtype=np.float64)
     for row, value in enumerate(values):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise _fail(name, row, f"a number is needed, not {_kind(value)}")

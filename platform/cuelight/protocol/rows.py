@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,14 @@ class Rows:
     columns: Mapping[str, Array]
     count: int
     tensors: bool = False
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """The rows of all parts, one after the other; they must have the same columns."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = {name: np.concatenate([each.columns[name] for each in parts]) for name in parts[0].columns}
+        return cls(columns, sum(each.count for each in parts), parts[0].tensors)
 
     def native(self) -> Any:
         """What an MLflow model's predict takes: a DataFrame for columns, an array or a dict of arrays for tensors."""

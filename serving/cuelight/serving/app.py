@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cuelight.journal.record import Schema
-from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError, NotFound, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
-from cuelight.kit.settings import Settings
 from cuelight.protocol.encode import error as error_body
 from cuelight.serving import catalog
 from cuelight.serving.faults import code_of, status_of
 from cuelight.serving.feedback import read_labels
-from cuelight.serving.metrics import Metrics
-from cuelight.serving.residents import Residents
-from cuelight.serving.scoring import JSON, Call, Outcome, respond
+from cuelight.serving.framing import LONGEST_ID
+from cuelight.serving.parts import Parts
+from cuelight.serving.scoring import JSON, Call
 
-_LONGEST_ID = 128
 _CHUNK, _MOST_DISCARDED = 1 << 16, 1 << 28
 _log = Log("serving.app")
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the app works with; all of it belongs to one worker."""
-
-    residents: Residents
-    journal: Writer
-    metrics: Metrics
-    settings: Settings
 
 
 def create_app(parts: Parts) -> Flask:
     """The app of one worker."""
     app = Flask("cuelight.serving")
+    app.extensions["cuelight"] = parts  # where the worker finds them
     app.url_map.merge_slashes = False  # `//` is a URL that isn't there, not one to redirect to
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.serving_max_body_bytes
     app.before_request(_take_body)
@@ -66,10 +52,7 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             request_id=request_id(),
             client=request.remote_addr or "",
         )
-        outcome = respond(
-            parts.residents.current, call, parts.settings.serving_max_rows, parts.settings.serving_default_model
-        )
-        _keep(parts, outcome)
+        outcome = parts.answer([call])[0]
         answer = outcome.answer
         return Response(answer.body, answer.status, answer.headers)
 
@@ -91,16 +74,6 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
     ):
         app.add_url_rule(rule, "score", score, methods=["POST"])
     app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])
-
-
-def _keep(parts: Parts, outcome: Outcome) -> None:
-    """Journal and count an outcome before its answer leaves."""
-    record, loaded = outcome.record, outcome.loaded
-    if loaded is not None:
-        parts.journal.declare(Schema(record.model, record.version, record.digest, loaded.signature_json))
-    if not parts.journal.append(record):
-        parts.metrics.count_dropped(1)
-    parts.metrics.count(outcome)
 
 
 def _add_catalog(app: Flask, parts: Parts) -> None:
@@ -168,7 +141,7 @@ def _discard_body() -> None:
 def request_id() -> str:
     """The caller's request id where it is short and printable, else one of ours; one per request."""
     given = request.headers.get("X-Request-Id", "")
-    if given and len(given) <= _LONGEST_ID and given.isascii() and given.isprintable():
+    if given and len(given) <= LONGEST_ID and given.isascii() and given.isprintable():
         return given
     made = request.environ.setdefault("cuelight.request_id", new_id())
     return str(made)

@@ -32,14 +32,20 @@ class Output:
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version in memory: its signature, and one call that predicts."""
+    """A version in memory: its signature, and one call that predicts.
+
+    `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
+    `predict_seconds` is what its input example took in the trial.
+    """
 
     digest: str
     signature: Signature
     signature_json: str
     flavor: str
+    by_row: bool
     predict: Callable[[Rows, Mapping[str, Any]], Output]
     load_seconds: float
+    predict_seconds: float = 0.0
 
 
 def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bool = False) -> LoadedVersion:
@@ -66,7 +72,8 @@ def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bo
         raise
     except Exception as error:  # anything can come out of loading somebody's file
         raise Refused(f"It can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
-    return LoadedVersion(digest, signature, signature.to_json(), flavor, predict, time.perf_counter() - began)
+    seconds, by_row = time.perf_counter() - began, flavor == "sklearn"
+    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, seconds)
 
 
 def preload() -> None:

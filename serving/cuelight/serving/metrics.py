@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter as Counts
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
@@ -31,15 +32,16 @@ class Metrics:
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
 
-    def count(self, outcome: Outcome) -> None:
-        """One answered request. A caller can't make new series: what is not served has empty labels."""
-        record = outcome.record
-        known = bool(record.version)
-        labels = (record.model, str(record.version), record.track, record.arm) if known else ("", "", "", "")
-        self._requests.labels(*labels, str(record.status)).inc()
-        self._latency.labels(*labels).observe(record.latency_ms / 1000)
-        if record.status == 200:
-            self._rows.labels(*labels).inc(record.rows)
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Answered requests. A caller can't make new series: what is not served has empty labels."""
+        tally = Counts((each.record.version, each.record.status, _labels(each)) for each in outcomes)
+        for (version, status, labels), number in tally.items():
+            self._requests.labels(*labels, str(status)).inc(number)
+            if version and status == 200:
+                rows = sum(each.record.rows for each in outcomes if _labels(each) == labels)
+                self._rows.labels(*labels).inc(rows)
+        for each in outcomes:
+            self._latency.labels(*_labels(each)).observe(each.record.latency_ms / 1000)
 
     def count_labels(self, model: str, number: int) -> None:
         """Labels that came for a served model."""
@@ -56,6 +58,11 @@ class Metrics:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(_Host(self._board))
         return generate_latest(registry)
+
+
+def _labels(outcome: Outcome) -> tuple[str, str, str, str]:
+    record = outcome.record
+    return (record.model, str(record.version), record.track, record.arm) if record.version else ("", "", "", "")
 
 
 class _Host:

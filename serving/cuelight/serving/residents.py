@@ -6,7 +6,8 @@ import contextlib
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from cuelight.kit.clock import Clock, SystemClock
@@ -30,6 +31,11 @@ class Cast:
     deployment: Deployment
     loaded: Mapping[str, LoadedVersion] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The models that are served."""
+        return frozenset(self.deployment.models())
 
     def version(self, served: Served) -> LoadedVersion:
         """The loaded form of a served version.
@@ -177,7 +183,8 @@ class Residents:
     def _load_version(self, served: Served) -> LoadedVersion:
         entry = self._store.verified(served.digest)
         trial = json.loads(entry.trial.read_text()) if entry.trial.is_file() else {}
-        return load(entry.files, served.digest, served.signed_by, bool(trial.get("labels_from_probabilities")))
+        loaded = load(entry.files, served.digest, served.signed_by, bool(trial.get("labels_from_probabilities")))
+        return replace(loaded, predict_seconds=float(trial.get("predict_ms", 0.0)) / 1000)
 
     def _keep(self, generation: int, cast: Cast) -> None:
         with self._arrived:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from cuelight.journal.record import CHAMPION, PINNED, Prediction
 from cuelight.kit.errors import CuelightError, ModelFault, NotFound, Unavailable
@@ -13,6 +15,7 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.decode import decode
 from cuelight.protocol.encode import encode, error
+from cuelight.protocol.rows import Rows
 from cuelight.registry.model import Track
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.faults import status_of
@@ -65,53 +68,155 @@ class Outcome:
     loaded: LoadedVersion | None = None
 
 
-def respond(current: Callable[[], Cast], call: Call, max_rows: int, default_model: str = "") -> Outcome:
-    """Answer one call by the generation that is committed now; every fault is an answer too."""
-    began = time.perf_counter()
-    attempt = _Attempt(call)
+def respond(
+    current: Callable[[], Cast], calls: Sequence[Call], max_rows: int, default_model: str = ""
+) -> list[Outcome]:
+    """Answer calls by the generation that is committed now; every fault is an answer too.
+
+    Calls for one version are predicted together. Rows are decoded and checked before they join, and where the
+    joined rows make the model fail, each call is predicted alone: one caller's bad row fails that caller alone.
+    """
+    attempts = [_Attempt(call) for call in calls]
     try:
         cast = current()
-        attempt.generation = cast.deployment.generation
-        name = call.model or default(cast.deployment, default_model)
-        attempt.model = name if name in cast.deployment.models() else ""
-        attempt.choice = choose(cast.deployment, name, call)
-        attempt.loaded = cast.version(attempt.choice.served)
-        request = decode(call.media_type, call.body, attempt.loaded.signature, max_rows)
-        attempt.rows = request.rows.count
-        output = _predict(attempt.loaded, request.rows, request.parameters, call.request_id)
-        attempt.probabilities = output.probabilities
-        return attempt.outcome(200, encode(output.values), began)
     except CuelightError as fault:
-        body = error(fault.code, str(fault), call.request_id)
-        return attempt.outcome(status_of(fault), body, began, fault)
+        return [attempt.failed(fault) for attempt in attempts]
+    groups: dict[Any, list[_Attempt]] = {}
+    for attempt in attempts:
+        try:
+            attempt.begin(cast, max_rows, default_model)
+        except CuelightError as fault:
+            attempt.outcome = attempt.failed(fault)
+        else:
+            groups.setdefault(attempt.group(), []).append(attempt)
+    for group in groups.values():
+        _predict_together(group)
+    return [attempt.outcome or attempt.failed(ModelFault("Not predicted.")) for attempt in attempts]
 
 
-@dataclass
+def _predict_together(group: Sequence[_Attempt]) -> None:
+    if len(group) > 1:
+        try:
+            first = group[0]
+            output = first.predict(Rows.joined([each.rows for each in group]))
+            parts = _shares(output, [each.rows.count for each in group])
+        except Exception:  # noqa: BLE001  whose row it was shows when each is predicted alone
+            parts = None
+        if parts is not None:
+            for attempt, part in zip(group, parts, strict=True):
+                attempt.finish(part)
+            return
+    for attempt in group:
+        try:
+            attempt.finish(attempt.predict(attempt.rows))
+        except CuelightError as fault:
+            attempt.outcome = attempt.failed(fault)
+
+
+def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
+    """Each call's part of a joined output; None if it has not one prediction a row."""
+    values = output.values
+    if not isinstance(values, np.ndarray | list) or len(values) != sum(counts):
+        return None
+    shares, start = [], 0
+    for count in counts:
+        stop = start + count
+        known = output.probabilities
+        part = {"classes": known["classes"], "values": known["values"][start:stop]} if known else None
+        shares.append(Output(values[start:stop], part))
+        start = stop
+    return shares
+
+
+_NO_ROWS = Rows({}, 0)
+
+
+@dataclass(slots=True)
 class _Attempt:
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
     arrived: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.perf_counter)
     model: str = ""
     generation: int = 0
-    rows: int = 0
+    rows: Rows = _NO_ROWS
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     choice: Choice | None = None
     loaded: LoadedVersion | None = None
-    probabilities: dict[str, Any] | None = None
+    outcome: Outcome | None = None
 
-    def outcome(self, status: int, body: bytes, began: float, fault: CuelightError | None = None) -> Outcome:
+    def begin(self, cast: Cast, max_rows: int, default_model: str) -> None:
+        """Find out who answers, and decode the rows."""
+        call = self.call
+        self.generation = cast.deployment.generation
+        name = call.model or default(cast.deployment, default_model)
+        self.model = name if name in cast.names else ""
+        self.choice = choose(cast.deployment, name, call)
+        self.loaded = cast.version(self.choice.served)
+        request = decode(call.media_type, call.body, self.loaded.signature, max_rows)
+        self.rows, self.parameters = request.rows, request.parameters
+
+    def group(self) -> Any:
+        """Equal for calls that may be predicted together: same version, parameters and columns, one row each apart."""
+        assert self.loaded is not None
+        if not self.loaded.by_row or self.parameters:
+            return id(self)
+        return self.loaded.digest, tuple(self.rows.columns)
+
+    def predict(self, rows: Rows) -> Output:
+        """What the model answers.
+
+        Raises:
+            ModelFault: it raised; its message may hold the caller's values and stays here.
+        """
+        assert self.loaded is not None
+        try:
+            return self.loaded.predict(rows, self.parameters)
+        except CuelightError:
+            raise
+        except Exception as fault:  # noqa: BLE001  a model may raise anything
+            _LOG.exception("model-fault", fault)
+            raise ModelFault(
+                f"The model failed on this input ({type(fault).__name__}). "
+                f"Ask its owner, with request id {self.call.request_id}."
+            ) from None
+
+    def finish(self, output: Output) -> None:
+        """The model has answered."""
+        try:
+            body = encode(output.values)
+        except (TypeError, ValueError) as fault:
+            _LOG.exception("encode-fault", fault)
+            raise ModelFault(f"The model's answer can't be written as JSON ({type(fault).__name__}).") from None
+        self.outcome = self._outcome(200, body, output.probabilities)
+
+    def failed(self, fault: CuelightError) -> Outcome:
+        """The answer for a fault."""
+        headers = {"Retry-After": str(max(1, round(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
+        body = error(fault.code, str(fault), self.call.request_id)
+        return self._outcome(status_of(fault), body, None, str(fault), headers)
+
+    def _outcome(
+        self,
+        status: int,
+        body: bytes,
+        probabilities: dict[str, Any] | None,
+        message: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> Outcome:
         call, choice = self.call, self.choice
         prediction_id = new_id()
         headers = {"Content-Type": JSON, "X-Prediction-Id": prediction_id, "X-Request-Id": call.request_id}
+        if more:
+            headers |= more
+        version, digest, track, arm = 0, "", "", ""
         if choice:
-            headers |= {
-                "X-Model-Name": header_text(self.model),
-                "X-Model-Version": str(choice.served.id.version),
-                "X-Model-Track": choice.track,
-                "X-Cuelight-Generation": str(self.generation),
-            }
-        if isinstance(fault, Unavailable):
-            headers["Retry-After"] = str(max(1, round(fault.retry_after)))
+            version, digest, track, arm = choice.served.id.version, choice.served.digest, choice.track, choice.arm
+            headers["X-Model-Name"] = header_text(self.model)
+            headers["X-Model-Version"] = str(version)
+            headers["X-Model-Track"] = track
+            headers["X-Cuelight-Generation"] = str(self.generation)
         record = Prediction(
             time=self.arrived,
             prediction_id=prediction_id,
@@ -119,19 +224,19 @@ class _Attempt:
             client=call.client,
             caller=call.caller,
             model=self.model,
-            version=choice.served.id.version if choice else 0,
-            digest=choice.served.digest if choice else "",
-            track=choice.track if choice else "",
-            arm=choice.arm if choice else "",
+            version=version,
+            digest=digest,
+            track=track,
+            arm=arm,
             generation=self.generation,
             status=status,
-            latency_ms=1000 * (time.perf_counter() - began),
-            rows=self.rows,
+            latency_ms=1000 * (time.perf_counter() - self.began),
+            rows=self.rows.count,
             media_type=call.media_type,
             request=call.body,
             response=body,
-            error=str(fault) if fault else "",
-            probabilities=self.probabilities,
+            error=message,
+            probabilities=probabilities,
         )
         return Outcome(Answer(status, body, headers), record, self.loaded)
 
@@ -211,15 +316,3 @@ def _names(deployment: Deployment) -> str:
         return "No model is served yet: put a version into Production or Staging in MLflow."
     more = f" and {len(models) - 20} more" if len(models) > 20 else ""
     return f"Served models: {', '.join(models[:20])}{more}."
-
-
-def _predict(loaded: LoadedVersion, rows: Any, parameters: Any, request_id: str) -> Output:
-    try:
-        return loaded.predict(rows, parameters)
-    except CuelightError:
-        raise
-    except Exception as fault:  # noqa: BLE001  a model may raise anything; its message may hold the caller's values
-        _LOG.exception("model-fault", fault)
-        raise ModelFault(
-            f"The model failed on this input ({type(fault).__name__}). Ask its owner, with request id {request_id}."
-        ) from None

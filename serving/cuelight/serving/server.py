@@ -71,8 +71,9 @@ def serve(settings: Settings) -> None:
 
 def build_worker(settings: Settings) -> Flask:
     """Take a place on the cue board, load what is in charge, and return the app that serves it."""
-    from cuelight.serving.app import Parts, create_app
+    from cuelight.serving.app import create_app
     from cuelight.serving.metrics import Metrics
+    from cuelight.serving.parts import Parts
 
     places = Places(settings.serving_folder)
     board = Board(places.board)

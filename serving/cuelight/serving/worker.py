@@ -1,14 +1,47 @@
-"""gunicorn's threaded worker, but quick to stop with idle callers, and awake to requests that came ahead of time."""
+"""gunicorn's threaded worker, with scoring on its loop.
+
+The loop thread reads ready connections itself. All plain scoring requests (`framing`) that are whole in one turn are
+answered together, each with one send: a batch is what came while the last one ran, there is no timer, and a lone
+request is served at once. Slow or unusual requests never hold the loop: what is not whole waits in its buffer, and
+what `framing` does not cut goes to gunicorn's parser and Flask, in the thread pool, from its first byte.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from cuelight.kit.identity import new_id
+from cuelight.protocol.encode import error
+from cuelight.serving import framing
+from cuelight.serving.faults import code_of
+from cuelight.serving.parts import Parts
+from cuelight.serving.scoring import JSON, Answer, Call, Outcome
 
 _IDLE_SECONDS = 1.0
+_PARTIAL_SECONDS = 30.0
+_CHUNK = 1 << 16
+# A version whose calls take longer than this together is predicted in the thread pool, not on the loop.
+_SLOW_SECONDS = 0.005
+
+
+class Line:
+    """A connection as the loop sees it: what it sent and was not answered yet."""
+
+    __slots__ = ("buffer", "conn", "deadline", "sock")
+
+    def __init__(self, conn: Any) -> None:
+        self.conn = conn
+        self.sock: socket.socket = conn.sock
+        self.buffer = bytearray()
+        self.deadline = 0.0
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -20,39 +53,264 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     _stopping_since = 0.0
 
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """As gunicorn's, but a request that was read together with the one before is served now.
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._lines: dict[Line, None] = {}  # ordered by when they were last heard of
+        self._seconds: dict[str, float] = {}
+        self._aside: dict[str, list[tuple[Line, Call]]] = {}  # per model in a thread: who waits for the next turn there
+        self._date = (0, b"")
 
-        gunicorn waits for the socket to become readable, which it does not if the next request is in its buffer.
-        """
-        waiting = not fs.cancelled() and fs.exception() is None and fs.result() is True and _read_ahead(conn)
-        if waiting and self.alive:
+    # Connections
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection onto the loop; nothing is done for it until it has sent something."""
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        if self.cfg.is_ssl:
+            sock.setblocking(True)
             self.enqueue_req(conn)
-        else:
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._listen(Line(conn))
+
+    def _listen(self, line: Line) -> None:
+        line.sock.setblocking(False)
+        line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer else self.cfg.keepalive)
+        self._lines[line] = None
+        self.poller.register(line.sock, 1, line)
+
+    def _forget(self, line: Line) -> None:
+        self._lines.pop(line, None)
+        self.poller.unregister(line.sock)
+
+    def _hang_up(self, line: Line) -> None:
+        self._forget(line)
+        self.nr_conns -= 1
+        line.conn.close()
+
+    def _give_up(self, line: Line) -> None:
+        if line.buffer:
+            message = f"The request did not come whole within {_PARTIAL_SECONDS:.0f} s."
+            body = error(code_of(408), message, "")
+            with contextlib.suppress(OSError):
+                line.sock.send(self._wire(Answer(408, body, {"Content-Type": JSON, "Connection": "close"})))
+        self._hang_up(line)
+
+    def _hand_over(self, line: Line) -> None:
+        """Let gunicorn read this request, from its first byte, in the thread pool."""
+        self._forget(line)
+        conn = line.conn
+        line.sock.setblocking(True)
+        conn.init()
+        conn.parser.unreader.unread(bytes(line.buffer))
+        conn.data_ready = True
+        self.enqueue_req(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """A thread has answered: the connection comes back to the loop, with what was read ahead."""
+        keep = not fs.cancelled() and fs.exception() is None and fs.result() is True and self.alive
+        if not keep or self.cfg.is_ssl or conn.is_http2:
             super().finish_request(conn, fs)
+            return
+        line = Line(conn)
+        line.buffer += conn.parser.unreader.take_buffered()
+        self._listen(line)
+        if line.buffer:
+            self._turn([line])
+
+    # The loop
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """As gunicorn's, but while stopping never so long that idle connections outlive their second."""
-        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _IDLE_SECONDS / 4))
+        """One turn: read what is ready, answer together what is whole."""
+        limit = timeout if self.alive else min(timeout, _IDLE_SECONDS / 4)
+        heard = []
+        for key, _ in self.poller.select(limit):
+            if isinstance(key.data, Line):
+                if self._receive(key.data):
+                    heard.append(key.data)
+            else:
+                key.data(key.fileobj)
+        if heard:
+            self._turn(heard)
+
+    def _receive(self, line: Line) -> bool:
+        try:
+            chunk = line.sock.recv(_CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._hang_up(line)
+            return False
+        line.buffer += chunk
+        return True
+
+    def _turn(self, lines: list[Line]) -> None:
+        while lines:
+            ready: list[tuple[Line, Call]] = []
+            for line in lines:
+                request = framing.cut(line.buffer)
+                if isinstance(request, framing.Plain):
+                    del line.buffer[: request.end]
+                    ready.append((line, self._call(line, request)))
+                elif request == framing.OTHER:
+                    self._hand_over(line)
+                else:
+                    self._wait_for_more(line)
+            self._answer(ready)
+            lines = [line for line, _ in ready if line.buffer and line in self._lines]
+
+    def _wait_for_more(self, line: Line) -> None:
+        if line.deadline - time.monotonic() > _PARTIAL_SECONDS:
+            line.deadline = time.monotonic() + _PARTIAL_SECONDS
+
+    def _call(self, line: Line, request: framing.Plain) -> Call:
+        head = request.head
+        version = head.which if head.place == "versions" else ""
+        return Call(
+            model=head.model,
+            media_type=head.media_type,
+            body=request.body,
+            track=head.which if head.place == "stages" else "",
+            alias=head.which if head.place == "aliases" else "",
+            version=int(version) if version else None,
+            request_id=head.request_id or new_id(),
+            client=line.conn.client[0],
+        )
+
+    def _answer(self, ready: Sequence[tuple[Line, Call]]) -> None:
+        quick: list[tuple[Line, Call]] = []
+        slow: dict[str, list[tuple[Line, Call]]] = {}
+        for each in ready:
+            model = each[1].model
+            (slow.setdefault(model, []) if self._is_slow(model) else quick).append(each)
+        for model, group in slow.items():
+            self._answer_aside(model, group)
+        if quick:
+            self._send_all(quick, self._outcomes([call for _, call in quick]))
+
+    def _is_slow(self, model: str) -> bool:
+        if model in self._aside:
+            return True
+        seconds = self._seconds.get(model)
+        if seconds is None:
+            seconds = self._seconds[model] = self._parts.expected_seconds(model)
+        return seconds > _SLOW_SECONDS
+
+    def _outcomes(self, calls: Sequence[Call]) -> list[Outcome]:
+        began = time.perf_counter()
+        outcomes = self._parts.answer(calls)
+        seconds = time.perf_counter() - began
+        for model in {each.record.model for each in outcomes}:
+            self._seconds[model] = 0.8 * self._seconds.get(model, seconds) + 0.2 * seconds
+        return outcomes
+
+    @property
+    def _parts(self) -> Parts:
+        parts: Parts = self.wsgi.extensions["cuelight"]
+        return parts
+
+    def _answer_aside(self, model: str, group: list[tuple[Line, Call]]) -> None:
+        """A slow model's calls, in a thread: the loop goes on. Who comes while it works waits for its next turn."""
+        for line, _ in group:
+            self._forget(line)
+        if model in self._aside:
+            self._aside[model] += group
+        else:
+            self._aside[model] = []
+            self._work_aside(model, group)
+
+    def _work_aside(self, model: str, group: list[tuple[Line, Call]]) -> None:
+        def done(future: Any) -> None:
+            self.method_queue.defer(self._finish_aside, model, group, future)
+
+        self.tpool.submit(self._outcomes, [call for _, call in group]).add_done_callback(done)
+
+    def _finish_aside(self, model: str, group: list[tuple[Line, Call]], future: Any) -> None:
+        waiting = self._aside[model]
+        if waiting:
+            self._aside[model] = []
+            self._work_aside(model, waiting)
+        else:
+            del self._aside[model]
+        outcomes = None if future.cancelled() or future.exception() else future.result()
+        for line, _ in group:
+            self._listen(line)
+        if outcomes is None:
+            for line, _ in group:
+                self._hang_up(line)
+            return
+        self._send_all(group, outcomes)
+        self._turn([line for line, _ in group if line.buffer and line in self._lines])
+
+    def _send_all(self, ready: Sequence[tuple[Line, Call]], outcomes: Sequence[Outcome]) -> None:
+        now = time.monotonic()
+        for (line, _), outcome in zip(ready, outcomes, strict=True):
+            content = self._wire(outcome.answer)
+            try:
+                sent = line.sock.send(content)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._hang_up(line)
+                continue
+            if sent < len(content):
+                self._send_aside(line, content[sent:])
+                continue
+            line.deadline = now + self.cfg.keepalive
+            self._lines.pop(line)
+            self._lines[line] = None
+
+    def _send_aside(self, line: Line, rest: bytes) -> None:
+        """The caller reads slowly: a thread sends what is left, for as long as a stalled one is given."""
+        self._forget(line)
+
+        def send() -> bool:
+            line.sock.settimeout(_PARTIAL_SECONDS)
+            line.sock.sendall(rest)
+            return True
+
+        def done(future: Any) -> None:
+            self.method_queue.defer(self._finish_send, line, future)
+
+        self.tpool.submit(send).add_done_callback(done)
+
+    def _finish_send(self, line: Line, future: Any) -> None:
+        self._listen(line)
+        if future.cancelled() or future.exception():
+            self._hang_up(line)
+        elif line.buffer:
+            self._turn([line])
+
+    def _wire(self, answer: Answer) -> bytes:
+        headers = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
+        first = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"
+        first += f"{headers}Content-Length: {len(answer.body)}\r\n"
+        return first.encode("latin-1") + self._now() + answer.body
+
+    def _now(self) -> bytes:
+        second = int(time.time())
+        if second != self._date[0]:
+            self._date = (second, f"Date: {formatdate(second, usegmt=True)}\r\nServer: cuelight\r\n\r\n".encode())
+        return self._date[1]
+
+    # Time-outs
 
     def murder_keepalived(self) -> None:
-        """Close connections that were idle too long; while stopping, that is a second."""
-        self._shorten(self.keepalived_conns)
+        """Close connections that were idle too long, or began a request and did not go on; while stopping, sooner."""
+        now = time.monotonic()
+        if not self.alive:
+            self._stopping_since = self._stopping_since or now
+            now = max(now, self._stopping_since)
+        for line in list(self._lines):
+            deadline = line.deadline
+            if not self.alive:
+                deadline = min(deadline, self._stopping_since + _IDLE_SECONDS)
+            if deadline <= now:
+                self._give_up(line)
         super().murder_keepalived()
-
-    def murder_pending(self) -> None:
-        """Close connections that never sent anything, likewise."""
-        self._shorten(self.pending_conns)
-        super().murder_pending()
-
-    def _shorten(self, connections: Iterable[Any]) -> None:
-        if self.alive:
-            return
-        self._stopping_since = self._stopping_since or time.monotonic()
-        for each in connections:
-            each.timeout = min(each.timeout, self._stopping_since + _IDLE_SECONDS)
-
-
-def _read_ahead(conn: Any) -> bool:
-    unreader = getattr(conn.parser, "unreader", None)
-    return unreader is not None and unreader.buf.getbuffer().nbytes > 0

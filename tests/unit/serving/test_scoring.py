@@ -94,12 +94,12 @@ def _cast(predict: Any = None) -> Cast:
         return Output(np.asarray(rows.columns["a"]) * 2, {"classes": ["x"], "values": [[1.0]] * rows.count})
 
     signature = Signature((Column("a", "double"),))
-    loaded = LoadedVersion("d3", signature, signature.to_json(), "sklearn", predict or double, 0.1)
+    loaded = LoadedVersion("d3", signature, signature.to_json(), "sklearn", True, predict or double, 0.1)
     return Cast(DEPLOYMENT, {"d3": loaded}, {"d4": "m version 4: its files are gone"})
 
 
 def _respond(call: Call, predict: Any = None) -> tuple[int, Any, Outcome]:
-    outcome = respond(lambda: _cast(predict), call, 10)
+    outcome = respond(lambda: _cast(predict), [call], 10)[0]
     return outcome.answer.status, json.loads(outcome.answer.body), outcome
 
 
@@ -157,7 +157,7 @@ def test_a_worker_that_is_not_ready_answers_503() -> None:
     def away() -> Cast:
         raise Unavailable("not yet", retry_after=2.6)
 
-    outcome = respond(away, _call(), 10)
+    outcome = respond(away, [_call()], 10)[0]
     assert (outcome.answer.status, outcome.answer.headers["Retry-After"]) == (503, "3")
     assert "X-Model-Name" not in outcome.answer.headers
     assert (outcome.record.status, outcome.record.version, outcome.record.request) == (503, 0, BODY)
@@ -175,3 +175,50 @@ def test_odd_names_fit_into_a_header(name: str) -> None:
 def test_plain_names_stay_as_they_are() -> None:
     """What needs no encoding has none."""
     assert header_text("churn-eu_v2.1 (new)") == "churn-eu_v2.1 (new)"
+
+
+def _answers(calls: list[Call], predict: Any) -> list[Outcome]:
+    return respond(lambda: _cast(predict), calls, 10)
+
+
+def _rows(*values: float) -> bytes:
+    return json.dumps({"instances": [[each] for each in values]}).encode()
+
+
+def test_calls_for_one_version_are_predicted_together() -> None:
+    """The model is asked once; each caller gets the answers for its own rows, with its own ids and probabilities."""
+    asked: list[int] = []
+
+    def double(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        asked.append(rows.count)
+        values = np.asarray(rows.columns["a"])
+        return Output(values * 2, {"classes": ["x"], "values": [[each] for each in values.tolist()]})
+
+    outcomes = _answers([_call(body=_rows(1, 2)), _call(body=b"{"), _call(body=_rows(3))], double)
+    assert asked == [3]
+    assert [each.answer.status for each in outcomes] == [200, 400, 200]
+    assert json.loads(outcomes[0].answer.body) == {"predictions": [2.0, 4.0]}
+    assert json.loads(outcomes[2].answer.body) == {"predictions": [6.0]}
+    assert outcomes[2].record.probabilities == {"classes": ["x"], "values": [[3.0]]}
+    assert len({each.record.prediction_id for each in outcomes}) == 3
+
+
+def test_a_row_that_makes_the_model_fail_fails_its_caller_alone() -> None:
+    """Joined rows that fail are predicted call by call."""
+
+    def picky(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        if 13 in rows.columns["a"].tolist():
+            raise ValueError("unlucky")
+        return Output(np.asarray(rows.columns["a"]))
+
+    outcomes = _answers([_call(body=_rows(1)), _call(body=_rows(13)), _call(body=_rows(3))], picky)
+    assert [each.answer.status for each in outcomes] == [200, 500, 200]
+    assert json.loads(outcomes[2].answer.body) == {"predictions": [3.0]}
+
+
+def test_an_answer_without_one_prediction_a_row_is_never_shared_out() -> None:
+    """A model that answers in its own way is asked call by call."""
+    outcomes = _answers(
+        [_call(body=_rows(1)), _call(body=_rows(2, 3))], lambda rows, _: Output({"sum": float(rows.columns["a"].sum())})
+    )
+    assert [json.loads(each.answer.body)["predictions"] for each in outcomes] == [{"sum": 1.0}, {"sum": 5.0}]

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
-from cuelight.serving.worker import Worker
+from cuelight.serving.worker import Line, Worker
 
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     """A worker that runs no loop of its own."""
-    worker = Worker(0, os.getppid(), [], None, 30, Config(), None)
+    config = Config()
+    config.set("keepalive", 60)
+    worker = Worker(0, os.getppid(), [], None, 30, config, None)
     worker.poller = selectors.DefaultSelector()
     yield worker
     worker.poller.close()
@@ -29,9 +30,7 @@ def worker() -> Iterator[Worker]:
 def caller(worker: Worker) -> Iterator[socket.socket]:
     """The far end of an idle keep-alive connection that may stay for another minute."""
     near, far = socket.socketpair()
-    connection = TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))
-    connection.timeout = time.monotonic() + 60
-    worker.keepalived_conns.append(connection)
+    worker._listen(Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))))
     worker.nr_conns = 1
     far.setblocking(False)
     with near, far:
@@ -50,6 +49,26 @@ def test_an_idle_connection_stays_while_the_worker_runs(worker: Worker, caller: 
     worker.murder_keepalived()
     assert not _closed(caller)
     assert worker.nr_conns == 1
+
+
+def test_a_connection_that_was_idle_for_too_long_is_closed(worker: Worker, caller: socket.socket) -> None:
+    """Its time is over."""
+    next(iter(worker._lines)).deadline -= 61
+    worker.murder_keepalived()
+    assert _closed(caller)
+    assert worker.nr_conns == 0
+
+
+def test_a_request_that_does_not_go_on_is_given_up(worker: Worker, caller: socket.socket) -> None:
+    """Half a request has seconds, not the minute of an idle connection."""
+    caller.send(b"POST /invocations HTTP/1.1\r\nHost")
+    worker.wait_for_and_dispatch_events(1.0)
+    line = next(iter(worker._lines))
+    assert bytes(line.buffer).startswith(b"POST")
+    line.deadline -= 31
+    worker.murder_keepalived()
+    assert caller.recv(1000).startswith(b"HTTP/1.1 408 Request Timeout")
+    assert _closed(caller)
 
 
 def test_a_stopping_worker_lets_idle_connections_go_after_a_second(worker: Worker, caller: socket.socket) -> None:

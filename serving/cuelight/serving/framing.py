@@ -1,0 +1,110 @@
+"""Cuts plain scoring requests out of what a connection sent. Pure, and narrow on purpose.
+
+Only a request whose framing leaves no room for doubt is cut here: HTTP/1.1, POST to a scoring URL, one
+Content-Length, nothing that changes the body or the connection. All else, also what is malformed, is gunicorn's
+parser's to read from its first byte: what it says of a request is never second-guessed here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+LARGEST = 1 << 18  # bytes; a larger request has a lane of its own
+LONGEST_ID = 128  # characters of a caller's request id; a longer one is replaced by one of ours
+_LONGEST_HEAD = 8192
+_LINE = re.compile(rb"POST /(?:models/([^\s/?#;]+)/(?:(stages|aliases|versions)/([^\s/?#;]+)/)?)?invocations HTTP/1\.1")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*")
+_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+# What changes how long the body is, what it means, who sent it, or whether the connection goes on.
+_NOT_HERE = frozenset(
+    (b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"te", b"trailer", b"proxy-connection")
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the head of a plain scoring request says; `length` is that of the body."""
+
+    model: str
+    place: str
+    which: str
+    length: int
+    media_type: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A whole request at the buffer's start: its head, its body, and where the next one begins."""
+
+    head: Head
+    body: bytes
+    end: int
+
+
+PARTIAL, OTHER = "partial", "other"
+
+
+def cut(buffer: bytes | bytearray) -> Plain | str:
+    """The plain request at the start of `buffer`; `PARTIAL`: more has to come; `OTHER`: gunicorn's to read."""
+    end = buffer.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
+    if end < 0:
+        return PARTIAL if len(buffer) < _LONGEST_HEAD and _may_become_plain(buffer) else OTHER
+    head = read_head(bytes(buffer[:end]))
+    if head is None:
+        return OTHER
+    start = end + 4
+    stop = start + head.length
+    if len(buffer) < stop:
+        return PARTIAL
+    return Plain(head, bytes(buffer[start:stop]), stop)
+
+
+def _may_become_plain(buffer: bytes | bytearray) -> bool:
+    start = b"POST /"
+    return bytes(buffer[: len(start)]) == start[: len(buffer)]
+
+
+@lru_cache(maxsize=512)
+def read_head(head: bytes) -> Head | None:
+    """The head without its last empty line, or None if it is not plain. Callers repeat theirs: it is remembered."""
+    first, *lines = head.split(b"\r\n")
+    line = _LINE.fullmatch(first)
+    fields = _fields(lines)
+    if line is None or fields is None or b"host" not in fields or b"content-length" not in fields:
+        return None
+    length = fields[b"content-length"]
+    if not (length.isdigit() and len(length) < 10 and int(length) <= LARGEST):
+        return None
+    if fields.get(b"connection", b"keep-alive").lower() != b"keep-alive" or fields.keys() & _NOT_HERE:
+        return None
+    try:
+        model, which = (_unquote(part or b"") for part in (line[1], line[3]))
+    except ValueError:
+        return None
+    place = (line[2] or b"").decode()
+    media_type = fields.get(b"content-type", b"").decode()
+    request_id = fields.get(b"x-request-id", b"").decode()
+    return Head(model, place, which, int(length), media_type, request_id if len(request_id) <= LONGEST_ID else "")
+
+
+def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:
+    fields: dict[bytes, bytes] = {}
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None or found[1].lower() in fields or b"_" in found[1]:
+            return None
+        fields[found[1].lower()] = found[2]
+    return fields
+
+
+def _unquote(part: bytes) -> str:
+    if _ESCAPE.search(part):
+        raise ValueError
+    text = unquote_to_bytes(part).decode()
+    if "/" in text or "\0" in text:
+        raise ValueError
+    return text

@@ -1,0 +1,49 @@
+"""What one worker works with, and what it does with scoring requests, by whichever way they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cuelight.journal.record import Schema
+from cuelight.journal.writer import Writer
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.settings import Settings
+from cuelight.serving.metrics import Metrics
+from cuelight.serving.residents import Residents
+from cuelight.serving.scoring import Call, Outcome, respond
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All of it belongs to one worker."""
+
+    residents: Residents
+    journal: Writer
+    metrics: Metrics
+    settings: Settings
+    _declared: set[str] = field(default_factory=set)
+
+    def expected_seconds(self, model: str) -> float:
+        """How long the slowest served version of `model` took to predict in its trial; 0 if it is not served."""
+        try:
+            cast = self.residents.current()
+        except CuelightError:
+            return 0.0
+        digests = {each.digest for (name, _), each in cast.deployment.tracks.items() if name == model or not model}
+        return max((cast.loaded[each].predict_seconds for each in digests if each in cast.loaded), default=0.0)
+
+    def answer(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""
+        chosen = self.settings
+        outcomes = respond(self.residents.current, calls, chosen.serving_max_rows, chosen.serving_default_model)
+        for outcome in outcomes:
+            loaded = outcome.loaded
+            if loaded is not None and loaded.digest not in self._declared:
+                record = outcome.record
+                self.journal.declare(Schema(record.model, record.version, record.digest, loaded.signature_json))
+                self._declared.add(loaded.digest)
+        if not self.journal.append(*(outcome.record for outcome in outcomes)):
+            self.metrics.count_dropped(len(outcomes))
+        self.metrics.count(outcomes)
+        return outcomes
