@@ -195,7 +195,7 @@ def _families() -> list[Metric]:
             request=b"",
             response=b"",
         )
-        metrics.count(Outcome(Answer(200, b""), record))
+        metrics.count([Outcome(Answer(200, b""), record)])
         metrics.count_labels("m", 1)
         metrics.count_dropped(1)
         page = metrics.page().decode()

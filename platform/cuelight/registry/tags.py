@@ -8,8 +8,8 @@ DRIFT = "cuelight.drift"
 REPORT = "cuelight.report"
 
 # Written by training on a version.
-MANIFEST = "cuelight.manifest"
-SIGNATURE = "cuelight.signature"
+MANIFEST = "cuelight.trust.manifest"  # sorted last in MLflow's list of tags: it is long
+SIGNATURE = "cuelight.trust.signature"
 PIPELINE = "cuelight.pipeline"
 GATE = "cuelight.gate"
 GATE_REASON = "cuelight.gate_reason"

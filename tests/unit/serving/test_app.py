@@ -26,8 +26,9 @@ def client(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
     from prometheus_client import REGISTRY
 
-    from cuelight.serving.app import Parts, create_app
+    from cuelight.serving.app import create_app
     from cuelight.serving.metrics import Metrics
+    from cuelight.serving.parts import Parts
 
     room.generations.write(Deployment(1, 0.0, {("a b", Track.PRODUCTION): room.served("a b", "1")}))
     room.board.commit(1)
