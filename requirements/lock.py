@@ -1,4 +1,4 @@
-"""Resolve `pyproject.toml` into `runtime.txt` and `dev.txt`: hashed, universal over Python 3.11 to 3.13, no addresses."""
+"""Resolve `pyproject.toml` into `runtime.txt` and `dev.txt`: hashed, for Python 3.11 to 3.13, no addresses."""
 
 from __future__ import annotations
 
