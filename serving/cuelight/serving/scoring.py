@@ -81,9 +81,15 @@ def respond(current: Callable[[], Cast], call: Call, max_rows: int, default_mode
         output = _predict(attempt.loaded, request.rows, request.parameters, call.request_id)
         attempt.probabilities = output.probabilities
         return attempt.outcome(200, encode(output.values), began)
-    except CuelightError as fault:
-        body = error(fault.code, str(fault), call.request_id)
-        return attempt.outcome(status_of(fault), body, began, fault)
+    except CuelightError as caught:
+        fault = caught
+    except Exception as unforeseen:  # noqa: BLE001  whatever it is, it is answered and recorded
+        _LOG.exception("unforeseen", unforeseen)
+        fault = CuelightError(
+            f"Something failed here that should not. It is in the server's log under request id {call.request_id}."
+        )
+    body = error(fault.code, str(fault), call.request_id)
+    return attempt.outcome(status_of(fault), body, began, fault)
 
 
 @dataclass
