@@ -22,7 +22,7 @@ def settings(**flags: Any) -> Settings:
     named = os.environ.get("CUELIGHT_CONFIG", "")
     path = Path(named or "cuelight.toml")
     document: dict[str, Any] = {}
-    if named and not path.is_file():
+    if named and not path.exists():
         raise Misconfigured(f"CUELIGHT_CONFIG names {path}, and there is no such file.")
     if path.is_file():
         try:
