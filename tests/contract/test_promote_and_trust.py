@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ class Desk:
     """A model with three versions that hold one file each, and a person at the command line."""
 
     def __init__(self, url: str, home: Path) -> None:
-        self._environment = {"CUELIGHT_REGISTRY_URI": url, "CUELIGHT_HOME": str(home), "CUELIGHT_CONFIG": "none"}
+        self._environment = {"CUELIGHT_REGISTRY_URI": url, "CUELIGHT_HOME": str(home), "CUELIGHT_CONFIG": os.devnull}
         self.registry = MlflowRegistry(url)
         self.name = f"desk {new_id()}"
         with Tracking(url).run("contract/desk", "files") as run:

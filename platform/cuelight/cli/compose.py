@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 def settings(**flags: Any) -> Settings:
     """Settings from `cuelight.toml` in this folder (or where CUELIGHT_CONFIG says), the environment, and flags."""
-    path = Path(os.environ.get("CUELIGHT_CONFIG", "cuelight.toml"))
+    named = os.environ.get("CUELIGHT_CONFIG", "")
+    path = Path(named or "cuelight.toml")
     document: dict[str, Any] = {}
+    if named and not path.exists():
+        raise Misconfigured(f"CUELIGHT_CONFIG names {path}, and there is no such file.")
     if path.is_file():
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))

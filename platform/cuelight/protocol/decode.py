@@ -25,6 +25,7 @@ _NUMBER = re.compile(
 )
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _MOST_NAMED = 10
+_LONGEST_INTEGER = 1000  # characters; mostly zeros in front, and Python converts 4,300 digits at most
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ def _cell(text: str, kind: str | None) -> Any:
     number = _NUMBER.fullmatch(text)
     if not number or not np.isfinite(float(text)):
         return text
-    return float(text) if any(number.groups()) or abs(float(text)) >= 2**64 else int(text)
+    if any(number.groups()) or abs(float(text)) >= 2**64:
+        return float(text)
+    return int(text) if len(text) <= _LONGEST_INTEGER else text
 
 
 def _read_split(value: Any) -> dict[str, Any]:

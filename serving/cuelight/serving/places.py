@@ -44,5 +44,5 @@ class Places:
 
     @property
     def metrics(self) -> Path:
-        """Prometheus's files, one set per worker."""
+        """Prometheus's files, one set per worker, where the machine has no place in memory for them."""
         return self.folder / "metrics"

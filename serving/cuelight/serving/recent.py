@@ -9,15 +9,17 @@ from cuelight.journal.query import Journal, Query
 from cuelight.kit.log import Log
 from cuelight.serving.trial import Sample
 
-_MOST = 20
+_MOST, _LARGEST = 20, 1 << 20
+_COLUMNS = ("status", "media_type", "request")
 
 
 def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
-    """The last answered requests, none where the journal has none or can't be read (a trial goes on without)."""
+    """The last answered requests of at most a MiB; none where the journal can't be read (a trial goes on without)."""
     try:
-        frame = Journal(folder).requests(Query(model, last_rows=_MOST))
+        frame = Journal(folder).requests(Query(model, last_rows=_MOST), _COLUMNS)
     except Exception as error:  # noqa: BLE001  the journal must never stand in a promotion's way
         Log("serving.recent").warning("journal-unreadable", str(error), model=model)
         return []
     good = frame[frame["status"] == 200]
-    return [Sample(kind, bytes(body)) for kind, body in zip(good["media_type"], good["request"], strict=True)]
+    bodies = zip(good["media_type"], good["request"], strict=True)
+    return [Sample(kind, bytes(body)) for kind, body in bodies if len(body) <= _LARGEST]

@@ -83,11 +83,7 @@ def respond(
         return [attempt.failed(fault) for attempt in attempts]
     groups: dict[Any, list[_Attempt]] = {}
     for attempt in attempts:
-        try:
-            attempt.begin(cast, max_rows, default_model)
-        except CuelightError as fault:
-            attempt.outcome = attempt.failed(fault)
-        else:
+        if attempt.survives(attempt.begin, cast, max_rows, default_model):
             groups.setdefault(attempt.group(), []).append(attempt)
     for group in groups.values():
         _predict_together(group)
@@ -104,13 +100,10 @@ def _predict_together(group: Sequence[_Attempt]) -> None:
             parts = None
         if parts is not None:
             for attempt, part in zip(group, parts, strict=True):
-                attempt.finish(part)
+                attempt.survives(attempt.finish, part)
             return
     for attempt in group:
-        try:
-            attempt.finish(attempt.predict(attempt.rows))
-        except CuelightError as fault:
-            attempt.outcome = attempt.failed(fault)
+        attempt.survives(attempt.answer_alone)
 
 
 def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
@@ -145,6 +138,18 @@ class _Attempt:
     choice: Choice | None = None
     loaded: LoadedVersion | None = None
     outcome: Outcome | None = None
+
+    def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
+        """Do a step; whatever it raises becomes this call's answer, and False."""
+        try:
+            step(*arguments)
+        except CuelightError as fault:
+            self.outcome = self.failed(fault)
+        except Exception as unforeseen:  # noqa: BLE001  whatever it is, it is answered and recorded
+            _LOG.exception("unforeseen", unforeseen)
+            where = f"It is in the server's log under request id {self.call.request_id}."
+            self.outcome = self.failed(CuelightError(f"Something failed here that should not. {where}"))
+        return self.outcome is None or self.outcome.answer.status == 200
 
     def begin(self, cast: Cast, max_rows: int, default_model: str) -> None:
         """Find out who answers, and decode the rows."""
@@ -181,6 +186,10 @@ class _Attempt:
                 f"The model failed on this input ({type(fault).__name__}). "
                 f"Ask its owner, with request id {self.call.request_id}."
             ) from None
+
+    def answer_alone(self) -> None:
+        """Predict this call's rows, and nobody else's."""
+        self.finish(self.predict(self.rows))
 
     def finish(self, output: Output) -> None:
         """The model has answered."""

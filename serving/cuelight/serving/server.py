@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import stat
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -23,6 +26,7 @@ from cuelight.serving.store import ModelStore
 
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
 _SILENT_SECONDS = 60
+_MEMORY = Path("/dev/shm")  # noqa: S108  what we make there is ours alone, or isn't used
 _log = Log("serving.server")
 
 
@@ -60,13 +64,36 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Run the scoring server until it is told to stop."""
-    metrics = Places(settings.serving_folder).metrics
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(parents=True)
+    metrics = _metrics_folder(Places(settings.serving_folder))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # read when prometheus_client is imported
     _single_threaded_math()
     loader.preload()
-    ScoringServer(settings).run()
+    master = os.getpid()
+    try:
+        ScoringServer(settings).run()
+    finally:
+        if os.getpid() == master:  # workers leave by this way too
+            shutil.rmtree(metrics, ignore_errors=True)
+
+
+def _metrics_folder(places: Places) -> Path:
+    """An empty folder for Prometheus's files, in memory: a full disk under a mapped file ends workers by SIGBUS."""
+    metrics = _in_memory(places.folder) or places.metrics
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+    return metrics
+
+
+def _in_memory(folder: Path) -> Path | None:
+    """A path of `folder`'s own in shared memory, below a folder that nobody else can write to; None: there is none."""
+    ours = _MEMORY / f"cuelight-{os.getuid()}"
+    try:
+        ours.mkdir(mode=0o700, exist_ok=True)
+        found = ours.lstat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return ours / hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16] if private else None
 
 
 def build_worker(settings: Settings) -> Flask:

@@ -1,4 +1,7 @@
-"""Checks on what an unsigned file brings to life: compiled trees follow indices without looking, so we look first.
+"""Checks on what an unsigned file brings to life.
+
+Compiled trees follow indices without looking, so we look first. And a vectorizer can be told to take what it gets
+for the names of files: callers would read the host's files through its answers.
 
 skops leaves `Tree` and `TreePredictor` untrusted for this reason: a crafted node array reads beyond its memory, or
 never ends. A sound tree's children come after their parent, and its features are ones that the model has.
@@ -15,10 +18,10 @@ from cuelight.kit.errors import Refused
 
 
 def check(model: Any) -> None:
-    """Look at every tree that `model` holds.
+    """Look at every tree and every vectorizer that `model` holds.
 
     Raises:
-        Refused: one has a child or a feature that does not exist, or a cycle.
+        Refused: a tree has a child or a feature that does not exist, or a cycle; a vectorizer opens files.
     """
     seen: set[int] = set()
     waiting: list[tuple[Any, int]] = [(model, 0)]
@@ -33,6 +36,8 @@ def check(model: Any) -> None:
         elif kind == "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor":
             _check_predictor(each, width)
         else:
+            if getattr(each, "__dict__", {}).get("input", "content") != "content":
+                raise Refused("It holds a vectorizer that opens the files its input names.")
             width = _width(each, width)
             waiting += [(part, width) for part in _parts(each)]
 

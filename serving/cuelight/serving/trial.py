@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import os
 import resource
 import signal
@@ -15,13 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cuelight.kit.errors import CuelightError, Refused
+from cuelight.kit.errors import BadInput, CuelightError, Refused
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
 from cuelight.protocol.signature import Signature
@@ -29,6 +30,7 @@ from cuelight.serving.loader import LoadedVersion, load
 from cuelight.serving.trust import read_mlmodel
 
 _REPEATS = 20
+_ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
 _NUMERIC = ("double", "float", "long", "integer")
 
 
@@ -62,6 +64,7 @@ def run(
         "digest": digest,
         "signed_by": signed_by,
         "memory_bytes": memory_bytes,
+        "seconds": seconds,
         "recent": [[each.media_type, base64.b64encode(each.body).decode()] for each in recent],
     }
     process = subprocess.Popen(
@@ -103,19 +106,27 @@ def rehearse(version: LoadedVersion, files: Path, recent: Sequence[Sample]) -> V
         Refused: an answer is missing, not finite, or not of the signature's kind.
     """
     examples = list(_examples(files, version.signature))
-    fitting = list(_fitting(recent, version.signature))
-    median = 0.0
-    for what, request in [*examples, *fitting]:
-        values = _predict(version, request, what)
-        check_answer(values, version.signature, request.rows.count, what)
-    if examples:
-        median = _median_ms(version, examples[0][1])
-    note = (
-        ""
-        if len(fitting) == len(recent)
-        else f"{len(recent) - len(fitting)} of {len(recent)} recent requests do not fit its signature"
-    )
-    return Verdict(True, "", version.load_seconds, median, len(examples) + len(fitting), False, note)
+    for what, request in examples:
+        try:
+            _check(version, request, what)
+        except BadInput as error:
+            raise Refused(f"It does not take {what}: {error}") from error
+    fitting = 0
+    for what, request in _fitting(recent, version.signature):
+        with contextlib.suppress(BadInput):  # it has no such `predict_method`: the caller asked another version
+            _check(version, request, what)
+            fitting += 1
+    median = _median_ms(version, examples[0][1]) if examples else 0.0
+    unfit = len(recent) - fitting
+    note = f"{unfit} of {len(recent)} recent requests do not fit it" if unfit else ""
+    return Verdict(True, "", version.load_seconds, median, len(examples) + fitting, False, note)
+
+
+def _check(version: LoadedVersion, request: ScoringRequest, what: str) -> None:
+    values = _predict(version, request, what)
+    # The signature tells of what is answered where no other method is asked for.
+    signature = replace(version.signature, outputs=()) if request.parameters else version.signature
+    check_answer(values, signature, request.rows.count, what)
 
 
 def check_answer(values: Any, signature: Signature, count: int, what: str) -> None:
@@ -127,7 +138,7 @@ def check_answer(values: Any, signature: Signature, count: int, what: str) -> No
     listed = plain(values)
     if not isinstance(listed, list | dict):
         raise Refused(f"It answered {what} with a {type(values).__name__}, not with one prediction a row.")
-    columns = list(listed.values()) if isinstance(listed, dict) else [listed]
+    columns = [plain(each) for each in listed.values()] if isinstance(listed, dict) else [listed]
     if any(not isinstance(each, list) or len(each) != count for each in columns):
         raise Refused(f"It answered {count} rows of {what} with another number of predictions.")
     bad = sum(1 for each in columns for row in each if not _finite(row))
@@ -160,7 +171,7 @@ def _finite(row: Any) -> bool:
 def _predict(version: LoadedVersion, request: ScoringRequest, what: str) -> Any:
     try:
         return version.predict(request.rows, request.parameters).values
-    except MemoryError:
+    except (MemoryError, BadInput):
         raise
     except Exception as error:  # a model may raise anything
         raise Refused(f"It raised {type(error).__name__} on {what}.") from error
@@ -176,8 +187,11 @@ def _median_ms(version: LoadedVersion, request: ScoringRequest) -> float:
 
 
 def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
-    info = read_mlmodel(files).get("saved_input_example_info") or {}
-    path = files / str(info.get("serving_input_path", "serving_input_example.json"))
+    info = read_mlmodel(files).get("saved_input_example_info")
+    name = info.get("serving_input_path") if isinstance(info, dict) else None
+    path = files / (name if isinstance(name, str) else "serving_input_example.json")
+    if not path.resolve().is_relative_to(files.resolve()):
+        raise Refused("Its MLmodel names an input example outside of its own folder.")
     if path.is_file():
         try:
             yield "its input example", decode("application/json", path.read_bytes(), signature)
@@ -211,6 +225,7 @@ def _main() -> None:
     order = json.loads(sys.stdin.buffer.read())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the model prints must not mix with the verdict
+    signal.alarm(math.ceil(order["seconds"]) + _ORPHAN_SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (order["memory_bytes"], order["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     recent = [Sample(kind, base64.b64decode(body)) for kind, body in order["recent"]]

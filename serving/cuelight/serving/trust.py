@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import yaml
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
 from cuelight.kit.errors import Refused
@@ -21,6 +22,9 @@ from cuelight.registry.signing import TrustedKeys
 
 OPEN = "nobody (trust_unsigned is set)"
 _SKLEARN = "mlflow.sklearn"
+_PROXIED = "mlflow-artifacts:"
+_LONGEST_MLMODEL = 4 << 20
+_MOST_LISTED = 10
 
 
 def check_source(uri: str, roots: str) -> None:
@@ -38,7 +42,13 @@ def check_source(uri: str, roots: str) -> None:
 
 
 def _is_below(uri: str, root: str) -> bool:
-    """Whether `uri` is `root` or in it: `s3://models-of-others` is not in `s3://models`."""
+    """Whether `uri` is `root` or in it: `s3://models-of-others` is not in `s3://models`.
+
+    Nor is `mlflow-artifacts://elsewhere/` in `mlflow-artifacts:`: MLflow's client would ask that host for the files,
+    and show it our password.
+    """
+    if root == _PROXIED and urlsplit(uri).netloc:
+        return False
     return uri.startswith(root) and (root.endswith(("/", ":")) or uri[len(root) :][:1] in ("", "/"))
 
 
@@ -74,10 +84,11 @@ def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
         return signed_by
     flavors = _mapping(mlmodel.get("flavors"))
     native, pyfunc = _mapping(flavors.get("sklearn")), _mapping(flavors.get("python_function"))
-    model = str(native.get("pickled_model", ""))
+    model = native.get("pickled_model")
     harmless = (
         set(flavors) == {"sklearn", "python_function"}
         and native.get("serialization_format") == "skops"
+        and isinstance(model, str)
         and model.endswith(".skops")
         and Path(model).name == model  # a path could lead out of what was verified
         and pyfunc.get("loader_module") == _SKLEARN
@@ -90,7 +101,7 @@ def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
         return OPEN
     raise Refused(
         "It is not signed, and loading it could run code (only skops files of scikit-learn load unsigned). "
-        f"If you trust it: cuelight trust {mlmodel.get('name', 'NAME')} VERSION."
+        "If you trust it: cuelight trust NAME VERSION."
     )
 
 
@@ -111,16 +122,17 @@ def check_requirements(folder: Path) -> None:
         if text and not text.startswith("-"):
             differing += _difference(text)
     if differing:
-        raise Refused(f"Its requirements are not met here: {'; '.join(differing)}.")
+        more = f"; and {len(differing) - _MOST_LISTED} more" if len(differing) > _MOST_LISTED else ""
+        raise Refused(f"Its requirements are not met here: {'; '.join(differing[:_MOST_LISTED])}{more}.")
 
 
 def _difference(text: str) -> list[str]:
     try:
         requirement = Requirement(text)
-    except InvalidRequirement:
-        return [f"{text!r} can't be read"]
-    if requirement.marker and not requirement.marker.evaluate():
-        return []
+        if requirement.marker and not requirement.marker.evaluate():
+            return []
+    except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
+        return [f"{text[:200]!r} can't be read"]
     try:
         installed = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
@@ -135,8 +147,12 @@ def read_mlmodel(folder: Path) -> Mapping[str, Any]:
         Refused: there is none, or it is not a YAML mapping.
     """
     try:
-        document = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        path = folder / "MLmodel"
+        if path.stat().st_size > _LONGEST_MLMODEL:
+            raise Refused(f"Its MLmodel file is longer than {_LONGEST_MLMODEL} bytes.")
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # YAML's constructors raise what Python's do: a date that is none, an integer of 5,000 digits, a list as a key.
+    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise Refused(f"Its MLmodel file can't be read ({type(error).__name__}).") from error
     if not isinstance(document, dict):
         raise Refused("Its MLmodel file is not a mapping.")

@@ -31,3 +31,10 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
     (tmp_path / "cuelight.toml").write_bytes(content)
     with pytest.raises(Misconfigured, match=r"cuelight\.toml"):
         compose.settings()
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defaults in place of the settings that somebody named would go unnoticed."""
+    monkeypatch.setenv("CUELIGHT_CONFIG", str(tmp_path / "absent.toml"))
+    with pytest.raises(Misconfigured, match=r"absent\.toml, and there is no such file"):
+        compose.settings()

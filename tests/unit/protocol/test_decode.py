@@ -69,7 +69,9 @@ def test_columns_come_in_their_types_and_in_the_order_of_the_signature() -> None
         assert other.columns[name].tolist() == values.tolist()
 
 
-@pytest.mark.parametrize("value", ["3.7", "1_000", "٣", "0x10", "nan", "inf", "true", "1,5", "1 2", "--1"])
+@pytest.mark.parametrize(
+    "value", ["3.7", "1_000", "٣", "0x10", "nan", "inf", "true", "1,5", "1 2", "--1", "0" * 5000 + "1"]
+)
 def test_csv_takes_numbers_as_people_write_them_and_nothing_else(value: str) -> None:
     """What only Python reads as a number, or what has a fraction, is not a whole number."""
     with pytest.raises(BadInput):

@@ -144,6 +144,19 @@ def test_what_a_model_gets_wrong_is_500_without_its_words(answer: Any) -> None:
     assert "secret-x" not in outcome.answer.body.decode() + outcome.record.error
 
 
+def test_what_nobody_foresaw_is_answered_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours is a 500 in the one shape that says nothing of the input, and in the journal like any other."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("secret-x")
+
+    monkeypatch.setattr("cuelight.serving.scoring.decode", fail)
+    status, document, outcome = _respond(_call())
+    assert (status, document["error_code"], outcome.record.status) == (500, "INTERNAL_ERROR", 500)
+    assert "req" in document["message"]
+    assert "secret-x" not in outcome.answer.body.decode() + outcome.record.error
+
+
 def test_a_version_that_could_not_be_loaded_is_503_with_the_reason() -> None:
     """It names what is missing and when to try again."""
     status, document, outcome = _respond(_call(track="Staging"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -36,6 +37,15 @@ def test_fitted_trees_are_sound(model: Any) -> None:
     rows = ROWS.copy()
     rows[:, 0] = RANDOM.integers(0, 8, 200)
     soundness.check(model.fit(rows, LABELS))
+
+
+def test_a_vectorizer_that_opens_files_is_refused() -> None:
+    """Callers would read the host's files through its answers; one that counts the words it is given passes."""
+    soundness.check(make_pipeline(CountVectorizer().fit(["two words"])))
+    for name in ("filename", "file"):
+        vectorizer = CountVectorizer().fit(["two words"]).set_params(input=name)
+        with pytest.raises(Refused, match="opens the files"):
+            soundness.check(make_pipeline(vectorizer))
 
 
 def _tree(field: str, value: int) -> Any:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +17,9 @@ import yaml
 
 from cuelight.kit.errors import Refused
 from cuelight.protocol.signature import Signature
+from cuelight.serving.board import started
 from cuelight.serving.trial import Sample, Verdict, check_answer, run
+from tests.support.host import eventually
 
 GB = 1 << 30
 GOOD = Sample("application/json", b'{"instances": [[0, 0]]}')
@@ -62,7 +66,7 @@ def test_a_good_model_passes(library: Callable[[str], Path]) -> None:
     assert (verdict.ok, verdict.tried, verdict.labels_from_probabilities) == (True, 2, False)
     assert verdict.load_seconds > 0
     assert verdict.predict_ms > 0
-    assert verdict.note == "1 of 2 recent requests do not fit its signature"
+    assert verdict.note == "1 of 2 recent requests do not fit it"
 
 
 @pytest.mark.parametrize(("name", "says"), [("nan", "NaN"), ("raising", "It raised ValueError on its input example")])
@@ -90,10 +94,8 @@ def test_a_model_that_hangs_is_refused_in_time(tmp_path: Path) -> None:
         assert _gone(int(pid.read_text()))
 
 
-def _gone(pid: int) -> bool:
-    from cuelight.serving.board import started
-
-    deadline = time.monotonic() + 5
+def _gone(pid: int, seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
     while started(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not started(pid)
@@ -115,8 +117,6 @@ def test_a_model_that_prints_and_leaves_a_process_behind_does_not_matter(tmp_pat
     pid = tmp_path / "pid"
 
     def noisy(rows: Any) -> Any:
-        import subprocess
-
         sys.stdout.write("{}" * 1000)
         sys.stdout.flush()
         os.write(1, b"raw\n")
@@ -138,6 +138,73 @@ def test_a_model_that_kills_its_process_is_refused(tmp_path: Path) -> None:
     verdict = _try(_write(tmp_path / "m", crash))
     assert not verdict.ok
     assert "SIGKILL" in verdict.reason
+
+
+def test_a_trial_does_not_outlive_a_follower_that_was_killed(tmp_path: Path) -> None:
+    """A model that never ends is ended by its own process when nobody is left to do it."""
+    pid = tmp_path / "pid"
+
+    def hang(_rows: Any) -> Any:
+        pid.write_text(str(os.getpid()))
+        while True:
+            pass
+
+    files = _write(tmp_path / "m", hang)
+    order = "from pathlib import Path\nfrom cuelight.serving import trial\n"
+    order += (
+        f"trial.run(Path({str(files)!r}), 'd', 'key', [trial.Sample('application/json', {GOOD.body!r})], 6, {8 * GB})"
+    )
+    with subprocess.Popen([sys.executable, "-c", order]) as follower:
+        eventually(lambda: pid.exists() and pid.read_text(), 30)
+        follower.kill()
+    assert not _gone(int(pid.read_text()), 0.1)
+    assert _gone(int(pid.read_text()), 15)
+
+
+class _Labels:
+    """A classifier whose labels are texts."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def predict(self, rows: Any) -> Any:
+        return np.array(["no"] * len(rows))
+
+    def predict_proba(self, rows: Any) -> Any:
+        return np.array([[0.75, 0.25]] * len(rows))
+
+
+def test_recent_requests_for_other_methods_are_tried_as_such(tmp_path: Path) -> None:
+    """Probabilities are no labels and need not be; a method that this version lacks is not its fault."""
+    folder = _write(tmp_path / "m", len)
+    here = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(here)
+    try:
+        (folder / "model.pkl").write_bytes(cloudpickle.dumps(_Labels()))
+    finally:
+        cloudpickle.unregister_pickle_by_value(here)
+    document = yaml.safe_load((folder / "MLmodel").read_text())
+    document["signature"]["outputs"] = '[{"type": "string"}]'
+    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    asked = [
+        Sample("application/json", b'{"instances": [[0, 0]], "params": {"predict_method": "%s"}}' % method)
+        for method in (b"predict_proba", b"decision_function")
+    ]
+    verdict = _try(folder, GOOD, *asked)
+    assert (verdict.ok, verdict.reason, verdict.tried) == (True, "", 2)
+    assert verdict.note == "1 of 3 recent requests do not fit it"
+
+
+@pytest.mark.parametrize("path", ["../secret.json", "/etc/hostname", "link.json"])
+def test_an_input_example_elsewhere_is_refused(library: Callable[[str], Path], tmp_path: Path, path: str) -> None:
+    """A version can't have other files of this host read."""
+    folder = Path(shutil.copytree(library("1"), tmp_path / "m"))
+    (tmp_path / "secret.json").write_text('{"instances": [[0, 0]]}')
+    (folder / "link.json").symlink_to(tmp_path / "secret.json")
+    document = yaml.safe_load((folder / "MLmodel").read_text())
+    document["saved_input_example_info"] = {"serving_input_path": path}
+    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    verdict = _try(folder, key="")
+    assert (verdict.ok, "outside of its own folder" in verdict.reason) == (False, True)
 
 
 def test_an_unsigned_pickle_is_not_even_loaded(tmp_path: Path) -> None:
@@ -169,6 +236,7 @@ TEXTS = Signature(outputs=({"type": "string"},))
         (np.array([[1.0, 2.0], [3.0, 4.0]]), NUMBERS, True),
         ([{"p": 1.0}, {"p": 2.0}], NUMBERS, True),
         ({"p": [1.0, 2.0]}, Signature(), True),
+        ({"p": np.array([1.0, 2.0])}, Signature(), True),
         (np.array(["x", "y"]), TEXTS, True),
         (np.array(["x", "y"]), Signature(), True),
         (np.array([1.0]), NUMBERS, False),

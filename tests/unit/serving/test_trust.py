@@ -125,6 +125,7 @@ _SUSPECT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no scikit-learn flavor": lambda each: each["flavors"].pop("sklearn"),
     "no flavors": lambda each: each.update(flavors=None),
     "flavors of no shape": lambda each: each.update(flavors=["sklearn", "python_function"]),
+    "a name of no shape": lambda each: each["flavors"]["sklearn"].update(pickled_model=["x.skops"]),
     "a flavor of no shape": lambda each: each["flavors"].update(sklearn="skops"),
 }
 
@@ -139,7 +140,20 @@ def test_what_could_run_code_is_refused_unsigned(saved: Path, name: str) -> None
     assert trust.check_content(saved, "", trust_unsigned=True) == trust.OPEN
 
 
-@pytest.mark.parametrize("content", [b"- a\n- b\n", b"{", b"\xff", b"!!python/object/apply:os.system [ls]", None])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"- a\n- b\n",
+        b"{",
+        b"\xff",
+        b"!!python/object/apply:os.system [ls]",
+        b"a: 2026-99-99",
+        b"a: " + b"9" * 5000,
+        b"[a]: b",
+        b"#" * (5 << 20),
+        None,
+    ],
+)
 def test_an_mlmodel_file_that_is_none_is_refused(saved: Path, content: bytes | None) -> None:
     """Not YAML, not a mapping, not text, with objects in it, or not there."""
     path = saved / "MLmodel"
@@ -171,6 +185,7 @@ def test_sources_in_the_configured_stores_are_taken(uri: str) -> None:
         "s3://models/%2e%2e/others/a",
         "s3://models/%252e%252e/others/a",
         "file:/etc",
+        "mlflow-artifacts://attacker:5000/1/models/m-2/artifacts",
         "http://models/a",
         "",
     ],
@@ -221,6 +236,24 @@ def test_requirements_that_differ_are_all_listed(tmp_path: Path) -> None:
     assert "no-such-package-here>=1, and it is not installed" in reason
     assert "'=what' can't be read" in reason
     assert "click" not in reason
+
+
+def test_nested_aliases_are_not_written_out(saved: Path) -> None:
+    """A few lines of YAML that stand for billions of texts are refused without making them."""
+    lines = ["l0: &l0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
+    flavors = "flavors: {sklearn: {pickled_model: *l11, serialization_format: skops}, python_function: {}}"
+    (saved / "MLmodel").write_text("\n".join([*lines, flavors, "name: *l11"]))
+    with pytest.raises(Refused, match="cuelight trust NAME VERSION"):
+        trust.check_content(saved, "", trust_unsigned=False)
+
+
+def test_a_long_list_of_requirements_is_cut(tmp_path: Path) -> None:
+    """The reason goes into a tag; a marker that can't be evaluated is a line that can't be read."""
+    lines = [f"no-such-package-{n}" for n in range(500)]
+    (tmp_path / "requirements.txt").write_text("\n".join(["click; nothing == '1'", *lines]))
+    with pytest.raises(Refused, match="and 491 more"):
+        trust.check_requirements(tmp_path)
 
 
 def test_a_refusals_basis_changes_with_what_it_rests_on(signed: _Signed) -> None:
