@@ -15,6 +15,7 @@ from cuelight.registry.rest import Rest
 
 _API = "/api/2.0/mlflow/"
 _PAGE = 1000
+_MOST_DIGITS = 18  # below 2**63
 _LOGGED = "models:/m-"
 T = TypeVar("T")
 
@@ -225,7 +226,7 @@ def _part(entry: dict[str, Any], key: str, kind: type[T]) -> T:
 
 def _number(entry: dict[str, Any], key: str) -> int:
     value = str(entry.get(key, ""))
-    if not (value.isascii() and value.isdigit()):
+    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
         raise _nonsense(key)
     return int(value)
 

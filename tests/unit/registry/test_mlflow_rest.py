@@ -74,9 +74,11 @@ def test_each_fault_is_unavailable_in_time(fault: Fault) -> None:
         b'{"registered_models":[{"name":"m","tags":[{"value":"v"}]}]}',
         b'{"registered_models":[{"name":7}]}',
         b'{"registered_models":[],"model_versions":[{"name":"m","version":"-1"}]}',
+        b'{"registered_models":[],"model_versions":[{"name":"m","version":"' + b"9" * 5000 + b'"}]}',
         b'{"registered_models":[],"model_versions":[],"next_page_token":"again"}',
         b'{"registered_models":[],"model_versions":[],"next_page_token":5}',
     ],
+    ids=lambda each: each[-50:].decode(),
 )
 def test_a_sweep_of_the_wrong_shape_is_unavailable(body: bytes) -> None:
     """A sweep is all good or not at all: one entry that makes no sense, or pages without end, spoil it."""
