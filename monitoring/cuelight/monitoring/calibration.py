@@ -40,6 +40,11 @@ class Null:
         return (score - self.mean) / max(self.sd, LEAST_SD)
 
 
+# Levels too rare for a table in any draw may still make one in a larger window: the root of chi-square with one degree
+# of freedom, which is half-normal.
+_UNTRIED = Null(0.80, 0.60)
+
+
 def rows_at_random(generator: np.random.Generator, rows: int, size: int) -> Bools:
     """Rows that are independent of each other."""
     mask = np.zeros(rows, dtype=np.bool_)
@@ -77,6 +82,8 @@ def _null(column: Column, windows: Bools, size: int) -> Null:
         if column.kind is Kind.NUMERIC
         else _code_scores(column, reference, members[usable], size)
     )
+    if column.kind is Kind.CATEGORICAL and not scores.any():
+        return _UNTRIED
     return Null(float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 1.0)
 
 

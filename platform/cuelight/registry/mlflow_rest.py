@@ -11,10 +11,11 @@ from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
 from cuelight.registry.artifacts import Credentials, fetch_by_client, fetch_by_proxy, is_proxied
 from cuelight.registry.model import ModelVersion, RegisteredModel, Snapshot
 from cuelight.registry.names import check_alias, check_model, check_stage
-from cuelight.registry.rest import Rest
+from cuelight.registry.rest import AnswerTooLong, Rest
 
 _API = "/api/2.0/mlflow/"
-_PAGE = 1000
+_PAGE, _SMALLEST_PAGE = 1000, 10
+_MOST_DIGITS = 18  # below 2**63
 _LOGGED = "models:/m-"
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class MlflowRegistry:
         self._rest = Rest(uri, user, password, connect_timeout, read_timeout)
         self._credentials = Credentials(uri, user, password)
         self._fetch_timeout = fetch_timeout
+        self._page_sizes: dict[str, int] = {}
 
     def probe(self) -> str:
         """Name and time stamp of the model that changed last: aliases, tags and deleted models don't move it."""
@@ -140,9 +142,16 @@ class MlflowRegistry:
 
     def _pages(self, path: str, items: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
         tokens: set[str] = set()
-        query: dict[str, object] = {"max_results": _PAGE}
+        query: dict[str, object] = {}
         while True:
-            document = self._rest.json("GET", _API + path, query)
+            query["max_results"] = size = self._page_sizes.get(path, _PAGE)
+            try:
+                document = self._rest.json("GET", _API + path, query)
+            except AnswerTooLong:  # tags may hold 100 KB each
+                if size <= _SMALLEST_PAGE:
+                    raise
+                self._page_sizes[path] = size // 10
+                continue
             yield from items(document)
             token = document.get("next_page_token")
             if not token:
@@ -225,7 +234,7 @@ def _part(entry: dict[str, Any], key: str, kind: type[T]) -> T:
 
 def _number(entry: dict[str, Any], key: str) -> int:
     value = str(entry.get(key, ""))
-    if not (value.isascii() and value.isdigit()):
+    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
         raise _nonsense(key)
     return int(value)
 

@@ -26,6 +26,10 @@ _MOST_BYTES = 64 << 20
 _FLOOR_BYTES_PER_SECOND = 16 << 10
 
 
+class AnswerTooLong(RegistryUnavailable):
+    """More bytes than one answer may have: where there are pages, smaller ones may do."""
+
+
 class _Deadline:
     """Shuts the watched socket when time is over, so that no drip of bytes can outlast it.
 
@@ -212,7 +216,7 @@ def _limited(response: Any) -> Iterator[bytes]:
     while piece := response.read1(_CHUNK):
         received += len(piece)
         if received > _MOST_BYTES:
-            raise ValueError(f"an answer of more than {_MOST_BYTES} bytes")
+            raise AnswerTooLong(f"MLflow sent an answer of more than {_MOST_BYTES} bytes.")
         yield piece
 
 

@@ -75,6 +75,7 @@ class Reporter:
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
         self._written: dict[VersionId, tuple[Status, int]] = {}
+        self._troubles: dict[tuple[str, VersionId | None], str] = {}
         self._readings = 0
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._history: deque[tuple[str, str, int | None, Mapping[str, Any], float]] = deque(maxlen=most_waiting)
@@ -114,8 +115,9 @@ class Reporter:
             try:
                 self._record(*line)
             except Exception as error:  # noqa: BLE001  the database's driver decides what it raises
-                self._log.warning("history-unavailable", str(error), waiting=len(self._history))
+                self._complain("history-unavailable", str(error))
                 return
+            self._troubles.pop(("history-unavailable", None), None)
             self._history.popleft()
 
     def _write_tags(self) -> None:
@@ -142,7 +144,16 @@ class Reporter:
         except RegistryUnavailable:
             raise
         except CuelightError as error:  # this version's alone, as when it was just deleted: the others go on
-            self._log.warning("tags-not-written", str(error), model=version.name, version=version.version)
+            self._complain("tags-not-written", str(error), version)
+        else:
+            self._troubles.pop(("tags-not-written", version), None)
+            self._troubles.pop(("tags-not-written", None), None)
+
+    def _complain(self, action: str, message: str, version: VersionId | None = None) -> None:
+        """Warn, once while it lasts: what can't be written is tried again every few seconds."""
+        if self._troubles.get((action, version)) != message:
+            self._troubles[action, version] = message
+            self._log.warning(action, f"{version}: {message}" if version else message)
 
     def _run(self) -> None:
         ending = False
@@ -153,6 +164,6 @@ class Reporter:
             try:
                 self.flush()
             except CuelightError as error:
-                self._log.warning("tags-not-written", str(error))
+                self._complain("tags-not-written", str(error))
             except Exception as error:  # noqa: BLE001  this thread must outlive whatever one write meets
                 self._log.exception("report-failed", error)

@@ -28,3 +28,18 @@ def test_the_most_drifted_come_first() -> None:
 def test_no_columns_no_verdicts() -> None:
     """A table without testable columns gives an empty list, not an error."""
     assert judge([], 0.02, 4.0) == []
+
+
+def test_a_rare_flag_of_a_small_reference_is_not_always_watched() -> None:
+    """Levels too rare to be calibrated are no news where a larger window has as many, and are where it has more."""
+    found = []
+    for share in (0.024, 0.2):
+        flagged = 0
+        for seed in range(100):
+            window = (np.random.default_rng(seed).random(2000) < share).astype(np.int64)
+            column = Column("input.flag", Kind.CATEGORICAL, (np.arange(167) < 4).astype(np.int64), window, ("0", "1"))
+            (judged,) = judge([column], 0.02, 4.0)
+            flagged += judged.drifted or judged.suspicious
+        found.append(flagged)
+    assert found[0] <= 5
+    assert found[1] >= 95

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -74,9 +77,11 @@ def test_each_fault_is_unavailable_in_time(fault: Fault) -> None:
         b'{"registered_models":[{"name":"m","tags":[{"value":"v"}]}]}',
         b'{"registered_models":[{"name":7}]}',
         b'{"registered_models":[],"model_versions":[{"name":"m","version":"-1"}]}',
+        b'{"registered_models":[],"model_versions":[{"name":"m","version":"' + b"9" * 5000 + b'"}]}',
         b'{"registered_models":[],"model_versions":[],"next_page_token":"again"}',
         b'{"registered_models":[],"model_versions":[],"next_page_token":5}',
     ],
+    ids=lambda each: each[-50:].decode(),
 )
 def test_a_sweep_of_the_wrong_shape_is_unavailable(body: bytes) -> None:
     """A sweep is all good or not at all: one entry that makes no sense, or pages without end, spoil it."""
@@ -88,6 +93,47 @@ def test_a_flood_ends_by_its_size() -> None:
     """An answer without end is given up for its size, long before a generous time-out, so that it can't fill memory."""
     with failing(flood) as url, pytest.raises(RegistryUnavailable, match="more than"):
         MlflowRegistry(url, read_timeout=60.0).probe()
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """Fifty models with tags of 100 KB, in pages as large as they are asked for."""
+
+    sizes: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        query = {name: int(value) for name, value in parse_qsl(urlsplit(self.path).query)}
+        self.sizes.append(query["max_results"])
+        begin, end = query.get("page_token", 0), query.get("page_token", 0) + query["max_results"]
+        large = [{"key": "k", "value": "x" * 100_000}]
+        entries = [{"name": f"m{n}", "version": "1", "tags": large} for n in range(50)[begin:end]]
+        more = {"next_page_token": str(end)} if end < 50 else {}
+        body = json.dumps({"registered_models": entries, "model_versions": entries} | more).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+def test_pages_of_too_many_bytes_are_asked_for_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry with big tags is read all the same, and what was found out about it is remembered."""
+    monkeypatch.setattr("cuelight.registry.rest._MOST_BYTES", 3_000_000)
+    _Pages.sizes.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            follower = MlflowRegistry(f"http://127.0.0.1:{server.server_port}")
+            assert len(follower.snapshot().models) == 50
+            assert _Pages.sizes == [1000, 100, *[10] * 5] * 2
+            _Pages.sizes.clear()
+            found = follower.snapshot().models
+            assert {len(each.versions) for each in found.values()} == {1}
+            assert _Pages.sizes == [10] * 10
+        finally:
+            server.shutdown()
 
 
 def test_nobody_there_is_unavailable() -> None:

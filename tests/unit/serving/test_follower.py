@@ -325,23 +325,3 @@ def test_refused_versions_do_not_fill_the_store(room: Room, registry: MemoryRegi
         host.settle()
     kept = [each.name for each in room.places.store.iterdir() if not each.name.startswith(".")]
     assert sorted(kept) == sorted({host.fact("m", 1).digest, host.fact("m", 3).digest})
-
-
-def test_a_full_disk_is_made_up_for(host: _Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the ledger could not save while the disk was full is saved by the first reading after."""
-    host.add("m", "1")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("cuelight.serving.ledger.files.replace", full)
-        host.read()
-        with pytest.raises(OSError, match="No space"):
-            host.follower.tick()
-    assert not host.room.places.ledger.exists()
-    host.settle()
-    assert host.served() == {"m": 1}
-    assert host.room.places.ledger.stat().st_size > 0
-    host.start()
-    assert host.follower._ledger.tracks.arrivals

@@ -49,6 +49,21 @@ def test_a_refusal_is_reconsidered_when_its_basis_changed(tmp_path: Path) -> Non
     assert not ledger.reconsider(TWO, "c")
 
 
+def test_what_a_full_disk_did_not_take_is_saved_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same memory is written once more if it did not get to the disk."""
+    ledger = Ledger(tmp_path / "l")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cuelight.kit.files.replace", full)
+        with pytest.raises(OSError, match="No space"):
+            ledger.learn_tracks(MEMORY)
+    ledger.learn_tracks(MEMORY)
+    assert Ledger(tmp_path / "l").tracks == MEMORY
+
+
 @pytest.mark.parametrize(
     "content",
     [

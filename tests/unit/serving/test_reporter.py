@@ -128,6 +128,31 @@ def test_one_version_whose_tags_are_impossible_does_not_stop_the_others(registry
     assert registry.writes == [(2, "trial")]
 
 
+def test_a_lasting_fault_is_warned_of_once(registry: _Counted, capsys: pytest.CaptureFixture[str]) -> None:
+    """Readings come every second: what can't be written must not fill the log; after a success it is news again."""
+    from cuelight.kit import log
+
+    def record(*_: object) -> None:
+        raise OSError("no database")
+
+    log.configure("info")
+    reporter = Reporter(registry, record)
+    reporter.record("switched", "m", 1)
+    registry.impossible = {1}
+    for number in range(10):
+        _tell(reporter, registry, Status("ready", f"{number}"))
+        reporter.flush()
+    said = capsys.readouterr().err
+    assert (said.count("tags-not-written"), said.count("history-unavailable")) == (1, 1)
+    registry.impossible = set()
+    _tell(reporter, registry, Status("ready", "now"))
+    reporter.flush()
+    registry.impossible = {1}
+    _tell(reporter, registry, Status("ready", "later"))
+    reporter.flush()
+    assert capsys.readouterr().err.count("tags-not-written") == 1
+
+
 def test_a_failing_database_loses_no_line_and_keeps_their_order(registry: _Counted) -> None:
     """What can't be written waits, tags go out meanwhile, and each line is written once."""
     lines: list[int | None] = []
