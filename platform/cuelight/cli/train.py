@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
             show(results[-1])
     if as_json:
         shown = [asdict(each) for each in results]
-        click.echo(json.dumps(shown if everything else shown[0], indent=2))
+        click.echo(as_json(shown if everything else shown[0]))
     if not all(each.gate.passed for each in results):
         raise SystemExit(2)
 
@@ -65,6 +64,13 @@ def workshop_of(settings: Settings, silent: bool) -> Workshop:
         tracks=Ledger(Places(settings.serving_folder).ledger).tracks,
         progress=Silent() if silent else Steps(),
     )
+
+
+def as_json(value: object) -> str:
+    """JSON for programs: a figure that is not a number is null, since NaN is no JSON."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def show(trained: Trained) -> None:
