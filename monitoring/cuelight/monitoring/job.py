@@ -14,7 +14,6 @@ from cuelight.journal.query import Journal, Query
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.identity import new_id
-from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.assessment import assess
 from cuelight.monitoring.columns import LABEL
@@ -33,7 +32,6 @@ LEASE_SECONDS = 900.0
 # Reports, a week of them every ten minutes: with little traffic many lie between two windows of rows of their own.
 _LOOK_BACK = 1_000
 _UNJUDGED = (Verdict.NOT_ENOUGH_DATA.value, Verdict.BAD_DATA.value)
-_log = Log("monitoring")
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,6 @@ class DriftJob:
         )
         detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
         self._operations.record("drift", outcome.model, outcome.version, detail, at=outcome.at)
-        _log.info("drift-judged", outcome.sentence, model=outcome.model, version=outcome.version)
 
     def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
         reason = outcome.assessment.decision.retrain
