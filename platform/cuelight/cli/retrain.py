@@ -58,7 +58,7 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
 
 def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
     from cuelight.cli import compose
-    from cuelight.cli.train import as_json, workshop_of
+    from cuelight.cli.train import to_json, workshop_of
     from cuelight.journal.query import Journal
     from cuelight.kit.identity import new_id
     from cuelight.pipelines import catalog
@@ -76,7 +76,7 @@ def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
     )
     outcome = retrainer.run_next(name)
     if as_json:
-        click.echo(as_json(asdict(outcome) if outcome else None))
+        click.echo(to_json(asdict(outcome) if outcome else None))
     else:
         _show(outcome, name)
     if outcome is not None and outcome.outcome == FAILED:

@@ -42,7 +42,7 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
             show(results[-1])
     if as_json:
         shown = [asdict(each) for each in results]
-        click.echo(as_json(shown if everything else shown[0]))
+        click.echo(to_json(shown if everything else shown[0]))
     if not all(each.gate.passed for each in results):
         raise SystemExit(2)
 
@@ -66,7 +66,7 @@ def workshop_of(settings: Settings, silent: bool) -> Workshop:
     )
 
 
-def as_json(value: object) -> str:
+def to_json(value: object) -> str:
     """JSON for programs: a figure that is not a number is null, since NaN is no JSON."""
     import orjson
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from cuelight.cli.train import as_json
+from cuelight.cli.train import to_json
 from cuelight.pipelines.gate import GateVerdict
 from cuelight.pipelines.register import Trained
 
@@ -13,5 +13,5 @@ from cuelight.pipelines.register import Trained
 def test_the_json_of_a_training_is_json() -> None:
     """A metric that could not be had (ROC AUC of one class) is null: NaN would break whoever parses it."""
     trained = Trained("m", 1, "r", "u", {"roc_auc": float("nan"), "f1": 0.5}, GateVerdict(True, "", {}), "Staging")
-    found = json.loads(as_json(asdict(trained)), parse_constant=pytest.fail)
+    found = json.loads(to_json(asdict(trained)), parse_constant=pytest.fail)
     assert found["metrics"] == {"roc_auc": None, "f1": 0.5}
