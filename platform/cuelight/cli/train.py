@@ -70,7 +70,7 @@ def to_json(value: object) -> str:
     """JSON for programs: a figure that is not a number is null, since NaN is no JSON."""
     import orjson
 
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def show(trained: Trained) -> None:
