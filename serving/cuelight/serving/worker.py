@@ -27,6 +27,7 @@ from cuelight.serving.scoring import JSON, Answer, Call, Outcome
 
 _IDLE_SECONDS = 1.0
 _PARTIAL_SECONDS = 30.0
+_SWEEP_SECONDS = 0.25
 _CHUNK = 1 << 16
 # A version whose calls take longer than this together is predicted in the thread pool, not on the loop.
 _SLOW_SECONDS = 0.005
@@ -55,7 +56,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._lines: dict[Line, None] = {}  # ordered by when they were last heard of
+        self._lines: set[Line] = set()
+        self._next_sweep = 0.0
         self._seconds: dict[str, float] = {}
         self._aside: dict[str, list[tuple[Line, Call]]] = {}  # per model in a thread: who waits for the next turn there
         self._date = (0, b"")
@@ -80,11 +82,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _listen(self, line: Line) -> None:
         line.sock.setblocking(False)
         line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer else self.cfg.keepalive)
-        self._lines[line] = None
+        self._lines.add(line)
         self.poller.register(line.sock, 1, line)
 
     def _forget(self, line: Line) -> None:
-        self._lines.pop(line, None)
+        self._lines.discard(line)
         self.poller.unregister(line.sock)
 
     def _hang_up(self, line: Line) -> None:
@@ -263,8 +265,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._send_aside(line, content[sent:])
                 continue
             line.deadline = now + self.cfg.keepalive
-            self._lines.pop(line)
-            self._lines[line] = None
 
     def _send_aside(self, line: Line, rest: bytes) -> None:
         """The caller reads slowly: a thread sends what is left, for as long as a stalled one is given."""
@@ -306,7 +306,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         if not self.alive:
             self._stopping_since = self._stopping_since or now
-            now = max(now, self._stopping_since)
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + _SWEEP_SECONDS
         for line in list(self._lines):
             deadline = line.deadline
             if not self.alive:
