@@ -8,9 +8,11 @@ import socket
 
 import pytest
 
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.query import Journal, Query
 from cuelight.registry.memory import MemoryRegistry
 from tests.support import models
-from tests.support.host import POOL, Host
+from tests.support.host import POOL, Host, eventually
 from tests.support.models import ZEROS, Shelf
 
 JSON, CSV = "application/json", "text/csv"
@@ -117,6 +119,14 @@ def test_a_body_over_the_limit_is_413(host: Host, served: str) -> None:
     for _ in range(3):
         answer = host.score(served, body, **{"Content-Type": JSON})
         assert (answer.status, answer.json()["error_code"]) == (413, "REQUEST_TOO_LARGE")
+        assert answer.headers["X-Model-Name"] == served
+
+    def recorded() -> bool:
+        Compactor(host.settings.journal_folder).run_once()
+        frame = Journal(host.settings.journal_folder).requests(Query(served))
+        return int((frame["status"] == 413).sum()) == 3
+
+    eventually(recorded, 20, "refused requests are missing from the journal")
 
 
 @pytest.mark.parametrize(

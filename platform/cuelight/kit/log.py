@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 import traceback
+from pathlib import Path
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -60,6 +61,12 @@ class Log:
         """A failure that was not foreseen, with where it came from."""
         trace = "".join(traceback.format_exception(error))
         self._write(logging.ERROR, action, str(error), {"trace": trace})
+
+    def fault(self, action: str, error: BaseException, **fields: object) -> None:
+        """A failure on a caller's input: its kind and where it came from, not its message, which may hold the input."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
+        self._write(logging.ERROR, action, type(error).__name__, {"where": where, **fields})
 
     def _write(self, level: int, action: str, message: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):

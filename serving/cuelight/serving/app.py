@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable
 from importlib import metadata
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cuelight.kit.errors import CuelightError, NotFound, Unavailable
+from cuelight.kit.errors import CuelightError, NotFound, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
@@ -45,12 +45,13 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         call = Call(
             model=name,
             media_type=request.content_type or "",
-            body=request.get_data(),
+            body=b"" if g.get("fault") else request.get_data(),
             track=stage,
             alias=alias,
             version=version,
             request_id=request_id(),
             client=request.remote_addr or "",
+            fault=g.get("fault"),
         )
         outcome = parts.answer([call])[0]
         answer = outcome.answer
@@ -127,7 +128,9 @@ def _take_body() -> None:
         request.get_data(cache=True)
     except RequestEntityTooLarge:
         _discard_body()
-        raise
+        if request.endpoint != "score":
+            raise
+        g.fault = TooLarge("The body is larger than serving_max_body_bytes.")  # for the model's record as well
 
 
 def _discard_body() -> None:

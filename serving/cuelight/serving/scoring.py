@@ -28,7 +28,10 @@ _LOG = Log("serving.scoring")
 
 @dataclass(frozen=True)
 class Call:
-    """One scoring request; of track, alias and version at most one is given, none means Production."""
+    """One scoring request; of track, alias and version at most one is given, none means Production.
+
+    `fault`: what the HTTP layer found wrong with it before its body was read; it is answered and recorded.
+    """
 
     model: str
     media_type: str
@@ -39,6 +42,7 @@ class Call:
     request_id: str = ""
     client: str = ""
     caller: str = ""
+    fault: CuelightError | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class _Attempt:
         except CuelightError as fault:
             self.outcome = self.failed(fault)
         except Exception as unforeseen:  # noqa: BLE001  whatever it is, it is answered and recorded
-            _LOG.exception("unforeseen", unforeseen)
+            _LOG.fault("unforeseen", unforeseen, request_id=self.call.request_id)
             where = f"It is in the server's log under request id {self.call.request_id}."
             self.outcome = self.failed(CuelightError(f"Something failed here that should not. {where}"))
         return self.outcome is None or self.outcome.answer.status == 200
@@ -158,6 +162,8 @@ class _Attempt:
         name = call.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
         self.choice = choose(cast.deployment, name, call)
+        if call.fault:
+            raise call.fault
         self.loaded = cast.version(self.choice.served)
         request = decode(call.media_type, call.body, self.loaded.signature, max_rows)
         self.rows, self.parameters = request.rows, request.parameters
@@ -181,7 +187,7 @@ class _Attempt:
         except CuelightError:
             raise
         except Exception as fault:  # noqa: BLE001  a model may raise anything
-            _LOG.exception("model-fault", fault)
+            _LOG.fault("model-fault", fault, request_id=self.call.request_id, model=self.model)
             raise ModelFault(
                 f"The model failed on this input ({type(fault).__name__}). "
                 f"Ask its owner, with request id {self.call.request_id}."
@@ -196,7 +202,7 @@ class _Attempt:
         try:
             body = encode(output.values)
         except (TypeError, ValueError) as fault:
-            _LOG.exception("encode-fault", fault)
+            _LOG.fault("encode-fault", fault, request_id=self.call.request_id)
             raise ModelFault(f"The model's answer can't be written as JSON ({type(fault).__name__}).") from None
         self.outcome = self._outcome(200, body, output.probabilities)
 

@@ -235,3 +235,17 @@ def test_an_answer_without_one_prediction_a_row_is_never_shared_out() -> None:
         [_call(body=_rows(1)), _call(body=_rows(2, 3))], lambda rows, _: Output({"sum": float(rows.columns["a"].sum())})
     )
     assert [json.loads(each.answer.body)["predictions"] for each in outcomes] == [{"sum": 1.0}, {"sum": 5.0}]
+
+
+def test_what_a_model_raises_is_logged_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says which kind of error, where, and for which request; the message may hold the caller's values."""
+
+    def fail(_rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        raise ValueError("secret-value")
+
+    outcome = _answers([_call()], fail)[0]
+    record = caplog.records[-1]
+    fields: dict[str, Any] = record.fields  # type: ignore[attr-defined]
+    assert (record.getMessage(), fields["request_id"]) == ("ValueError", "req")
+    assert any("test_scoring.py" in each for each in fields["where"])
+    assert "secret-value" not in json.dumps(fields) + record.getMessage() + outcome.answer.body.decode()
