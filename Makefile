@@ -15,7 +15,7 @@ help: ## Say what there is.
 
 .PHONY: demo
 demo: $(READY) ## Play the whole story on real data, then stay up (ONCE=1: end after it).
-	@$(BIN)/cuelight demo $(if $(ONCE),--once)
+	@$(BIN)/cuelight demo $(if $(filter-out 0,$(ONCE)),--once)
 
 .PHONY: up
 up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctrl-C.

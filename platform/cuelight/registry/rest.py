@@ -191,7 +191,7 @@ class Rest:
             yield
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             limit = self._connect + self._read
-            why = f"not within {limit:g} s" if deadline and deadline.over else f"{type(error).__name__}: {error}"
+            why = f"not within {limit:g} s" if deadline and deadline.over else _plainly(error)
             raise RegistryUnavailable(f"MLflow at {self.uri} did not answer ({why}).") from error
 
     def _checked(self, status: int, document: dict[str, Any] | None, path: str) -> dict[str, Any]:
@@ -226,3 +226,9 @@ def _object(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _plainly(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "nobody listens there; is it running? `cuelight up` starts one"
+    return f"{type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli import compose
-from cuelight.cli.rollback import command
+from cuelight.cli.rollback import command, line
 from cuelight.kit.errors import NotFound
 from cuelight.registry.memory import MemoryRegistry
 
@@ -55,3 +55,20 @@ def test_nothing_happens_without_a_yes(registry: MemoryRegistry) -> None:
 def test_a_model_without_a_version_before_is_said_so(registry: MemoryRegistry) -> None:
     """There is nothing to go back to."""
     assert isinstance(CliRunner().invoke(command, ["other", "--yes"]).exception, NotFound)
+
+
+@pytest.mark.parametrize(
+    ("versions", "led"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([1, 2], [1, 2]),
+        ([1, 2, 1], [1]),
+        ([1, 2, 1, 3], [1, 3]),
+        ([1, 2, 3, 2, 1], [1]),
+        ([1, 1, 2], [1, 2]),
+    ],
+)
+def test_going_back_twice_never_goes_forward(versions: list[int], led: list[int]) -> None:
+    """A version that was gone back from is not one to go back to."""
+    assert line(versions) == led
