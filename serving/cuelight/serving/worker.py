@@ -19,12 +19,14 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from cuelight.kit.identity import new_id
+from cuelight.kit.log import Log
 from cuelight.protocol.encode import error
 from cuelight.serving import framing
 from cuelight.serving.faults import code_of
 from cuelight.serving.parts import Parts
 from cuelight.serving.scoring import JSON, Answer, Call, Outcome
 
+_log = Log("serving.worker")
 _IDLE_SECONDS = 1.0
 _PARTIAL_SECONDS = 30.0
 _SWEEP_SECONDS = 0.25
@@ -96,10 +98,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _give_up(self, line: Line) -> None:
         if line.buffer:
-            message = f"The request did not come whole within {_PARTIAL_SECONDS:.0f} s."
-            body = error(code_of(408), message, "")
-            with contextlib.suppress(OSError):
-                line.sock.send(self._wire(Answer(408, body, {"Content-Type": JSON, "Connection": "close"})))
+            self._refuse(line, 408, f"The request did not come whole within {_PARTIAL_SECONDS:.0f} s.")
+        else:
+            self._hang_up(line)
+
+    def _refuse(self, line: Line, status: int, message: str) -> None:
+        """The last answer on a connection."""
+        body = error(code_of(status), message, "")
+        with contextlib.suppress(OSError):
+            line.sock.send(self._wire(Answer(status, body, {"Content-Type": JSON, "Connection": "close"})))
         self._hang_up(line)
 
     def _hand_over(self, line: Line) -> None:
@@ -194,7 +201,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for model, group in slow.items():
             self._answer_aside(model, group)
         if quick:
-            self._send_all(quick, self._outcomes([call for _, call in quick]))
+            try:
+                outcomes = self._outcomes([call for _, call in quick])
+            except Exception as fault:  # noqa: BLE001  the loop must outlive whatever one turn meets
+                self._fail_all(quick, fault)
+            else:
+                self._send_all(quick, outcomes)
 
     def _is_slow(self, model: str) -> bool:
         if model in self._aside:
@@ -240,15 +252,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._work_aside(model, waiting)
         else:
             del self._aside[model]
-        outcomes = None if future.cancelled() or future.exception() else future.result()
         for line, _ in group:
             self._listen(line)
-        if outcomes is None:
-            for line, _ in group:
-                self._hang_up(line)
+        fault = None if future.cancelled() else future.exception()
+        if future.cancelled() or fault:
+            self._fail_all(group, fault)
             return
-        self._send_all(group, outcomes)
+        self._send_all(group, future.result())
         self._turn([line for line, _ in group if line.buffer and line in self._lines])
+
+    def _fail_all(self, ready: Sequence[tuple[Line, Call]], fault: BaseException | None) -> None:
+        if fault:
+            _log.fault("turn-failed", fault)
+        for line, _ in ready:
+            self._refuse(line, 500, "Something failed here that should not. It is in the server's log.")
 
     def _send_all(self, ready: Sequence[tuple[Line, Call]], outcomes: Sequence[Outcome]) -> None:
         now = time.monotonic()

@@ -6,6 +6,7 @@ import os
 import selectors
 import socket
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from gunicorn.config import Config
@@ -86,3 +87,27 @@ def test_a_stopping_worker_lets_idle_connections_go_after_a_second(worker: Worke
     _sweep(worker)
     assert _closed(caller)
     assert worker.nr_conns == 0
+
+
+def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller: socket.socket) -> None:
+    """Whatever goes wrong in a turn, the callers get an error in the one shape, and the loop goes on."""
+
+    class Broken:
+        def expected_seconds(self, model: str) -> float:
+            return 0.0
+
+        def answer(self, calls: object) -> None:
+            raise RuntimeError("out of luck")
+
+    class App:
+        extensions: ClassVar[dict[str, object]] = {"cuelight": Broken()}
+
+    worker.wsgi = App()
+    body = b'{"instances": [[1]]}'
+    caller.send(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    worker.wait_for_and_dispatch_events(1.0)
+    answer = caller.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 500 Internal Server Error")
+    assert b"out of luck" not in answer
+    assert _closed(caller)
+    worker.wait_for_and_dispatch_events(0.0)
