@@ -59,6 +59,7 @@ class Settings:
     serving_max_rows: int = _setting(100_000, "rows", "Most rows in one request.")
     serving_prepare_seconds: float = _setting(30.0, "s", "A worker silent for so long in a switch is replaced.")
     serving_bake_seconds: float = _setting(600.0, "s", "How long the previous Production version stays loaded.")
+    serving_compile: bool = _setting(True, "flag", "Predict in a quicker way where the trial proved it equal.")
     serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
 
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")

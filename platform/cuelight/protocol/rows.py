@@ -34,6 +34,10 @@ class Rows:
             return self.frame()
         return self.columns[""] if list(self.columns) == [""] else dict(self.columns)
 
+    def matrix(self) -> Array:
+        """The columns as an array (count, columns) of doubles."""
+        return np.column_stack(list(self.columns.values())).astype(np.float64, copy=False)
+
     def frame(self) -> Any:
         """The columns as a pandas DataFrame."""
         import pandas as pd  # not every model needs it, and a worker starts faster without

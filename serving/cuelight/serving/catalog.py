@@ -57,6 +57,7 @@ def _version(cast: Cast, served: Served) -> dict[str, Any]:
         "signed_by": served.signed_by,
         "loaded": loaded is not None,
         "flavor": loaded.flavor if loaded else "",
+        "way": loaded.way if loaded else "",
         "load_seconds": round(loaded.load_seconds, 3) if loaded else None,
         "inputs": [{"name": each.name, "type": each.type} for each in loaded.signature.columns] if loaded else [],
     }

@@ -17,6 +17,7 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
 from cuelight.serving import soundness
+from cuelight.serving.compiled import Compiled, candidates
 from cuelight.serving.trust import read_mlmodel
 
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
@@ -31,11 +32,24 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Shortcuts:
+    """What the trial proved of a version, so that it may be served in a quicker way.
+
+    `labels_from_probabilities`: the class of the highest probability is the model's own label, so that one call
+    gives both. `compiled`: the name of the quicker way that answers as the model does; empty: none.
+    """
+
+    labels_from_probabilities: bool = False
+    compiled: str = ""
+
+
+@dataclass(frozen=True)
 class LoadedVersion:
     """A version in memory: its signature, and one call that predicts.
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
-    `predict_seconds` is what its input example took in the trial.
+    `predict_seconds` is what its input example took in the trial. `way`: `linear` or `arrays` (see `compiled`), or
+    `model`: as the model itself does.
     """
 
     digest: str
@@ -46,18 +60,16 @@ class LoadedVersion:
     predict: Callable[[Rows, Mapping[str, Any]], Output]
     load_seconds: float
     predict_seconds: float = 0.0
+    way: str = "model"
 
 
-def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bool = False) -> LoadedVersion:
+def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None = None) -> LoadedVersion:
     """Load the version in `files`, natively where it is scikit-learn's, else by MLflow.
-
-    `labels_from_probabilities`: the trial saw that the class of the highest probability is the model's own label,
-    so that one call gives both.
 
     Raises:
         Refused: its format may not be loaded, or loading failed.
     """
-    began = time.perf_counter()
+    began, way = time.perf_counter(), "model"
     mlmodel = read_mlmodel(files)
     try:
         signature = Signature.from_mlmodel(mlmodel.get("signature"))
@@ -65,7 +77,10 @@ def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bo
         if "sklearn" in flavors and flavors.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
             model = _load_sklearn(files, flavors["sklearn"], signed_by)
             method = str(flavors["python_function"].get("predict_fn") or "predict")
-            predict, flavor = _sklearn_predict(model, method, labels_from_probabilities), "sklearn"
+            chosen = shortcuts or Shortcuts()
+            quick = next((each for each in candidates(model, signature) if each.name == chosen.compiled), None)
+            predict, flavor = _sklearn_predict(model, method, chosen.labels_from_probabilities, quick), "sklearn"
+            way = quick.name if quick else way
         else:
             predict, flavor = _load_pyfunc(files, signed_by), "pyfunc"
     except Refused:
@@ -73,7 +88,7 @@ def load(files: Path, digest: str, signed_by: str, labels_from_probabilities: bo
     except Exception as error:  # anything can come out of loading somebody's file
         raise Refused(f"It can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
     seconds, by_row = time.perf_counter() - began, flavor == "sklearn"
-    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, seconds)
+    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, seconds, way=way)
 
 
 def preload() -> None:
@@ -126,17 +141,21 @@ def _load_pyfunc(files: Path, signed_by: str) -> Callable[[Rows, Mapping[str, An
 
 
 def _sklearn_predict(
-    model: Any, usual: str, labels_from_probabilities: bool
+    original: Any, usual: str, labels_from_probabilities: bool, quick: Compiled | None
 ) -> Callable[[Rows, Mapping[str, Any]], Output]:
     """`usual` is the method that MLflow calls for this version (`pyfunc_predict_fn` when it was saved)."""
-    classes = getattr(model, "classes_", None)
+    classes = getattr(original, "classes_", None)
+    model = quick.model if quick else original
+    shortest = quick.predict if quick and usual == "predict" else None
 
     def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
         method = parameters.get("predict_method", usual)
         if method not in _METHODS or not hasattr(model, method):
             known = [each for each in _METHODS if hasattr(model, each)]
             raise BadInput(f"This model has no such predict_method; it has {', '.join(known)}.")
-        data = rows.native()
+        data = rows.matrix() if quick else rows.native()
+        if shortest and method == "predict":
+            return Output(shortest(data))
         if method == "predict" and labels_from_probabilities:
             return both(model, data)
         values = getattr(model, method)(data)

@@ -15,7 +15,7 @@ from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.log import Log
 from cuelight.serving.board import Board
 from cuelight.serving.deployment import Deployment, Generations, Served
-from cuelight.serving.loader import LoadedVersion, load
+from cuelight.serving.loader import LoadedVersion, Shortcuts, load
 from cuelight.serving.store import ModelStore
 
 _LOOK_SECONDS = 0.02
@@ -54,8 +54,15 @@ class Residents:
     """Stands by for what the cue board asks, in a thread of its own, and hands out the committed generation."""
 
     def __init__(
-        self, board: Board, generations: Generations, store: ModelStore, failures: Path, clock: Clock | None = None
+        self,
+        board: Board,
+        generations: Generations,
+        store: ModelStore,
+        failures: Path,
+        clock: Clock | None = None,
+        compile_models: bool = True,
     ) -> None:
+        self._compile = compile_models
         self._board = board
         self._generations = generations
         self._store = store
@@ -183,7 +190,11 @@ class Residents:
     def _load_version(self, served: Served) -> LoadedVersion:
         entry = self._store.verified(served.digest)
         trial = json.loads(entry.trial.read_text()) if entry.trial.is_file() else {}
-        loaded = load(entry.files, served.digest, served.signed_by, bool(trial.get("labels_from_probabilities")))
+        shortcuts = Shortcuts(
+            labels_from_probabilities=bool(trial.get("labels_from_probabilities")),
+            compiled=str(trial.get("compiled", "")) if self._compile else "",
+        )
+        loaded = load(entry.files, served.digest, served.signed_by, shortcuts)
         return replace(loaded, predict_seconds=float(trial.get("predict_ms", 0.0)) / 1000)
 
     def _keep(self, generation: int, cast: Cast) -> None:

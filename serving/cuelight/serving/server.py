@@ -111,7 +111,13 @@ def build_worker(settings: Settings) -> Flask:
         settings.journal_segment_seconds,
         settings.journal_sync,
     )
-    residents = Residents(board, Generations(places.generations), ModelStore(places.store), places.failures)
+    residents = Residents(
+        board,
+        Generations(places.generations),
+        ModelStore(places.store),
+        places.failures,
+        compile_models=settings.serving_compile,
+    )
     residents.start()
     threading.Thread(target=_roll, args=(journal,), name="journal", daemon=True).start()
     return create_app(Parts(residents, journal, Metrics(board), settings))

@@ -25,8 +25,10 @@ import numpy as np
 from cuelight.kit.errors import BadInput, CuelightError, Refused
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
+from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
-from cuelight.serving.loader import LoadedVersion, load
+from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
+from cuelight.serving.loader import LoadedVersion, Shortcuts, load
 from cuelight.serving.trust import read_mlmodel
 
 _REPEATS = 20
@@ -53,6 +55,7 @@ class Verdict:
     tried: int = 0
     labels_from_probabilities: bool = False
     note: str = ""
+    compiled: str = ""
 
 
 def run(
@@ -207,17 +210,41 @@ def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[s
             continue
 
 
-def _labels_from_probabilities(order: Mapping[str, Any], version: LoadedVersion, recent: Sequence[Sample]) -> bool:
+def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequence[Sample]) -> Shortcuts:
+    """The quicker ways that answer as the version does, on its example, on recent requests, and on rows around them."""
     files = Path(order["files"])
     try:
-        double = load(files, order["digest"], order["signed_by"], labels_from_probabilities=True)
-        requests = [each for _, each in [*_examples(files, version.signature), *_fitting(recent, version.signature)]]
-        pairs = [(version.predict(each.rows, {}).values, double.predict(each.rows, {})) for each in requests]
-    except Exception:  # noqa: BLE001  no probabilities to be had: the plain prediction serves
-        return False
-    return bool(pairs) and all(
-        np.array_equal(np.asarray(one), np.asarray(two.values)) and two.probabilities is not None for one, two in pairs
-    )
+        requests = [
+            each.rows for _, each in [*_examples(files, version.signature), *_fitting(recent, version.signature)]
+        ]
+        requests += _around(requests, version.signature)
+        answers = [version.predict(rows, {}).values for rows in requests]
+    except Exception:  # noqa: BLE001  then the plain prediction serves
+        return Shortcuts()
+    if not requests:
+        return Shortcuts()
+
+    def holds(shortcuts: Shortcuts) -> bool:
+        try:
+            other = load(files, order["digest"], order["signed_by"], shortcuts)
+            outputs = [other.predict(rows, {}) for rows in requests]
+        except Exception:  # noqa: BLE001  a way that fails is no way
+            return False
+        complete = not shortcuts.labels_from_probabilities or all(each.probabilities for each in outputs)
+        right = all(equal(one, two.values) for one, two in zip(answers, outputs, strict=True))
+        return complete and right and other.way == (shortcuts.compiled or "model")
+
+    way = next((name for name in (LINEAR, ARRAYS) if holds(Shortcuts(compiled=name))), "")
+    best = Shortcuts(labels_from_probabilities=True, compiled=way)
+    return best if holds(best) else Shortcuts(compiled=way)
+
+
+def _around(requests: Sequence[Rows], signature: Signature) -> list[Rows]:
+    """Rows around those that were asked for, where all columns are doubles."""
+    if not requests or not signature.columns or any(each.type != "double" for each in signature.columns):
+        return []
+    values = probes(np.concatenate([each.matrix() for each in requests]))
+    return [Rows(dict(zip(requests[0].columns, values.T, strict=True)), len(values))]
 
 
 def _main() -> None:
@@ -232,8 +259,8 @@ def _main() -> None:
     try:
         version = load(Path(order["files"]), order["digest"], order["signed_by"])
         verdict = rehearse(version, Path(order["files"]), recent)
-        labels = version.flavor == "sklearn" and _labels_from_probabilities(order, version, recent)
-        verdict = Verdict(**{**asdict(verdict), "labels_from_probabilities": labels})
+        if version.flavor == "sklearn":
+            verdict = replace(verdict, **asdict(_shortcuts(order, version, recent)))
     except (Refused, MemoryError) as error:
         reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."
         starved = any(isinstance(each, MemoryError) for each in (error, error.__cause__))

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from cuelight.kit.errors import BadInput, Refused
 from cuelight.protocol.rows import Rows
-from cuelight.serving.loader import LoadedVersion, load
+from cuelight.serving.loader import LoadedVersion, Shortcuts, load
 
 DATA = Rows({"": np.array([[0.0], [1.0], [2.0], [3.0]])}, 4, tensors=True)
 LABELS = ["no", "no", "yes", "yes"]
@@ -53,7 +53,7 @@ def test_a_classifier_answers_labels_or_what_is_asked_for(classifier: Path) -> N
 
 def test_one_call_gives_labels_and_probabilities(classifier: Path) -> None:
     """Where the trial saw that they agree, the label is the class of the highest probability."""
-    output = _predict(load(classifier, "d", "", labels_from_probabilities=True))
+    output = _predict(load(classifier, "d", "", Shortcuts(labels_from_probabilities=True)))
     assert output.values.tolist() == LABELS
     assert output.probabilities is not None
     assert np.shape(output.probabilities["values"]) == (4, 2)

@@ -257,3 +257,8 @@ def test_an_answer_is_held_against_the_rows_and_the_signature(answer: Any, signa
     """One finite prediction a row, of the kind that the signature states."""
     with contextlib.nullcontext() if fits else pytest.raises(Refused):
         check_answer(answer, signature, 2, "a request")
+
+
+def test_the_trial_finds_the_quickest_way_that_is_equal(library: Callable[[str], Path]) -> None:
+    """A linear model on doubles is proved to be a sum of products."""
+    assert _try(library("1"), GOOD, key="").compiled == "linear"
