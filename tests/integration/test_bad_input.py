@@ -74,6 +74,7 @@ def test_bad_input_is_a_clear_4xx(name: str, host: Host, served: str) -> None:
         ("POST", "/models/strict/stages/Archived/invocations", 404),
         ("POST", "/models/strict/aliases/nobody/invocations", 404),
         ("POST", "/models/strict/versions/99/invocations", 404),
+        ("POST", "/models/strict/versions/abc/invocations", 404),
         ("POST", "/models/nobody/feedback", 404),
         ("GET", "/models/nobody", 404),
         ("GET", "/nowhere", 404),

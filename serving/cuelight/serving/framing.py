@@ -17,6 +17,7 @@ LONGEST_ID = 128  # characters of a caller's request id; a longer one is replace
 _LONGEST_HEAD = 8192
 _LINE = re.compile(rb"POST /(?:models/([^\s/?#;]+)/(?:(stages|aliases|versions)/([^\s/?#;]+)/)?)?invocations HTTP/1\.1")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # What changes how long the body is, what it means, who sent it, or whether the connection goes on.
 _NOT_HERE = frozenset(
@@ -86,6 +87,8 @@ def read_head(head: bytes) -> Head | None:
     except ValueError:
         return None
     place = (line[2] or b"").decode()
+    if place == "versions" and not _NUMBER.fullmatch(which):
+        return None
     media_type = fields.get(b"content-type", b"").decode()
     request_id = fields.get(b"x-request-id", b"").decode()
     return Head(model, place, which, int(length), media_type, request_id if len(request_id) <= LONGEST_ID else "")

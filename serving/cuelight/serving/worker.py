@@ -211,10 +211,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _is_slow(self, model: str) -> bool:
         if model in self._aside:
             return True
-        seconds = self._seconds.get(model)
-        if seconds is None:
-            seconds = self._seconds[model] = self._parts.expected_seconds(model)
-        return seconds > _SLOW_SECONDS
+        seconds = self._seconds.get(model)  # nothing is kept under a name that a caller made up
+        return (self._parts.expected_seconds(model) if seconds is None else seconds) > _SLOW_SECONDS
 
     def _outcomes(self, calls: Sequence[Call]) -> list[Outcome]:
         began = time.perf_counter()

@@ -50,6 +50,8 @@ DOUBTFUL = {
     "another URL": request(b"POST /models/m/feedback HTTP/1.1"),
     "a query": request(b"POST /models/m/invocations?x=1 HTTP/1.1"),
     "a double slash": request(b"POST //invocations HTTP/1.1"),
+    "a version that is no number": request(b"POST /models/m/versions/abc/invocations HTTP/1.1"),
+    "a version in other digits": request(b"POST /models/m/versions/%C2%B2/invocations HTTP/1.1"),
     "HTTP/1.0": request(b"POST /invocations HTTP/1.0"),
     "HTTP/2.0": request(b"POST /invocations HTTP/2.0"),
     "an escaped slash": request(b"POST /models/a%2Fb/invocations HTTP/1.1"),
