@@ -14,11 +14,12 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
 from cuelight.serving import catalog
+from cuelight.serving.call import Call, asked
 from cuelight.serving.faults import code_of, status_of
 from cuelight.serving.feedback import read_labels
 from cuelight.serving.framing import LONGEST_ID
 from cuelight.serving.parts import Parts
-from cuelight.serving.scoring import JSON, Call
+from cuelight.serving.scoring import JSON
 
 _CHUNK, _MOST_DISCARDED = 1 << 16, 1 << 28
 _log = Log("serving.app")
@@ -41,16 +42,13 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _add_scoring(app: Flask, parts: Parts) -> None:
-    def score(name: str = "", stage: str = "", alias: str = "", version: int | None = None) -> Response:
+    def score(name: str = "", **where: str | int) -> Response:
+        place, which = next(iter(where.items()), ("", ""))
         call = Call(
-            model=name,
-            media_type=request.content_type or "",
-            body=b"" if g.get("fault") else request.get_data(),
-            track=stage,
-            alias=alias,
-            version=version,
-            request_id=request_id(),
-            client=request.remote_addr or "",
+            asked(name, place, str(which), lambda header: request.headers.get(header, "")),
+            b"" if g.get("fault") else request.get_data(),
+            request_id(),
+            request.remote_addr or "",
             fault=g.get("fault"),
         )
         outcome = parts.answer([call])[0]
@@ -69,9 +67,9 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
     for rule in (
         "/invocations",
         "/models/<name>/invocations",
-        "/models/<name>/stages/<stage>/invocations",
-        "/models/<name>/aliases/<alias>/invocations",
-        "/models/<name>/versions/<int:version>/invocations",
+        "/models/<name>/stages/<stages>/invocations",
+        "/models/<name>/aliases/<aliases>/invocations",
+        "/models/<name>/versions/<int:versions>/invocations",
     ):
         app.add_url_rule(rule, "score", score, methods=["POST"])
     app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])

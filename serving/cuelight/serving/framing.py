@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from cuelight.serving.call import Asked, asked
+
 LARGEST = 1 << 18  # bytes; a larger request has a lane of its own
 LONGEST_ID = 128  # characters of a caller's request id; a longer one is replaced by one of ours
 _LONGEST_HEAD = 8192
@@ -27,13 +29,10 @@ _NOT_HERE = frozenset(
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of a plain scoring request says; `length` is that of the body."""
+    """The head of a plain scoring request; `length` is that of the body."""
 
-    model: str
-    place: str
-    which: str
+    asked: Asked
     length: int
-    media_type: str
     request_id: str
 
 
@@ -89,9 +88,13 @@ def read_head(head: bytes) -> Head | None:
     place = (line[2] or b"").decode()
     if place == "versions" and not _NUMBER.fullmatch(which):
         return None
-    media_type = fields.get(b"content-type", b"").decode()
     request_id = fields.get(b"x-request-id", b"").decode()
-    return Head(model, place, which, int(length), media_type, request_id if len(request_id) <= LONGEST_ID else "")
+
+    def header(name: str) -> str:
+        return fields.get(name.encode(), b"").decode()
+
+    said = asked(model, place, which, header)
+    return Head(said, int(length), request_id if len(request_id) <= LONGEST_ID else "")
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:

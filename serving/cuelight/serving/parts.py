@@ -9,9 +9,10 @@ from cuelight.journal.record import Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
+from cuelight.serving.call import Call
 from cuelight.serving.metrics import Metrics
 from cuelight.serving.residents import Residents
-from cuelight.serving.scoring import Call, Outcome, respond
+from cuelight.serving.scoring import Outcome, respond
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from cuelight.protocol.decode import decode
 from cuelight.protocol.encode import encode, error
 from cuelight.protocol.rows import Rows
 from cuelight.registry.model import Track
+from cuelight.serving.call import Asked, Call
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.faults import status_of
 from cuelight.serving.loader import LoadedVersion, Output
@@ -24,25 +25,6 @@ from cuelight.serving.residents import Cast
 
 JSON = "application/json"
 _LOG = Log("serving.scoring")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One scoring request; of track, alias and version at most one is given, none means Production.
-
-    `fault`: what the HTTP layer found wrong with it before its body was read; it is answered and recorded.
-    """
-
-    model: str
-    media_type: str
-    body: bytes
-    track: str = ""
-    alias: str = ""
-    version: int | None = None
-    request_id: str = ""
-    client: str = ""
-    caller: str = ""
-    fault: CuelightError | None = None
 
 
 @dataclass(frozen=True)
@@ -159,13 +141,13 @@ class _Attempt:
         """Find out who answers, and decode the rows."""
         call = self.call
         self.generation = cast.deployment.generation
-        name = call.model or default(cast.deployment, default_model)
+        name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
-        self.choice = choose(cast.deployment, name, call)
+        self.choice = choose(cast.deployment, name, call.asked)
         if call.fault:
             raise call.fault
         self.loaded = cast.version(self.choice.served)
-        request = decode(call.media_type, call.body, self.loaded.signature, max_rows)
+        request = decode(call.asked.media_type, call.body, self.loaded.signature, max_rows)
         self.rows, self.parameters = request.rows, request.parameters
 
     def group(self) -> Any:
@@ -247,7 +229,7 @@ class _Attempt:
             status=status,
             latency_ms=1000 * (time.perf_counter() - self.began),
             rows=self.rows.count,
-            media_type=call.media_type,
+            media_type=call.asked.media_type,
             request=call.body,
             response=body,
             error=message,
@@ -277,7 +259,7 @@ def default(deployment: Deployment, configured: str) -> str:
     raise NotFound(f"Name a model in the URL: /models/NAME/invocations. {_names(deployment)}")
 
 
-def choose(deployment: Deployment, model: str, call: Call) -> Choice:
+def choose(deployment: Deployment, model: str, asked: Asked) -> Choice:
     """Which of a model's versions answers.
 
     Raises:
@@ -286,11 +268,11 @@ def choose(deployment: Deployment, model: str, call: Call) -> Choice:
     tracks = {track: each for (name, track), each in deployment.tracks.items() if name == model}
     if not tracks:
         raise NotFound(f"Model {model!r} is not served. {_names(deployment)}")
-    if call.alias:
-        return _by_alias(deployment, model, call.alias, tracks)
-    if call.version is not None:
-        return _by_version(deployment, model, call.version, tracks)
-    wanted = _track(call.track)
+    if asked.alias:
+        return _by_alias(deployment, model, asked.alias, tracks)
+    if asked.version is not None:
+        return _by_version(deployment, model, asked.version, tracks)
+    wanted = _track(asked.track)
     if wanted not in tracks:
         raise NotFound(f"Model {model!r} has no version in {wanted}. Served: {_offer(tracks)}.")
     return Choice(tracks[wanted], wanted.value, CHAMPION if wanted == Track.PRODUCTION else PINNED)

@@ -22,9 +22,10 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error
 from cuelight.serving import framing
+from cuelight.serving.call import Call
 from cuelight.serving.faults import code_of
 from cuelight.serving.parts import Parts
-from cuelight.serving.scoring import JSON, Answer, Call, Outcome
+from cuelight.serving.scoring import JSON, Answer, Outcome
 
 _log = Log("serving.worker")
 _IDLE_SECONDS = 1.0
@@ -180,23 +181,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _call(self, line: Line, request: framing.Plain) -> Call:
         head = request.head
-        version = head.which if head.place == "versions" else ""
-        return Call(
-            model=head.model,
-            media_type=head.media_type,
-            body=request.body,
-            track=head.which if head.place == "stages" else "",
-            alias=head.which if head.place == "aliases" else "",
-            version=int(version) if version else None,
-            request_id=head.request_id or new_id(),
-            client=line.conn.client[0],
-        )
+        return Call(head.asked, request.body, head.request_id or new_id(), line.conn.client[0])
 
     def _answer(self, ready: Sequence[tuple[Line, Call]]) -> None:
         quick: list[tuple[Line, Call]] = []
         slow: dict[str, list[tuple[Line, Call]]] = {}
         for each in ready:
-            model = each[1].model
+            model = each[1].asked.model
             (slow.setdefault(model, []) if self._is_slow(model) else quick).append(each)
         for model, group in slow.items():
             self._answer_aside(model, group)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuelight.serving import framing
+from cuelight.serving.call import Asked
 from cuelight.serving.framing import OTHER, PARTIAL, Plain
 
 BODY = b'{"instances": [[1, 2]]}'
@@ -34,7 +35,7 @@ def test_a_plain_request_is_cut_whole() -> None:
     cut = framing.cut(content + b"POST /next")
     assert isinstance(cut, Plain)
     assert (cut.body, cut.end) == (BODY, len(content))
-    assert cut.head == framing.Head("a b", "stages", "Staging", len(BODY), "text/csv", "r1")
+    assert cut.head == framing.Head(Asked("a b", "text/csv", track="Staging"), len(BODY), "r1")
 
 
 @pytest.mark.parametrize(
@@ -115,4 +116,4 @@ def test_what_is_cut_is_what_gunicorn_reads(fields: list[tuple[bytes, bytes]], b
     if isinstance(cut, Plain):
         read = next(RequestParser(Config(), [content], ("127.0.0.1", 1)))
         assert (read.body.read(), read.path, cut.end) == (cut.body, "/models/m/invocations", len(content))
-        assert dict(read.headers).get("CONTENT-TYPE", "") == cut.head.media_type
+        assert dict(read.headers).get("CONTENT-TYPE", "") == cut.head.asked.media_type

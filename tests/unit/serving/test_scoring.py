@@ -13,10 +13,11 @@ from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
+from cuelight.serving.call import Asked, Call
 from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.loader import LoadedVersion, Output
 from cuelight.serving.residents import Cast
-from cuelight.serving.scoring import Call, Outcome, choose, default, header_text, respond
+from cuelight.serving.scoring import Outcome, choose, default, header_text, respond
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 BODY = b'{"instances": [[1], [2]]}'
@@ -36,7 +37,8 @@ DEPLOYMENT = Deployment(
 
 
 def _call(**changes: Any) -> Call:
-    return replace(Call("m", "application/json", BODY, request_id="req"), **changes)
+    of_call = {name: changes.pop(name) for name in ("body", "request_id", "client", "fault") if name in changes}
+    return replace(Call(Asked("m", "application/json", **changes), BODY, "req"), **of_call)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def _call(**changes: Any) -> Call:
 )
 def test_a_call_finds_its_version(asked: dict[str, Any], version: int, track: str, arm: str) -> None:
     """By track, Production where none is named, by alias, or by number, also of one that stands by."""
-    choice = choose(DEPLOYMENT, "m", _call(**asked))
+    choice = choose(DEPLOYMENT, "m", _call(**asked).asked)
     assert (choice.served.id.version, choice.track, choice.arm) == (version, track, arm)
 
 
@@ -75,7 +77,7 @@ def test_a_call_finds_its_version(asked: dict[str, Any], version: int, track: st
 def test_what_is_not_served_is_said_with_what_is(model: str, asked: dict[str, Any], says: str) -> None:
     """The message names what could be asked for instead; no number falls back to another version."""
     with pytest.raises(NotFound) as caught:
-        choose(DEPLOYMENT, model, _call(**asked))
+        choose(DEPLOYMENT, model, _call(**asked).asked)
     assert says in str(caught.value)
 
 

@@ -1,0 +1,66 @@
+"""A scoring request as the request path sees it, by whichever way it came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cuelight.kit.errors import CuelightError
+
+MLFLOW, INFERENCE = "mlflow", "inference"  # MLflow's scoring protocol, the Open Inference Protocol v2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What URL and headers say; equal for all requests of a caller, so that it can be remembered.
+
+    Of track, alias and version at most one is given, none means Production. `encoding` is how the body is
+    compressed, `header_length` how many of its bytes are JSON before binary tensors, `timeout_ms` what the caller
+    is willing to wait; each is as it was sent, and empty where it was not.
+    """
+
+    model: str
+    media_type: str = ""
+    track: str = ""
+    alias: str = ""
+    version: int | None = None
+    protocol: str = MLFLOW
+    encoding: str = ""
+    accept: str = ""
+    header_length: str = ""
+    timeout_ms: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One scoring request.
+
+    `fault`: what the HTTP layer found wrong with it before its body was read; it is answered and recorded.
+    """
+
+    asked: Asked
+    body: bytes
+    request_id: str = ""
+    client: str = ""
+    caller: str = ""
+    fault: CuelightError | None = None
+
+
+def asked(model: str, place: str, which: str, header: Callable[[str], str], protocol: str = MLFLOW) -> Asked:
+    """What a scoring URL and its headers say: `/models/{model}/{place}/{which}/…`, `header` by lower-case name.
+
+    Raises:
+        ValueError: the version is no number.
+    """
+    return Asked(
+        model=model,
+        media_type=header("content-type"),
+        track=which if place == "stages" else "",
+        alias=which if place == "aliases" else "",
+        version=int(which) if place == "versions" else None,
+        protocol=protocol,
+        encoding=header("content-encoding"),
+        accept=header("accept"),
+        header_length=header("inference-header-content-length"),
+        timeout_ms=header("x-request-timeout-ms"),
+    )
