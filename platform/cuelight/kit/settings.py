@@ -71,6 +71,7 @@ class Settings:
         False, "flag", "Load unsigned pickles and code. Anyone who can register, runs code."
     )
 
+    journal_record: bool = _setting(True, "flag", "Record what is asked and answered: drift is judged on it.")
     journal_segment_bytes: int = _setting(64 << 20, "bytes", "A journal segment is closed at this size.")
     journal_segment_seconds: float = _setting(5.0, "s", "A journal segment is closed at this age.")
     journal_sync: str = _setting("interval", "mode", "When the journal is synced to disk: none, interval or each.")

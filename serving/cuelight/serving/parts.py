@@ -38,13 +38,17 @@ class Parts:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""
         chosen = self.settings
         outcomes = respond(self.residents.current, calls, chosen.serving_max_rows, chosen.serving_default_model)
+        if chosen.journal_record and not self._record(outcomes):
+            self.metrics.count_dropped(len(outcomes))
+        self.metrics.count(outcomes)
+        return outcomes
+
+    def _record(self, outcomes: Sequence[Outcome]) -> bool:
+        """Write what was asked and answered, each version's signature first; False where the disk did not take it."""
         for outcome in outcomes:
             loaded = outcome.loaded
             if loaded is not None and loaded.digest not in self._declared:
                 record = outcome.record
                 self.journal.declare(Schema(record.model, record.version, record.digest, loaded.signature_json))
                 self._declared.add(loaded.digest)
-        if not self.journal.append(*(outcome.record for outcome in outcomes)):
-            self.metrics.count_dropped(len(outcomes))
-        self.metrics.count(outcomes)
-        return outcomes
+        return self.journal.append(*(outcome.record for outcome in outcomes))

@@ -19,8 +19,10 @@ ZEROS = {"instances": [[0, 0]]}
 
 
 @pytest.fixture
-def client(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    """A worker's app with model `a b` in Production, without gunicorn."""
+def client(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[FlaskClient]:
+    """A worker's app with model `a b` in Production, without gunicorn; parametrized, with those settings."""
     metrics = tmp_path / "metrics"
     metrics.mkdir()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
@@ -36,7 +38,7 @@ def client(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     residents.start()
     before = set(REGISTRY._collector_to_names)
     journal = Writer(tmp_path / "journal", "h", sync="none")
-    settings = Settings(home=tmp_path, serving_max_body_bytes=1000)
+    settings = Settings(home=tmp_path, serving_max_body_bytes=1000, **getattr(request, "param", {}))
     yield create_app(Parts(residents, journal, Metrics(room.board), settings)).test_client()
     residents.stop()
     journal.close()
@@ -54,6 +56,16 @@ def test_an_answer_is_journalled_before_it_leaves(client: FlaskClient, tmp_path:
     records = stored(tmp_path / "journal")
     assert [each.prediction_id for each in records if isinstance(each, Prediction)] == ids
     assert [each.prediction_id for each in records if isinstance(each, Label)] == ids[:1]
+
+
+@pytest.mark.parametrize("client", [{"journal_record": False}], indirect=True)
+def test_requests_are_not_recorded_where_settings_say_so(client: FlaskClient, tmp_path: Path) -> None:
+    """The answer is the same; labels that come are kept all the same."""
+    answer = client.post("/models/a%20b/invocations", json=ZEROS)
+    assert answer.get_json() == {"predictions": [1.0]}
+    label = {"prediction_id": answer.headers["X-Prediction-Id"], "label": 1}
+    assert client.post("/models/a%20b/feedback", json=label).status_code == 202
+    assert [type(each) for each in stored(tmp_path / "journal")] == [Label]
 
 
 @pytest.mark.parametrize(
