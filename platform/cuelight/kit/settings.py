@@ -57,6 +57,10 @@ class Settings:
     serving_default_model: str = _setting("", "model", "Model behind `POST /invocations`; empty: the only one.")
     serving_max_body_bytes: int = _setting(16 << 20, "bytes", "Largest request body.")
     serving_max_rows: int = _setting(100_000, "rows", "Most rows in one request.")
+    serving_timeout_seconds: float = _setting(30.0, "s", "Longest that a request may take; callers may ask for less.")
+    serving_max_wait_seconds: float = _setting(
+        1.0, "s", "A request that would wait longer than this for a busy version is refused with 503."
+    )
     serving_prepare_seconds: float = _setting(30.0, "s", "A worker silent for so long in a switch is replaced.")
     serving_bake_seconds: float = _setting(600.0, "s", "How long the previous Production version stays loaded.")
     serving_compile: bool = _setting(True, "flag", "Predict in a quicker way where the trial proved it equal.")

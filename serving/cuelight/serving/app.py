@@ -14,7 +14,7 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
 from cuelight.serving import catalog
-from cuelight.serving.call import Call, asked
+from cuelight.serving.call import asked
 from cuelight.serving.faults import code_of, status_of
 from cuelight.serving.feedback import read_labels
 from cuelight.serving.framing import LONGEST_ID
@@ -44,7 +44,7 @@ def create_app(parts: Parts) -> Flask:
 def _add_scoring(app: Flask, parts: Parts) -> None:
     def score(name: str = "", **where: str | int) -> Response:
         place, which = next(iter(where.items()), ("", ""))
-        call = Call(
+        call = parts.call(
             asked(name, place, str(which), lambda header: request.headers.get(header, "")),
             b"" if g.get("fault") else request.get_data(),
             request_id(),

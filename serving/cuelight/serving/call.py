@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import BadInput, CuelightError
 
 MLFLOW, INFERENCE = "mlflow", "inference"  # MLflow's scoring protocol, the Open Inference Protocol v2
+_MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Asked:
 class Call:
     """One scoring request.
 
-    `fault`: what the HTTP layer found wrong with it before its body was read; it is answered and recorded.
+    `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had
+    come whole; after `deadline` its answer is of no use. Both by `time.monotonic`.
     """
 
     asked: Asked
@@ -44,6 +50,22 @@ class Call:
     client: str = ""
     caller: str = ""
     fault: CuelightError | None = None
+    arrived: float = field(default_factory=time.monotonic)
+    deadline: float = math.inf
+
+
+@lru_cache(maxsize=512)
+def patience(timeout_ms: str, longest: float) -> float:
+    """How many seconds a caller waits who sent this `X-Request-Timeout-Ms`; nobody waits for longer than `longest`.
+
+    Raises:
+        BadInput: it is no whole number above zero.
+    """
+    if not timeout_ms:
+        return longest
+    if not _MILLISECONDS.fullmatch(timeout_ms):
+        raise BadInput("X-Request-Timeout-Ms takes a whole number of milliseconds above zero.")
+    return min(int(timeout_ms) / 1000, longest)
 
 
 def asked(model: str, place: str, which: str, header: Callable[[str], str], protocol: str = MLFLOW) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from cuelight.journal.record import Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
-from cuelight.serving.call import Call
+from cuelight.serving.call import Asked, Call, patience
 from cuelight.serving.metrics import Metrics
 from cuelight.serving.residents import Residents
 from cuelight.serving.scoring import Outcome, respond
@@ -33,6 +34,15 @@ class Parts:
             return 0.0
         digests = {each.digest for (name, _), each in cast.deployment.tracks.items() if name == model or not model}
         return max((cast.loaded[each].predict_seconds for each in digests if each in cast.loaded), default=0.0)
+
+    def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None = None) -> Call:
+        """A request that has come whole just now, with the time that it has from now on."""
+        try:
+            seconds = patience(asked.timeout_ms, self.settings.serving_timeout_seconds)
+        except CuelightError as unreadable:
+            fault, seconds = fault or unreadable, self.settings.serving_timeout_seconds
+        now = time.monotonic()
+        return Call(asked, body, request_id, client, fault=fault, arrived=now, deadline=now + seconds)
 
     def answer(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""

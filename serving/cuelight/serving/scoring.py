@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cuelight.journal.record import CHAMPION, PINNED, Prediction
-from cuelight.kit.errors import CuelightError, ModelFault, NotFound, Unavailable
+from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, NotFound, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.decode import decode
@@ -45,13 +45,24 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Work:
+    """What calls that belong together cost, decoding and encoding included; `size` is that of their bodies."""
+
+    digest: str
+    size: int
+    seconds: float
+    predicts: int = 1
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """An answer, its record, and the version's signature where it got as far as one."""
+    """An answer, its record, and where it got as far: the version's signature, and the work that it was part of."""
 
     answer: Answer
     record: Prediction
     loaded: LoadedVersion | None = None
+    work: Work | None = None
 
 
 def respond(
@@ -61,6 +72,7 @@ def respond(
 
     Calls for one version are predicted together. Rows are decoded and checked before they join, and where the
     joined rows make the model fail, each call is predicted alone: one caller's bad row fails that caller alone.
+    What is past its deadline is not begun.
     """
     attempts = [_Attempt(call) for call in calls]
     try:
@@ -72,11 +84,26 @@ def respond(
         if attempt.survives(attempt.begin, cast, max_rows, default_model):
             groups.setdefault(attempt.group(), []).append(attempt)
     for group in groups.values():
-        _predict_together(group)
+        _predict_in_time(group)
     return [attempt.outcome or attempt.failed(ModelFault("Not predicted.")) for attempt in attempts]
 
 
-def _predict_together(group: Sequence[_Attempt]) -> None:
+def _predict_in_time(group: Sequence[_Attempt]) -> None:
+    began = time.monotonic()
+    due = [attempt for attempt in group if attempt.survives(attempt.check_deadline, began)]
+    if not due:
+        return
+    first = due[0]
+    assert first.loaded is not None
+    work = Work(first.loaded.digest, sum(len(each.call.body) for each in due), sum(each.seconds for each in due))
+    for attempt in due:
+        attempt.work = work
+    work.predicts = _predict_together(due)
+    work.seconds += time.monotonic() - began
+
+
+def _predict_together(group: Sequence[_Attempt]) -> int:
+    """Answers with how often the model was asked."""
     if len(group) > 1:
         try:
             first = group[0]
@@ -87,9 +114,10 @@ def _predict_together(group: Sequence[_Attempt]) -> None:
         if parts is not None:
             for attempt, part in zip(group, parts, strict=True):
                 attempt.survives(attempt.finish, part)
-            return
+            return 1
     for attempt in group:
         attempt.survives(attempt.answer_alone)
+    return len(group)
 
 
 def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
@@ -115,8 +143,6 @@ class _Attempt:
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
-    arrived: float = field(default_factory=time.time)
-    began: float = field(default_factory=time.perf_counter)
     model: str = ""
     generation: int = 0
     rows: Rows = _NO_ROWS
@@ -124,6 +150,8 @@ class _Attempt:
     choice: Choice | None = None
     loaded: LoadedVersion | None = None
     outcome: Outcome | None = None
+    work: Work | None = None
+    seconds: float = 0.0
 
     def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Do a step; whatever it raises becomes this call's answer, and False."""
@@ -139,16 +167,27 @@ class _Attempt:
 
     def begin(self, cast: Cast, max_rows: int, default_model: str) -> None:
         """Find out who answers, and decode the rows."""
-        call = self.call
+        call, began = self.call, time.monotonic()
         self.generation = cast.deployment.generation
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
         self.choice = choose(cast.deployment, name, call.asked)
         if call.fault:
             raise call.fault
+        self.check_deadline(began)
         self.loaded = cast.version(self.choice.served)
         request = decode(call.asked.media_type, call.body, self.loaded.signature, max_rows)
         self.rows, self.parameters = request.rows, request.parameters
+        self.seconds = time.monotonic() - began
+
+    def check_deadline(self, now: float) -> None:
+        """Go on only for a caller who still waits.
+
+        Raises:
+            DeadlineExceeded: nobody does.
+        """
+        if now > self.call.deadline:
+            raise DeadlineExceeded("The answer was not there by the request's deadline.")
 
     def group(self) -> Any:
         """Equal for calls that may be predicted together: same version, parameters and columns, one row each apart."""
@@ -180,7 +219,8 @@ class _Attempt:
         self.finish(self.predict(self.rows))
 
     def finish(self, output: Output) -> None:
-        """The model has answered."""
+        """The model has answered; too late is no answer."""
+        self.check_deadline(time.monotonic())
         try:
             body = encode(output.values)
         except (TypeError, ValueError) as fault:
@@ -203,6 +243,7 @@ class _Attempt:
         more: Mapping[str, str] | None = None,
     ) -> Outcome:
         call, choice = self.call, self.choice
+        seconds = time.monotonic() - call.arrived
         prediction_id = new_id()
         headers = {"Content-Type": JSON, "X-Prediction-Id": prediction_id, "X-Request-Id": call.request_id}
         if more:
@@ -215,7 +256,7 @@ class _Attempt:
             headers["X-Model-Track"] = track
             headers["X-Cuelight-Generation"] = str(self.generation)
         record = Prediction(
-            time=self.arrived,
+            time=time.time() - seconds,
             prediction_id=prediction_id,
             request_id=call.request_id,
             client=call.client,
@@ -227,7 +268,7 @@ class _Attempt:
             arm=arm,
             generation=self.generation,
             status=status,
-            latency_ms=1000 * (time.perf_counter() - self.began),
+            latency_ms=1000 * seconds,
             rows=self.rows.count,
             media_type=call.asked.media_type,
             request=call.body,
@@ -235,7 +276,7 @@ class _Attempt:
             error=message,
             probabilities=probabilities,
         )
-        return Outcome(Answer(status, body, headers), record, self.loaded)
+        return Outcome(Answer(status, body, headers), record, self.loaded, self.work)
 
 
 def header_text(text: str) -> str:

@@ -181,7 +181,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _call(self, line: Line, request: framing.Plain) -> Call:
         head = request.head
-        return Call(head.asked, request.body, head.request_id or new_id(), line.conn.client[0])
+        return self._parts.call(head.asked, request.body, head.request_id or new_id(), line.conn.client[0])
 
     def _answer(self, ready: Sequence[tuple[Line, Call]]) -> None:
         quick: list[tuple[Line, Call]] = []

@@ -110,3 +110,10 @@ def test_pages_say_what_is_served(client: FlaskClient) -> None:
     assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1}
     for path in ("/ping", "/health", "/livez", "/version", "/metrics"):
         assert client.get(path).status_code == 200, path
+
+
+def test_a_timeout_that_is_no_number_is_400(client: FlaskClient) -> None:
+    """Refused before the body is looked at; one that fits changes nothing."""
+    for given, status in (("soon", 400), ("10000", 200)):
+        answer = client.post("/models/a%20b/invocations", json=ZEROS, headers={"X-Request-Timeout-Ms": given})
+        assert answer.status_code == status

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,11 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from cuelight.kit.errors import NotFound, Unavailable
+from cuelight.kit.errors import BadInput, NotFound, Unavailable
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
-from cuelight.serving.call import Asked, Call
+from cuelight.serving.call import Asked, Call, patience
 from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.loader import LoadedVersion, Output
 from cuelight.serving.residents import Cast
@@ -251,3 +252,65 @@ def test_what_a_model_raises_is_logged_without_its_message(caplog: pytest.LogCap
     assert (record.getMessage(), fields["request_id"]) == ("ValueError", "req")
     assert any("test_scoring.py" in each for each in fields["where"])
     assert "secret-value" not in json.dumps(fields) + record.getMessage() + outcome.answer.body.decode()
+
+
+def test_work_past_its_deadline_is_not_begun() -> None:
+    """A call whose time is over is neither decoded nor predicted: 504, whatever its body holds."""
+    seen: list[int] = []
+
+    def spy(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        seen.append(rows.count)
+        return Output(np.zeros(rows.count), None)
+
+    late = replace(_call(body=b"not JSON"), deadline=time.monotonic() - 1)
+    status, document, outcome = _respond(late, spy)
+    assert (status, document["error_code"], outcome.record.model) == (504, "DEADLINE_EXCEEDED", "m")
+    assert seen == []
+
+
+def test_an_answer_past_its_deadline_is_no_answer() -> None:
+    """The model took too long for one of two callers: that one gets 504, the other its predictions."""
+
+    def slow(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        time.sleep(0.05)
+        return Output(np.zeros(rows.count), None)
+
+    now = time.monotonic()
+    calls = [replace(_call(), deadline=now + 0.01), replace(_call(), deadline=now + 60)]
+    outcomes = respond(lambda: _cast(slow), calls, 10)
+    assert [each.record.status for each in outcomes] == [504, 200]
+
+
+def test_latency_counts_from_when_the_request_had_come() -> None:
+    """Time spent waiting for a busy version is part of it, and the record's time is that of the arrival."""
+    _, _, outcome = _respond(replace(_call(), arrived=time.monotonic() - 5))
+    assert outcome.record.latency_ms >= 5000
+    assert outcome.record.time <= time.time() - 5
+
+
+def test_work_is_measured_by_version() -> None:
+    """Calls predicted together are one predict, and their bodies add up; what fails together is counted alone."""
+    outcomes = respond(lambda: _cast(None), [_call(), _call()], 10)
+    assert outcomes[0].work is outcomes[1].work
+    assert outcomes[0].work is not None
+    assert (outcomes[0].work.digest, outcomes[0].work.size, outcomes[0].work.predicts) == ("d3", 2 * len(BODY), 1)
+    assert outcomes[0].work.seconds > 0
+    alone = respond(lambda: _cast(None), [replace(_call(), asked=Asked("m", "text/csv"), body=b"a\n1\n")], 10)
+    assert alone[0].work is not None
+    assert alone[0].work.predicts == 1
+    assert _respond(_call(body=b"not JSON"))[2].work is None
+
+
+@pytest.mark.parametrize("given", ["", "0", "-5", "1.5", "1e3", "0x10", " 5", "٣", "9" * 10])
+def test_a_timeout_is_a_whole_positive_number(given: str) -> None:
+    """Anything else is refused; none means the longest that the settings allow."""
+    if not given:
+        assert patience(given, 30.0) == 30.0
+        return
+    with pytest.raises(BadInput, match="X-Request-Timeout-Ms"):
+        patience(given, 30.0)
+
+
+def test_a_timeout_is_capped() -> None:
+    """A caller may ask for less than the settings allow, not for more."""
+    assert (patience("50", 30.0), patience("007", 30.0), patience("999999999", 30.0)) == (0.05, 0.007, 30.0)

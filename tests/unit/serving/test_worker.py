@@ -12,6 +12,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
+from cuelight.serving.call import Asked, Call
 from cuelight.serving.worker import Line, Worker
 
 
@@ -95,6 +96,9 @@ def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller
     class Broken:
         def expected_seconds(self, model: str) -> float:
             return 0.0
+
+        def call(self, asked: Asked, body: bytes, *_: object) -> Call:
+            return Call(asked, body)
 
         def answer(self, calls: object) -> None:
             raise RuntimeError("out of luck")
