@@ -120,9 +120,19 @@ class Shelf:
         spoil: Callable[[Path], None] = lambda _: None,
     ) -> int:
         """Register a version; `spoil` alters its files after they were signed. Answers with its number."""
+        return self.keep(name, lambda folder: save(folder, model, form), sign, spoil)
+
+    def keep(
+        self,
+        name: str,
+        write: Callable[[Path], Any],
+        sign: bool = True,
+        spoil: Callable[[Path], None] = lambda _: None,
+    ) -> int:
+        """Register a version of whatever flavor `write` saves into a folder."""
         self._count += 1
         folder = self._folder / f"source-{self._count}"
-        save(folder, model, form)
+        write(folder)
         run_id = f"{self._count:032x}"
         manifest = Manifest.of_folder(folder, name, run_id)
         content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)} if sign else {}

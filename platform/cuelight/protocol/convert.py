@@ -28,7 +28,7 @@ def column(values: Sequence[Any], spec: Column) -> Array:
     Raises:
         BadInput: a value does not fit the type; the message names the column and the row, never the value.
     """
-    return _CONVERTERS.get(spec.type, _objects)(values, spec.name)
+    return _CONVERTERS.get(spec.type, objects)(values, spec.name)
 
 
 def tensor(values: Any, spec: Tensor) -> Array:
@@ -173,7 +173,7 @@ def _strings(values: Sequence[Any], name: str) -> Array:
     for row, value in enumerate(values):
         if value is not None and not isinstance(value, str):
             raise _fail(name, row, f"a string is needed, not {_kind(value)}")
-    return _objects(values, name)
+    return objects(values, name)
 
 
 def _bytes(values: Sequence[Any], name: str) -> Array:
@@ -183,7 +183,7 @@ def _bytes(values: Sequence[Any], name: str) -> Array:
             decoded.append(None if value is None else base64.b64decode(value, validate=True))
         except (TypeError, ValueError, binascii.Error) as error:
             raise _fail(name, row, "base64 text is needed") from error
-    return _objects(decoded, name)
+    return objects(decoded, name)
 
 
 def _datetimes(values: Sequence[Any], name: str) -> Array:
@@ -216,7 +216,8 @@ def _moment(text: str) -> np.datetime64:
     return np.datetime64(moment, "ns") + np.timedelta64(int(finer.ljust(3, "0")), "ns")
 
 
-def _objects(values: Sequence[Any], _name: str) -> Array:
+def objects(values: Sequence[Any], _name: str = "") -> Array:
+    """Values as they are, in an array of shape (len(values),)."""
     array = np.empty(len(values), dtype=object)
     for row, value in enumerate(values):  # one by one: NumPy would take rows that are lists for a second dimension
         array[row] = value

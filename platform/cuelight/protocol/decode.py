@@ -71,8 +71,10 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
     unknown = sorted(set(document) - set(FORMS) - {"params"})
     if len(given) != 1 or unknown:
         raise BadInput(f"The body must have exactly one of {', '.join(FORMS)}, and may have params; nothing else.")
-    columns = _READERS[given[0]](document[given[0]])
-    return ScoringRequest(_rows(columns, signature), _parameters(document.get("params"), signature))
+    content, parameters = document[given[0]], _parameters(document.get("params"), signature)
+    if signature.entries:
+        return ScoringRequest(_entries(content), parameters)
+    return ScoringRequest(_rows(_READERS[given[0]](content), signature), parameters)
 
 
 def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
@@ -82,6 +84,8 @@ def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
         raise BadInput(f"The body is not CSV in UTF-8: {type(error).__name__}.") from None
     if len(lines) < 2:
         raise BadInput("The CSV needs a header line and at least one row.")
+    if signature.entries:
+        raise BadInput("This model takes a list with one entry a row: send JSON with inputs.")
     types = {each.name: each.type for each in signature.columns}
     header, records = lines[0], lines[1:]
     table = _split_table(header, records)
@@ -183,6 +187,13 @@ def _rows(given: Any, signature: Signature) -> Rows:
     if not columns:
         raise BadInput(f"None of the model's columns is there: {', '.join(each.name for each in specs)}.")
     return Rows(columns, count)
+
+
+def _entries(values: Any) -> Rows:
+    """A list as a model with type hints takes it: what the entries are is for those hints to check."""
+    if not isinstance(values, list) or not values:
+        raise BadInput("This model takes a list with one entry a row, at least one: send it as inputs.")
+    return Rows({"": convert.objects(values)}, len(values), tensors=True)
 
 
 def _guess(name: str, values: Sequence[Any]) -> Column:

@@ -28,6 +28,10 @@ class Rows:
         columns = {name: np.concatenate([each.columns[name] for each in parts]) for name in parts[0].columns}
         return cls(columns, sum(each.count for each in parts), parts[0].tensors)
 
+    def picked(self, positions: Sequence[int]) -> Rows:
+        """The rows at these positions."""
+        return Rows({name: values[positions] for name, values in self.columns.items()}, len(positions), self.tensors)
+
     def native(self) -> Any:
         """What an MLflow model's predict takes: a DataFrame for columns, an array or a dict of arrays for tensors."""
         if not self.tensors:

@@ -40,16 +40,24 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs are either columns or tensors, never both; neither: the model has no signature."""
+    """Inputs are either columns or tensors, never both; neither: the model has no signature.
+
+    `entries`: the model takes a list with one entry a row, of the kind that its type hints say (a number, a text, an
+    object); `columns` then describe one entry, and the model itself checks them.
+    """
 
     columns: tuple[Column, ...] = ()
     tensors: tuple[Tensor, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     outputs: tuple[Mapping[str, Any], ...] = field(default=())
+    entries: bool = False
 
     @classmethod
-    def from_mlmodel(cls, document: Mapping[str, Any] | None) -> Signature:
-        """The signature of a parsed `MLmodel` file's `signature` entry (its parts are JSON texts)."""
+    def from_mlmodel(cls, document: Mapping[str, Any] | None, from_hints: bool = False) -> Signature:
+        """The signature of a parsed `MLmodel` file's `signature` entry (its parts are JSON texts).
+
+        `from_hints` is the file's `is_signature_from_type_hint`.
+        """
         document = document or {}
         inputs = _parts(document.get("inputs"))
         tensors = tuple(_tensor(each) for each in inputs if each.get("type") == "tensor")
@@ -58,7 +66,7 @@ class Signature:
             Parameter(each["name"], each.get("type", "string"), each.get("default"), bool(each.get("shape")))
             for each in _parts(document.get("params"))
         )
-        return cls(columns, tensors, parameters, tuple(_parts(document.get("outputs"))))
+        return cls(columns, tensors, parameters, tuple(_parts(document.get("outputs"))), from_hints)
 
     def to_json(self) -> str:
         """A text from which `from_json` makes an equal signature."""
@@ -68,6 +76,7 @@ class Signature:
                 "tensors": [[each.name, each.dtype, list(each.shape)] for each in self.tensors],
                 "parameters": [[each.name, each.type, each.default, each.many] for each in self.parameters],
                 "outputs": list(self.outputs),
+                "entries": self.entries,
             }
         )
 
@@ -80,6 +89,7 @@ class Signature:
             tuple(Tensor(name, dtype, tuple(shape)) for name, dtype, shape in document["tensors"]),
             tuple(Parameter(*each) for each in document["parameters"]),
             tuple(document["outputs"]),
+            bool(document.get("entries")),
         )
 
 

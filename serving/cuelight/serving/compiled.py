@@ -59,7 +59,11 @@ def candidates(model: Any, signature: Signature) -> list[Compiled]:
 
 
 def equal(one: Any, two: Any) -> bool:
-    """The same answers: labels to the bit, numbers within `TOLERANCE` of the largest."""
+    """The same answers, in the same form: labels to the bit, numbers within `TOLERANCE` of the largest."""
+    if type(one) is not type(two) or list(getattr(one, "columns", ())) != list(getattr(two, "columns", ())):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(two) and all(equal(each, two[name]) for name, each in one.items())
     first, second = np.asarray(one), np.asarray(two)
     if first.shape != second.shape or first.dtype != second.dtype:
         return False

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import pickle
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,13 @@ from cuelight.kit.errors import BadInput, Refused
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
-from cuelight.serving import soundness
+from cuelight.serving import flavors, pyfunc, soundness
 from cuelight.serving.compiled import Compiled, candidates
 from cuelight.serving.trust import read_mlmodel
 
+# In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
+BY_ROW = "cuelight.by_row"
+_MODEL = "model"
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
 
@@ -36,11 +38,13 @@ class Shortcuts:
     """What the trial proved of a version, so that it may be served in a quicker way.
 
     `labels_from_probabilities`: the class of the highest probability is the model's own label, so that one call
-    gives both. `compiled`: the name of the quicker way that answers as the model does; empty: none.
+    gives both. `compiled`: the name of the quicker way that answers as the model does; empty: none. `by_row`: no
+    answer was seen to depend on the rows beside it.
     """
 
     labels_from_probabilities: bool = False
     compiled: str = ""
+    by_row: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class LoadedVersion:
     """A version in memory: its signature, and one call that predicts.
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
-    `predict_seconds` is what its input example took in the trial. `way`: `linear` or `arrays` (see `compiled`), or
-    `model`: as the model itself does.
+    `predict_seconds` is what its input example took in the trial. `way`: `linear` or `arrays` (see `compiled`),
+    `direct` (see `pyfunc`), or `model`: as the model itself does.
     """
 
     digest: str
@@ -69,26 +73,40 @@ def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None =
     Raises:
         Refused: its format may not be loaded, or loading failed.
     """
-    began, way = time.perf_counter(), "model"
+    began = time.perf_counter()
     mlmodel = read_mlmodel(files)
     try:
-        signature = Signature.from_mlmodel(mlmodel.get("signature"))
-        flavors = mlmodel.get("flavors") or {}
-        if "sklearn" in flavors and flavors.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
-            model = _load_sklearn(files, flavors["sklearn"], signed_by)
-            method = str(flavors["python_function"].get("predict_fn") or "predict")
-            chosen = shortcuts or Shortcuts()
-            quick = next((each for each in candidates(model, signature) if each.name == chosen.compiled), None)
-            predict, flavor = _sklearn_predict(model, method, chosen.labels_from_probabilities, quick), "sklearn"
-            way = quick.name if quick else way
-        else:
-            predict, flavor = _load_pyfunc(files, signed_by), "pyfunc"
+        version = _load(files, digest, mlmodel, signed_by, shortcuts or Shortcuts())
     except Refused:
         raise
     except Exception as error:  # anything can come out of loading somebody's file
         raise Refused(f"It can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
-    seconds, by_row = time.perf_counter() - began, flavor == "sklearn"
-    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, seconds, way=way)
+    return replace(version, load_seconds=time.perf_counter() - began)
+
+
+def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, chosen: Shortcuts) -> LoadedVersion:
+    signature = Signature.from_mlmodel(mlmodel.get("signature"), bool(mlmodel.get("is_signature_from_type_hint")))
+    parts: Mapping[str, Any] = mlmodel.get("flavors") or {}
+    by_row, way = chosen.by_row, chosen.compiled
+    native = flavors.native(parts, signature)
+    if "sklearn" in parts and parts.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
+        flavor, model = "sklearn", _load_sklearn(files, parts["sklearn"], signed_by)
+        method, quicker = str(parts["python_function"].get("predict_fn") or "predict"), candidates(model, signature)
+    elif not signed_by:
+        raise Refused("It is no scikit-learn model in skops form, and it is not signed.")
+    elif native:
+        flavor, model = native, flavors.load_native(files, native, parts[native])
+        method, quicker = "predict", flavors.arrays(model, signature)
+    else:
+        direct = way == pyfunc.DIRECT and pyfunc.may_be_direct(signature)
+        way = pyfunc.DIRECT if direct else _MODEL
+        predict = _pyfunc_predict(pyfunc.load(files, signature, direct))
+        by_row = by_row and (mlmodel.get("metadata") or {}).get(BY_ROW) is True
+        return LoadedVersion(digest, signature, signature.to_json(), "pyfunc", by_row, predict, 0.0, way=way)
+    quick = next((each for each in quicker if each.name == way), None)
+    predict = _sklearn_predict(model, method, chosen.labels_from_probabilities, quick)
+    way = quick.name if quick else _MODEL
+    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, way=way)
 
 
 def preload() -> None:
@@ -120,24 +138,11 @@ def _load_sklearn(files: Path, flavor: Mapping[str, Any], signed_by: str) -> Any
         return model
     if not signed_by:
         raise Refused(f"It is a {form} file, which runs code when it is loaded, and it is not signed.")
-    if form == "cloudpickle":
-        import cloudpickle
-
-        return cloudpickle.loads(path.read_bytes())
-    return pickle.loads(path.read_bytes())  # noqa: S301  signed by a known key
+    return flavors.load_estimator(path, str(form))
 
 
-def _load_pyfunc(files: Path, signed_by: str) -> Callable[[Rows, Mapping[str, Any]], Output]:
-    if not signed_by:
-        raise Refused("It is no scikit-learn model in skops form, and it is not signed.")
-    import mlflow.pyfunc  # costs seconds and 100 MB: only for versions that need it
-
-    model = mlflow.pyfunc.load_model(str(files))
-
-    def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
-        return Output(model.predict(rows.native(), params=dict(parameters) or None))
-
-    return predict
+def _pyfunc_predict(answer: Callable[[Rows, Mapping[str, Any]], Any]) -> Callable[[Rows, Mapping[str, Any]], Output]:
+    return lambda rows, parameters: Output(answer(rows, parameters))
 
 
 def _sklearn_predict(

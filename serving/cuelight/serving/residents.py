@@ -193,6 +193,7 @@ class Residents:
         shortcuts = Shortcuts(
             labels_from_probabilities=bool(trial.get("labels_from_probabilities")),
             compiled=str(trial.get("compiled", "")) if self._compile else "",
+            by_row=bool(trial.get("by_row", True)),
         )
         loaded = load(entry.files, served.digest, served.signed_by, shortcuts)
         return replace(loaded, predict_seconds=float(trial.get("predict_ms", 0.0)) / 1000)

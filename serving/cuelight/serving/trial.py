@@ -29,10 +29,12 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
 from cuelight.serving.loader import LoadedVersion, Shortcuts, load
+from cuelight.serving.pyfunc import DIRECT
 from cuelight.serving.trust import read_mlmodel
 
 _REPEATS = 20
 _ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
+_ALONE = 16  # rows that are predicted one by one, to be held against the same rows together
 _NUMERIC = ("double", "float", "long", "integer")
 
 
@@ -56,6 +58,7 @@ class Verdict:
     labels_from_probabilities: bool = False
     note: str = ""
     compiled: str = ""
+    by_row: bool = True
 
 
 def run(
@@ -197,9 +200,17 @@ def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringR
         raise Refused("Its MLmodel names an input example outside of its own folder.")
     if path.is_file():
         try:
-            yield "its input example", decode("application/json", path.read_bytes(), signature)
+            yield "its input example", decode("application/json", _without_nan(path.read_bytes()), signature)
         except CuelightError as error:
             raise Refused(f"Its input example does not fit its signature: {error}") from error
+
+
+def _without_nan(body: bytes) -> bytes:
+    """MLflow writes missing values of an example as NaN, which no JSON has; what is no JSON otherwise stays so."""
+    try:
+        return json.dumps(json.loads(body, parse_constant=lambda _: None)).encode()
+    except (ValueError, RecursionError):
+        return body
 
 
 def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
@@ -228,15 +239,46 @@ def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequenc
         try:
             other = load(files, order["digest"], order["signed_by"], shortcuts)
             outputs = [other.predict(rows, {}) for rows in requests]
-        except Exception:  # noqa: BLE001  a way that fails is no way
+            right = all(equal(one, two.values) for one, two in zip(answers, outputs, strict=True))
+        except Exception:  # noqa: BLE001  a way that fails is no way, nor is one that can't be compared
             return False
         complete = not shortcuts.labels_from_probabilities or all(each.probabilities for each in outputs)
-        right = all(equal(one, two.values) for one, two in zip(answers, outputs, strict=True))
         return complete and right and other.way == (shortcuts.compiled or "model")
 
+    alone = _by_row(version, requests)
+    if version.flavor == "pyfunc":
+        return Shortcuts(compiled=DIRECT if holds(Shortcuts(compiled=DIRECT)) else "", by_row=alone)
     way = next((name for name in (LINEAR, ARRAYS) if holds(Shortcuts(compiled=name))), "")
     best = Shortcuts(labels_from_probabilities=True, compiled=way)
-    return best if holds(best) else Shortcuts(compiled=way)
+    return replace(best if holds(best) else Shortcuts(compiled=way), by_row=alone)
+
+
+def _by_row(version: LoadedVersion, requests: Sequence[Rows]) -> bool:
+    """Whether rows are answered together as each is alone; False if they are not, or it can't be told."""
+    kinds: dict[Any, list[Rows]] = {}
+    for rows in requests:
+        kinds.setdefault(tuple((name, values.shape[1:]) for name, values in rows.columns.items()), []).append(rows)
+    try:
+        return version.by_row and all(_together(version, Rows.joined(each)) for each in kinds.values())
+    except Exception:  # noqa: BLE001  it can't take them together, or not alone
+        return False
+
+
+def _together(version: LoadedVersion, rows: Rows) -> bool:
+    chosen = sorted(set(np.linspace(0, rows.count - 1, _ALONE).astype(int)))
+    few = rows.picked(chosen)
+    answers = version.predict(few, {}).values
+    apart = [plain(version.predict(few.picked([i]), {}).values) for i in range(few.count)]
+    one, two = _cells(plain(answers)), _cells([row for each in apart for row in each])
+    if one.shape != two.shape or one.dtype.kind != "f":
+        return bool(np.array_equal(one, two))
+    # A sum over more rows at once may go in another order.
+    tolerance = 1e-9 if getattr(answers, "dtype", None) != np.float32 else 1e-5
+    return bool(np.allclose(one, two, rtol=tolerance, atol=tolerance * float(np.abs(one).max(initial=0.0))))
+
+
+def _cells(rows: list[Any]) -> Any:
+    return np.asarray([list(row.values()) if isinstance(row, dict) else row for row in rows])
 
 
 def _around(requests: Sequence[Rows], signature: Signature) -> list[Rows]:
@@ -259,7 +301,7 @@ def _main() -> None:
     try:
         version = load(Path(order["files"]), order["digest"], order["signed_by"])
         verdict = rehearse(version, Path(order["files"]), recent)
-        if version.flavor == "sklearn":
+        if verdict.ok:
             verdict = replace(verdict, **asdict(_shortcuts(order, version, recent)))
     except (Refused, MemoryError) as error:
         reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from cuelight.kit.errors import Refused
 from cuelight.registry import tags
@@ -23,6 +25,14 @@ from cuelight.registry.signing import TrustedKeys
 OPEN = "nobody (trust_unsigned is set)"
 _SKLEARN = "mlflow.sklearn"
 _PROXIED = "mlflow-artifacts:"
+# The same software, built in several ways under several names.
+_BUILDS = (
+    {"xgboost", "xgboost-cpu"},
+    {"tensorflow", "tensorflow-cpu", "tensorflow-intel"},
+    {"onnxruntime", "onnxruntime-gpu"},
+    {"opencv-python", "opencv-python-headless"},
+    {"psycopg2", "psycopg2-binary"},
+)
 _LONGEST_MLMODEL = 4 << 20
 _MOST_LISTED = 10
 
@@ -118,7 +128,7 @@ def check_requirements(folder: Path) -> None:
     path = folder / "requirements.txt"
     differing = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
-        text = line.split("#", 1)[0].strip()
+        text = line.split("#", 1)[0].split(" --", 1)[0].rstrip("\\ ").strip()  # pip's own options, and hashes
         if text and not text.startswith("-"):
             differing += _difference(text)
     if differing:
@@ -133,11 +143,30 @@ def _difference(text: str) -> list[str]:
             return []
     except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
         return [f"{text[:200]!r} can't be read"]
-    try:
-        installed = metadata.version(requirement.name)
-    except metadata.PackageNotFoundError:
+    found = _installed(requirement.name)
+    if found is None:
         return [f"{text}, and it is not installed"]
-    return [] if requirement.specifier.contains(installed, prereleases=True) else [f"{text}, and {installed} is here"]
+    if not requirement.specifier.contains(found.version, prereleases=True):
+        return [f"{text}, and {found.version} is here"]
+    return [each for extra in sorted(requirement.extras) for each in _lacking(found, extra)]
+
+
+def _installed(name: str) -> metadata.Distribution | None:
+    """The distribution of that name, or the same software under another."""
+    builds = next((each for each in _BUILDS if canonicalize_name(name) in each), set())
+    for each in (name, *sorted(builds)):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.distribution(each)
+    return None
+
+
+def _lacking(found: metadata.Distribution, extra: str) -> list[str]:
+    """What a distribution needs for one of its extras and does not find here."""
+    wanted = [Requirement(each) for each in found.requires or ()]
+    chosen = [each for each in wanted if each.marker and each.marker.evaluate({"extra": extra})]
+    for each in chosen:
+        each.marker = None
+    return [difference for each in chosen for difference in _difference(str(each))]
 
 
 def read_mlmodel(folder: Path) -> Mapping[str, Any]:

@@ -281,3 +281,29 @@ def test_any_table_as_csv_is_a_request_or_refused_without_its_values(
     """Lines of any cells under a good header: rows or a refusal, and no value comes back in the message."""
     lines = ["a,b", *(",".join(each) for each in table)]
     assert _MARK not in _outcome(CSV, "\n".join(lines).encode("utf-8", "replace"), signature)
+
+
+ENTRIES = Signature(columns=(Column("0", "map"),), entries=True)
+
+
+@pytest.mark.parametrize("form", ["inputs", "instances", "dataframe_records"])
+def test_a_model_with_type_hints_takes_a_list_as_it_is(form: str) -> None:
+    """Objects of different keys, texts, numbers: what an entry must be, the hints say."""
+    values = [{"a": 1.0}, {"a": 1.0, "b": [1, 2]}, "text", 5, None]
+    rows = decode(JSON, json.dumps({form: values}).encode(), ENTRIES).rows
+    assert (rows.count, rows.columns[""].tolist()) == (5, values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (JSON, b'{"inputs": []}'),
+        (JSON, b'{"inputs": {"a": [1]}}'),
+        (JSON, b'{"dataframe_split": {"columns": ["a"], "data": [[1]]}}'),
+        ("text/csv", b"a\n1\n"),
+    ],
+)
+def test_a_model_with_type_hints_takes_nothing_but_a_list(kind: str, body: bytes) -> None:
+    """A table has no entries; the message says what to send."""
+    with pytest.raises(BadInput, match="one entry a row"):
+        decode(kind, body, ENTRIES)

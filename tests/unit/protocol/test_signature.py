@@ -21,12 +21,17 @@ _SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
     ).map(tuple),
     st.lists(st.builds(Parameter, st.text(), st.sampled_from(SCALARS), _SCALAR, st.booleans())).map(tuple),
     st.lists(st.dictionaries(st.text(), _SCALAR)).map(tuple),
+    st.booleans(),
 )
 def test_a_signature_survives_json(
-    columns: tuple[Column, ...], tensors: tuple[Tensor, ...], parameters: tuple[Parameter, ...], outputs: Any
+    columns: tuple[Column, ...],
+    tensors: tuple[Tensor, ...],
+    parameters: tuple[Parameter, ...],
+    outputs: Any,
+    entries: bool,
 ) -> None:
     """What `to_json` writes, `from_json` reads back as an equal signature."""
-    signature = Signature(columns, tensors, parameters, outputs)
+    signature = Signature(columns, tensors, parameters, outputs, entries)
     assert Signature.from_json(signature.to_json()) == signature
 
 

@@ -95,3 +95,13 @@ def test_models_that_pick_columns_by_name_have_no_quicker_way() -> None:
 def test_equal_means_equal(one: list[Any], two: list[Any], same: bool) -> None:
     """Labels to the bit, numbers within the tolerance of the largest, and never of another kind or number."""
     assert equal(one, two) is same
+
+
+def test_another_form_is_another_answer() -> None:
+    """Frames with other names, an array for a frame, and other keys would reach callers as other JSON."""
+    frame = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    assert equal(frame, frame.copy())
+    assert not equal(frame, frame.set_axis(["x0", "x1"], axis=1))
+    assert not equal(frame, frame.to_numpy())
+    assert equal({"a": np.ones(2)}, {"a": np.ones(2)})
+    assert not equal({"a": np.ones(2)}, {"b": np.ones(2)})

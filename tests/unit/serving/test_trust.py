@@ -213,12 +213,22 @@ _NUMPY = importlib.metadata.version("numpy")
         f"numpy=={_NUMPY}  # here\nscikit-learn>=1",
         'nowhere==1; python_version < "3"',
         "NumPy",
+        "xgboost>=3",
+        "numpy>=1 \\\n    --hash=sha256:0\n",
+        "flask[dotenv]",
     ],
 )
 def test_requirements_that_are_met_pass(tmp_path: Path, text: str) -> None:
-    """Comments, options and lines for other Pythons don't count; names are compared as pip does."""
+    """Comments, options and lines for other Pythons don't count; names and builds are those that pip could install."""
     (tmp_path / "requirements.txt").write_text(text)
     trust.check_requirements(tmp_path)
+
+
+def test_what_an_extra_needs_is_a_requirement(tmp_path: Path) -> None:
+    """MLflow writes extras where a model needs them: what they bring is looked for as well."""
+    (tmp_path / "requirements.txt").write_text("mlflow[extras]")
+    with pytest.raises(Refused, match="kubernetes, and it is not installed"):
+        trust.check_requirements(tmp_path)
 
 
 def test_no_requirements_are_met(tmp_path: Path) -> None:
