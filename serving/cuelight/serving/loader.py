@@ -120,25 +120,35 @@ def preload() -> None:
         "skops.io",
     ):
         importlib.import_module(name)
+    allowed_types()
 
 
 def _load_sklearn(files: Path, flavor: Mapping[str, Any], signed_by: str) -> Any:
     path = files / str(flavor.get("pickled_model", ""))
     form = flavor.get("serialization_format")
     if form == "skops":
-        from skops import io
-
-        untrusted = set(io.get_untrusted_types(file=path))
-        strange = untrusted - allowed_types()
-        if strange and not signed_by:
-            raise Refused(f"It holds types that are not on the allow-list: {', '.join(sorted(strange))}. See `trust`.")
-        model = io.load(path, trusted=sorted(untrusted))
+        model = _load_skops(path, bool(signed_by))
         if not signed_by:
             soundness.check(model)
         return model
     if not signed_by:
         raise Refused(f"It is a {form} file, which runs code when it is loaded, and it is not signed.")
     return flavors.load_estimator(path, str(form))
+
+
+def _load_skops(path: Path, signed: bool) -> Any:
+    """Asking for the strange types costs a second pass over the file: only where there are any."""
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    allowed = allowed_types()
+    try:
+        return io.load(path, trusted=sorted(allowed))
+    except UntrustedTypesFoundException:
+        strange = sorted(set(io.get_untrusted_types(file=path)) - allowed)
+    if not signed:
+        raise Refused(f"It holds types that are not on the allow-list: {', '.join(strange)}. See `trust`.")
+    return io.load(path, trusted=[*allowed, *strange])
 
 
 def _pyfunc_predict(answer: Callable[[Rows, Mapping[str, Any]], Any]) -> Callable[[Rows, Mapping[str, Any]], Output]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.log import Log
+from cuelight.serving import memory
 from cuelight.serving.board import Board
 from cuelight.serving.deployment import Deployment, Generations, Served
 from cuelight.serving.loader import LoadedVersion, Shortcuts, load
@@ -22,6 +23,7 @@ _LOOK_SECONDS = 0.02
 _LATE_SECONDS = 20.0
 _BEAT_SECONDS = 0.2
 _MEND_SECONDS = 10.0
+_TIDY_SECONDS = 1.0  # after a switch: those in flight have let go of what was served before
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Residents:
         self._slot = -1
         self._refused = 0
         self._mend_at = 0.0
+        self._tidy_at = float("inf")
 
     def start(self) -> None:
         """Claim a slot, load what is committed until it is what is committed, then watch the board."""
@@ -145,6 +148,13 @@ class Residents:
         with self._arrived:
             for generation in [each for each in self._casts if each < min(committed, self._board.committed)]:
                 del self._casts[generation]
+                self._untidy()
+        if self._clock.monotonic() >= self._tidy_at:
+            self._tidy_at = float("inf")
+            memory.give_back()
+
+    def _untidy(self) -> None:
+        self._tidy_at = min(self._tidy_at, self._clock.monotonic() + _TIDY_SECONDS)
 
     def _stand_by(self, generation: int) -> None:
         try:
@@ -195,6 +205,7 @@ class Residents:
             compiled=str(trial.get("compiled", "")) if self._compile else "",
             by_row=bool(trial.get("by_row", True)),
         )
+        self._untidy()
         loaded = load(entry.files, served.digest, served.signed_by, shortcuts)
         return replace(loaded, predict_seconds=float(trial.get("predict_ms", 0.0)) / 1000)
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from gunicorn.app.base import BaseApplication
 from cuelight.journal.writer import Writer
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.serving import loader
+from cuelight.serving import loader, memory
 from cuelight.serving.board import Board
 from cuelight.serving.deployment import Generations
 from cuelight.serving.places import Places
@@ -27,6 +28,8 @@ from cuelight.serving.store import ModelStore
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
 _SILENT_SECONDS = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108  what we make there is ours alone, or isn't used
+# A request gives up the interpreter a few times, and each time waits this long for a thread that is loading a version.
+_SWITCH_SECONDS = 0.0002
 _log = Log("serving.server")
 
 
@@ -50,6 +53,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 15,
             "control_socket_disable": True,
             "proc_name": "cuelight-serving",
+            "when_ready": _before_the_first_fork,
             "child_exit": _on_child_exit,
             "errorlog": "-",
             "loglevel": "warning",
@@ -102,6 +106,7 @@ def build_worker(settings: Settings) -> Flask:
     from cuelight.serving.metrics import Metrics
     from cuelight.serving.parts import Parts
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)
     board = Board(places.board)
     journal = Writer(
@@ -136,6 +141,10 @@ def _single_threaded_math() -> None:
     """Workers are many already: one thread each for BLAS and OpenMP, unless somebody chose otherwise."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def _before_the_first_fork(_server: Any) -> None:
+    memory.share()
 
 
 def _on_child_exit(_server: Any, worker: Any) -> None:

@@ -280,3 +280,23 @@ def test_a_real_workers_threads_do_all_that_by_themselves(room: Room) -> None:
     finally:
         worker.stop()
     assert room.board.workers() == []
+
+
+def test_memory_is_given_back_after_a_switch(worker: _Worker, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment after a version was loaded or forgotten, so that those in flight have let go of it; else never."""
+    given: list[float] = []
+    clock = worker._clock
+    assert isinstance(clock, FakeClock)
+    monkeypatch.setattr("cuelight.serving.memory.give_back", lambda: given.append(clock.monotonic()))
+    worker.start()
+    for number in (1, 2):
+        _deploy(room, number, m=room.served("m", str(number), number))
+        room.board.prepare(number)
+        worker.look()
+        room.board.commit(number)
+        worker.look()
+        assert len(given) == number - 1
+        clock.advance(5.0)
+        worker.look()
+        worker.look()
+        assert len(given) == number
