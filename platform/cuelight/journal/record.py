@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cuelight.protocol import media
+
 CHAMPION, CANARY, SHADOW, PINNED = "champion", "canary", "shadow", "pinned"
 
 
@@ -12,8 +14,10 @@ CHAMPION, CANARY, SHADOW, PINNED = "champion", "canary", "shadow", "pinned"
 class Prediction:
     """One scoring request and its answer, refused and failed ones included.
 
-    `request` and `response` are the bodies as they went over the wire. `probabilities` is
-    `{"classes": [...], "values": [[...], ...]}` where the model has them, one inner list a row.
+    `request` and `response` are the bodies as they went over the wire, a compressed request expanded. `probabilities`
+    is `{"classes": [...], "values": [[...], ...]}` where the model has them, one inner list a row. `protocol` and
+    `header_length` (as it was sent) say how the request is to be read, `response_type` and `response_header_length`
+    (bytes of JSON before binary tensors) the answer.
     """
 
     time: float
@@ -35,6 +39,10 @@ class Prediction:
     response: bytes
     error: str = ""
     probabilities: dict[str, Any] | None = None
+    protocol: str = media.MLFLOW
+    header_length: str = ""
+    response_type: str = media.JSON
+    response_header_length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

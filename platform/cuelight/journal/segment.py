@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from cuelight.journal.record import Label, Prediction, Record, Schema
+from cuelight.protocol import media
 
 MAGIC = b"CUEJRN"
 VERSION = 1
@@ -25,6 +26,8 @@ _NAMES = {
     kind: tuple(each.name for each in fields(kind) if each.name not in ("request", "response"))
     for kind in _KINDS.values()
 }
+_FORM = ("protocol", "header_length", "response_type", "response_header_length")
+_USUAL = tuple(each for each in _NAMES[Prediction] if each not in _FORM)
 _LARGEST = 64  # bits: orjson's limit for an integer
 
 
@@ -43,9 +46,15 @@ def encode(record: Record) -> bytes:
     request = response = b""
     if isinstance(record, Prediction):
         request, response = record.request, record.response
-    metadata = _dump({name: getattr(record, name) for name in _NAMES[type(record)]})
+    metadata = _dump({name: getattr(record, name) for name in _names(record)})
     payload = b"".join((_PARTS.pack(len(metadata), len(request)), metadata, request, response))
     return frame(_NUMBERS[type(record)], payload)
+
+
+def _names(record: Record) -> tuple[str, ...]:
+    """What says how a body is to be read is left out where that is the usual way."""
+    usual = isinstance(record, Prediction) and (record.protocol, record.response_type) == (media.MLFLOW, media.JSON)
+    return _USUAL if usual else _NAMES[type(record)]
 
 
 def frame(kind: int, payload: bytes) -> bytes:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from cuelight.journal.record import Label, Prediction
 from cuelight.kit.errors import CuelightError
+from cuelight.protocol.answer import read
 from cuelight.protocol.decode import decode
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
@@ -36,6 +37,10 @@ REQUESTS = pa.schema(
         "response": pa.binary(),
         "error": pa.string(),
         "probabilities": pa.string(),
+        "protocol": pa.string(),
+        "header_length": pa.string(),
+        "response_type": pa.string(),
+        "response_header_length": pa.int64(),
     }
 )
 LABELS = pa.schema(
@@ -107,8 +112,17 @@ class RowsTable:
             ValueError: request or answer can't be read as the signature says.
         """
         try:
-            asked = decode(prediction.media_type, prediction.request, self._signature, max_rows=sys.maxsize)
-            answer = orjson.loads(prediction.response)["predictions"]
+            asked = decode(
+                prediction.media_type,
+                prediction.request,
+                self._signature,
+                max_rows=sys.maxsize,
+                max_bytes=sys.maxsize,
+                protocol=prediction.protocol,
+                header_length=prediction.header_length,
+            )
+            form = prediction.protocol, prediction.response_type, prediction.response_header_length
+            answer = read(prediction.response, *form)
         except (CuelightError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"the request or its answer can't be read: {error}") from error
         count = asked.rows.count

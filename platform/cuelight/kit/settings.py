@@ -56,6 +56,9 @@ class Settings:
     serving_threads: int = _setting(8, "threads", "Request threads per worker.")
     serving_default_model: str = _setting("", "model", "Model behind `POST /invocations`; empty: the only one.")
     serving_max_body_bytes: int = _setting(16 << 20, "bytes", "Largest request body.")
+    serving_max_expanded_bytes: int = _setting(
+        64 << 20, "bytes", "Largest request body or table once it is expanded, where it came compressed."
+    )
     serving_max_rows: int = _setting(100_000, "rows", "Most rows in one request.")
     serving_timeout_seconds: float = _setting(30.0, "s", "Longest that a request may take; callers may ask for less.")
     serving_max_wait_seconds: float = _setting(

@@ -1,4 +1,4 @@
-"""From a request's bytes to rows: MLflow's scoring protocol."""
+"""From a request's bytes to rows: MLflow's scoring protocol, and by which other one to read them."""
 
 from __future__ import annotations
 
@@ -7,54 +7,84 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from cuelight.kit.errors import BadInput, TooLarge, WrongMediaType
-from cuelight.protocol import convert
+from cuelight.kit.errors import BadInput, WrongMediaType
+from cuelight.protocol import convert, fit, media, typed
+from cuelight.protocol.parameters import parameters
 from cuelight.protocol.rows import Array, Rows
-from cuelight.protocol.signature import SCALARS, Column, Parameter, Signature
+from cuelight.protocol.signature import Column, Signature
+
+if TYPE_CHECKING:
+    from cuelight.protocol.inference import Wanted
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-MEDIA_TYPES = ("application/json", "text/csv")
+MEDIA_TYPES = (media.JSON, media.CSV, media.PARQUET, media.ARROW_STREAM, media.ARROW_FILE)
 # Python's own float() and int() would take `1_000`, `infinity` and digits of every script.
 _NUMBER = re.compile(
     r"[ \t]*[+-]?(?:[0-9]+(?P<fraction>\.[0-9]*)?|(?P<only>\.[0-9]+))(?P<power>[eE][+-]?[0-9]+)?[ \t]*"
 )
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
-_MOST_NAMED = 10
 _LONGEST_INTEGER = 1000  # characters; mostly zeros in front, and Python converts 4,300 digits at most
 
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """Rows to score and the parameters to score them with."""
+    """Rows to score, the parameters to score them with, and the answer's form where the request itself states it."""
 
     rows: Rows
     parameters: Mapping[str, Any]
+    wanted: Wanted | None = None
 
 
-def decode(media_type: str, body: bytes, signature: Signature, max_rows: int = 100_000) -> ScoringRequest:
-    """What the caller asks for.
+def decode(
+    media_type: str,
+    body: bytes,
+    signature: Signature,
+    max_rows: int = 100_000,
+    max_bytes: int = 1 << 26,
+    protocol: str = media.MLFLOW,
+    header_length: str = "",
+) -> ScoringRequest:
+    """What the caller asks for; `header_length` is the `Inference-Header-Content-Length` header.
 
     Raises:
         WrongMediaType: not one of `MEDIA_TYPES`.
         BadInput: the body can't be read, or does not fit the signature; the message says where.
-        TooLarge: more rows than `max_rows`.
+        TooLarge: more rows than `max_rows`, or a table of more than `max_bytes` once expanded.
     """
-    kind = media_type.partition(";")[0].strip().lower()
+    if protocol == media.INFERENCE:
+        from cuelight.protocol import inference
+
+        request = ScoringRequest(*inference.decode(body, header_length, signature))
+    else:
+        request = _decode_mlflow(media_type, body, signature, max_rows, max_bytes)
+    if request.rows.count > max_rows:
+        raise fit.too_many(request.rows.count, max_rows)
+    return request
+
+
+def _decode_mlflow(media_type: str, body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> ScoringRequest:
+    kind = media.kind(media_type)
     if kind not in MEDIA_TYPES:
         raise WrongMediaType(f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
     if (charset := _CHARSET.search(media_type)) and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         raise WrongMediaType("The charset must be utf-8.")
     if not body.strip():
         raise BadInput(f"The body is empty. Send JSON with one of {', '.join(FORMS)}, or CSV with a header line.")
-    request = _decode_csv(body, signature) if kind == "text/csv" else _decode_json(body, signature)
-    if request.rows.count > max_rows:
-        raise TooLarge(f"{request.rows.count} rows are more than the {max_rows} allowed in one request.")
-    return request
+    if kind == media.JSON:
+        return _decode_json(body, signature)
+    if signature.entries:
+        raise BadInput("This model takes a list with one entry a row: send JSON with inputs.")
+    if kind == media.CSV:
+        return _decode_csv(body, signature)
+    from cuelight.protocol import tables  # brings PyArrow
+
+    given, params = tables.read(kind, body, signature, max_rows, max_bytes)
+    return ScoringRequest(typed.rows(given, signature), parameters(params, signature))
 
 
 def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
@@ -71,10 +101,10 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
     unknown = sorted(set(document) - set(FORMS) - {"params"})
     if len(given) != 1 or unknown:
         raise BadInput(f"The body must have exactly one of {', '.join(FORMS)}, and may have params; nothing else.")
-    content, parameters = document[given[0]], _parameters(document.get("params"), signature)
+    content, params = document[given[0]], parameters(document.get("params"), signature)
     if signature.entries:
-        return ScoringRequest(_entries(content), parameters)
-    return ScoringRequest(_rows(_READERS[given[0]](content), signature), parameters)
+        return ScoringRequest(_entries(content), params)
+    return ScoringRequest(_rows(_READERS[given[0]](content), signature), params)
 
 
 def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
@@ -84,13 +114,11 @@ def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
         raise BadInput(f"The body is not CSV in UTF-8: {type(error).__name__}.") from None
     if len(lines) < 2:
         raise BadInput("The CSV needs a header line and at least one row.")
-    if signature.entries:
-        raise BadInput("This model takes a list with one entry a row: send JSON with inputs.")
     types = {each.name: each.type for each in signature.columns}
     header, records = lines[0], lines[1:]
     table = _split_table(header, records)
     parsed = {name: [_cell(each, types.get(name)) for each in values] for name, values in table.items()}
-    return ScoringRequest(_rows(parsed, signature), _parameters(None, signature))
+    return ScoringRequest(_rows(parsed, signature), {})
 
 
 def _cell(text: str, kind: str | None) -> Any:
@@ -180,13 +208,7 @@ def _rows(given: Any, signature: Signature) -> Rows:
     if count == 0:
         raise BadInput("There are no rows to score.")
     specs = signature.columns or tuple(_guess(name, values) for name, values in given.items())
-    missing = [each.name for each in specs if each.required and each.name not in given]
-    if missing:
-        raise BadInput(f"Missing columns: {', '.join(missing)}. The model needs {', '.join(s.name for s in specs)}.")
-    columns = {each.name: convert.column(given[each.name], each) for each in specs if each.name in given}
-    if not columns:
-        raise BadInput(f"None of the model's columns is there: {', '.join(each.name for each in specs)}.")
-    return Rows(columns, count)
+    return Rows({each.name: convert.column(given[each.name], each) for each in fit.columns(given, specs)}, count)
 
 
 def _entries(values: Any) -> Rows:
@@ -220,9 +242,7 @@ def _tensor_rows(given: Any, signature: Signature) -> Rows:
         given = {tensors[0].name: given}
     elif len(tensors) == 1 and not tensors[0].name:
         given = {"": _stack(given)}
-    missing = [each.name for each in tensors if each.name not in given]
-    if missing:
-        raise BadInput(f"Missing inputs: {', '.join(missing)}.")
+    fit.tensors(given, tensors)
     arrays: dict[str, Array] = {each.name: convert.tensor(given[each.name], each) for each in tensors}
     counts = {len(array) for array in arrays.values()}
     if len(counts) != 1 or 0 in counts:
@@ -235,42 +255,3 @@ def _stack(columns: Mapping[str, Any]) -> list[list[Any]]:
     if len({len(each) if isinstance(each, list) else -1 for each in values}) != 1 or not isinstance(values[0], list):
         raise BadInput("All columns must be lists of the same length.")
     return [list(row) for row in zip(*values, strict=True)]
-
-
-def _parameters(given: Any, signature: Signature) -> dict[str, Any]:
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise BadInput("params must be an object of names and values.")
-    known = {each.name for each in signature.parameters} | {"predict_method"}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise BadInput(f"Unknown params: {_some(unknown)}. Known: {', '.join(sorted(known))}.")
-    types = {each.name: each for each in signature.parameters}
-    return {name: _parameter(value, types[name]) if name in types else value for name, value in given.items()}
-
-
-def _parameter(value: Any, spec: Parameter) -> Any:
-    """A parameter's value in its type, a list of them where it takes many.
-
-    Raises:
-        BadInput: it is of another type.
-    """
-    if isinstance(value, list) != spec.many:
-        raise BadInput(f"params: `{spec.name}` takes {'a list' if spec.many else 'one value, no list'}.")
-    given = value if spec.many else [value]
-    if spec.type not in SCALARS:
-        return value
-    if None in given:
-        raise BadInput(f"params: `{spec.name}` can't be null. Leave it out to have its default.")
-    try:
-        converted = convert.column(given, Column(spec.name, spec.type))
-    except BadInput:
-        raise BadInput(f"params: `{spec.name}` must be of type {spec.type}.") from None
-    plain = converted.tolist() if spec.type in ("boolean", "integer", "long", "float", "double") else given
-    return plain if spec.many else plain[0]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(name[:100] for name in names[:_MOST_NAMED]) + more

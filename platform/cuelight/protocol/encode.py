@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from cuelight.kit.errors import ModelFault
+from cuelight.protocol import media
 
 # Moments pass through `_fallback`, because pandas' NaT is one of them.
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -47,9 +48,13 @@ def _moments(array: Any) -> Any:
     return texts
 
 
-def error(code: str, message: str, request_id: str = "") -> bytes:
-    """The one error shape: that of MLflow's scoring server, with the request's id."""
-    return orjson.dumps({"error_code": code, "message": message, "request_id": request_id})
+def error(code: str, message: str, request_id: str = "", protocol: str = media.MLFLOW) -> bytes:
+    """The one error shape: that of MLflow's scoring server, with the request's id.
+
+    Callers by the Open Inference Protocol look for the message under `error`: for them it is there as well.
+    """
+    shape = {"error_code": code, "message": message, "request_id": request_id}
+    return orjson.dumps(shape | {"error": message} if protocol == media.INFERENCE else shape)
 
 
 def _fallback(value: Any) -> Any:

@@ -13,8 +13,8 @@ from cuelight.kit.errors import CuelightError, NotFound, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
-from cuelight.serving import catalog
-from cuelight.serving.call import asked
+from cuelight.serving import catalog, inference
+from cuelight.serving.call import asked, protocol_of
 from cuelight.serving.faults import code_of, status_of
 from cuelight.serving.feedback import read_labels
 from cuelight.serving.framing import LONGEST_ID
@@ -34,6 +34,7 @@ def create_app(parts: Parts) -> Flask:
     app.before_request(_take_body)
     _add_scoring(app, parts)
     _add_catalog(app, parts)
+    inference.add_routes(app, parts.residents)
     _add_health(app, parts)
     app.register_error_handler(HTTPException, _http_fault)
     app.register_error_handler(CuelightError, _fault)
@@ -44,8 +45,9 @@ def create_app(parts: Parts) -> Flask:
 def _add_scoring(app: Flask, parts: Parts) -> None:
     def score(name: str = "", **where: str | int) -> Response:
         place, which = next(iter(where.items()), ("", ""))
+        protocol = protocol_of(request.path)
         call = parts.call(
-            asked(name, place, str(which), lambda header: request.headers.get(header, "")),
+            asked(name, place, str(which), lambda header: request.headers.get(header, ""), protocol),
             b"" if g.get("fault") else request.get_data(),
             request_id(),
             request.remote_addr or "",
@@ -70,6 +72,8 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         "/models/<name>/stages/<stages>/invocations",
         "/models/<name>/aliases/<aliases>/invocations",
         "/models/<name>/versions/<int:versions>/invocations",
+        "/v2/models/<name>/infer",
+        "/v2/models/<name>/versions/<int:versions>/infer",
     ):
         app.add_url_rule(rule, "score", score, methods=["POST"])
     app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])
@@ -91,12 +95,7 @@ def _add_health(app: Flask, parts: Parts) -> None:
         return Response("\n", 200, content_type=JSON)
 
     def ready() -> Response:
-        if not parts.residents.ready:
-            raise Unavailable("This worker is still loading.")
-        cast = parts.residents.current()
-        if cast.missing:
-            raise Unavailable(f"Versions that could not be loaded here: {'; '.join(cast.missing.values())}")
-        return _json(catalog.readiness(cast))
+        return _json(catalog.readiness(catalog.complete(parts.residents)))
 
     def version() -> Response:
         return Response(metadata.version("cuelight"), 200, content_type="text/plain")
@@ -153,7 +152,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 
 def _fault(fault: CuelightError) -> Response:
-    response = _json(error_body(fault.code, str(fault), request_id()), status_of(fault))
+    response = _error(fault.code, str(fault), status_of(fault))
     if isinstance(fault, Unavailable):
         response.headers["Retry-After"] = str(max(1, round(fault.retry_after)))
     return response
@@ -166,7 +165,7 @@ def _http_fault(fault: HTTPException) -> Response:
         405: "This URL does not take that method. Score with POST.",
         413: "The body is larger than serving_max_body_bytes.",
     }
-    response = _json(error_body(code_of(status), hints.get(status, fault.description or ""), request_id()), status)
+    response = _error(code_of(status), hints.get(status, fault.description or ""), status)
     allowed = getattr(fault, "valid_methods", None)
     if status == 405 and allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
@@ -176,4 +175,8 @@ def _http_fault(fault: HTTPException) -> Response:
 def _unforeseen(fault: Exception) -> Response:
     _log.exception("unforeseen", fault)
     message = f"Something failed here that should not. It is in the server's log under request id {request_id()}."
-    return _json(error_body(CuelightError.code, message, request_id()), 500)
+    return _error(CuelightError.code, message, 500)
+
+
+def _error(code: str, message: str, status: int) -> Response:
+    return _json(error_body(code, message, request_id(), protocol_of(request.path)), status)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cuelight.kit.errors import BadInput, CuelightError
+from cuelight.protocol.media import INFERENCE, MLFLOW
 
-MLFLOW, INFERENCE = "mlflow", "inference"  # MLflow's scoring protocol, the Open Inference Protocol v2
 _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
@@ -66,6 +66,11 @@ def patience(timeout_ms: str, longest: float) -> float:
     if not _MILLISECONDS.fullmatch(timeout_ms):
         raise BadInput("X-Request-Timeout-Ms takes a whole number of milliseconds above zero.")
     return min(int(timeout_ms) / 1000, longest)
+
+
+def protocol_of(path: str) -> str:
+    """The protocol that a URL's path belongs to."""
+    return INFERENCE if path == "/v2" or path.startswith("/v2/") else MLFLOW
 
 
 def asked(model: str, place: str, which: str, header: Callable[[str], str], protocol: str = MLFLOW) -> Asked:

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from cuelight.kit.errors import NotFound
+from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.serving.deployment import Deployment, Served
-from cuelight.serving.residents import Cast
+from cuelight.serving.residents import Cast, Residents
 
 
 def models(cast: Cast) -> bytes:
@@ -28,6 +28,20 @@ def model(cast: Cast, name: str) -> bytes:
         known = ", ".join(cast.deployment.models()) or "none yet"
         raise NotFound(f"Model {name!r} is not served. Served models: {known}.")
     return _dump({"generation": cast.deployment.generation, **_model(cast, name)})
+
+
+def complete(residents: Residents) -> Cast:
+    """The cast, once this worker has all of it.
+
+    Raises:
+        Unavailable: it is still loading, or a version could not be loaded.
+    """
+    if not residents.ready:
+        raise Unavailable("This worker is still loading.")
+    cast = residents.current()
+    if cast.missing:
+        raise Unavailable(f"Versions that could not be loaded here: {'; '.join(cast.missing.values())}")
+    return cast
 
 
 def readiness(cast: Cast) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cuelight.kit.errors import BadInput, Refused
+from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
@@ -22,7 +23,6 @@ from cuelight.serving.trust import read_mlmodel
 # In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
 BY_ROW = "cuelight.by_row"
 _MODEL = "model"
-_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def preload() -> None:
         "sklearn.linear_model",
         "sklearn.ensemble",
         "skops.io",
+        "cuelight.protocol.tables",
+        "cuelight.protocol.inference",
     ):
         importlib.import_module(name)
     allowed_types()
@@ -165,8 +167,8 @@ def _sklearn_predict(
 
     def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
         method = parameters.get("predict_method", usual)
-        if method not in _METHODS or not hasattr(model, method):
-            known = [each for each in _METHODS if hasattr(model, each)]
+        if method not in METHODS or not hasattr(model, method):
+            known = [each for each in METHODS if hasattr(model, each)]
             raise BadInput(f"This model has no such predict_method; it has {', '.join(known)}.")
         data = rows.matrix() if quick else rows.native()
         if shortest and method == "predict":

@@ -47,7 +47,8 @@ class Parts:
     def answer(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""
         chosen = self.settings
-        outcomes = respond(self.residents.current, calls, chosen.serving_max_rows, chosen.serving_default_model)
+        limits = chosen.serving_max_rows, chosen.serving_default_model, chosen.serving_max_expanded_bytes
+        outcomes = respond(self.residents.current, calls, *limits)
         if chosen.journal_record and not self._record(outcomes):
             self.metrics.count_dropped(len(outcomes))
         self.metrics.count(outcomes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,11 @@ from cuelight.journal.record import CHAMPION, PINNED, Prediction
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, NotFound, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
+from cuelight.protocol.answer import Written, write
+from cuelight.protocol.compression import expand
 from cuelight.protocol.decode import decode
-from cuelight.protocol.encode import encode, error
+from cuelight.protocol.encode import error
+from cuelight.protocol.media import JSON as JSON
 from cuelight.protocol.rows import Rows
 from cuelight.registry.model import Track
 from cuelight.serving.call import Asked, Call
@@ -23,7 +26,9 @@ from cuelight.serving.faults import status_of
 from cuelight.serving.loader import LoadedVersion, Output
 from cuelight.serving.residents import Cast
 
-JSON = "application/json"
+if TYPE_CHECKING:
+    from cuelight.protocol.inference import Wanted
+
 _LOG = Log("serving.scoring")
 
 
@@ -66,7 +71,11 @@ class Outcome:
 
 
 def respond(
-    current: Callable[[], Cast], calls: Sequence[Call], max_rows: int, default_model: str = ""
+    current: Callable[[], Cast],
+    calls: Sequence[Call],
+    max_rows: int,
+    default_model: str = "",
+    max_bytes: int = 1 << 26,
 ) -> list[Outcome]:
     """Answer calls by the generation that is committed now; every fault is an answer too.
 
@@ -81,7 +90,7 @@ def respond(
         return [attempt.failed(fault) for attempt in attempts]
     groups: dict[Any, list[_Attempt]] = {}
     for attempt in attempts:
-        if attempt.survives(attempt.begin, cast, max_rows, default_model):
+        if attempt.survives(attempt.begin, cast, max_rows, max_bytes, default_model):
             groups.setdefault(attempt.group(), []).append(attempt)
     for group in groups.values():
         _predict_in_time(group)
@@ -152,6 +161,8 @@ class _Attempt:
     outcome: Outcome | None = None
     work: Work | None = None
     seconds: float = 0.0
+    body: bytes | None = None  # where it came compressed: what it was before
+    wanted: Wanted | None = None
 
     def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Do a step; whatever it raises becomes this call's answer, and False."""
@@ -165,7 +176,7 @@ class _Attempt:
             self.outcome = self.failed(CuelightError(f"Something failed here that should not. {where}"))
         return self.outcome is None or self.outcome.answer.status == 200
 
-    def begin(self, cast: Cast, max_rows: int, default_model: str) -> None:
+    def begin(self, cast: Cast, max_rows: int, max_bytes: int, default_model: str) -> None:
         """Find out who answers, and decode the rows."""
         call, began = self.call, time.monotonic()
         self.generation = cast.deployment.generation
@@ -176,8 +187,19 @@ class _Attempt:
             raise call.fault
         self.check_deadline(began)
         self.loaded = cast.version(self.choice.served)
-        request = decode(call.asked.media_type, call.body, self.loaded.signature, max_rows)
-        self.rows, self.parameters = request.rows, request.parameters
+        asked = call.asked
+        if asked.encoding:
+            self.body = expand(call.body, asked.encoding, max_bytes)
+        request = decode(
+            asked.media_type,
+            call.body if self.body is None else self.body,
+            self.loaded.signature,
+            max_rows,
+            max_bytes,
+            asked.protocol,
+            asked.header_length,
+        )
+        self.rows, self.parameters, self.wanted = request.rows, request.parameters, request.wanted
         self.seconds = time.monotonic() - began
 
     def check_deadline(self, now: float) -> None:
@@ -222,22 +244,26 @@ class _Attempt:
         """The model has answered; too late is no answer."""
         self.check_deadline(time.monotonic())
         try:
-            body = encode(output.values)
+            assert self.loaded is not None
+            assert self.choice is not None
+            version = self.choice.served.id.version
+            accept = self.call.asked.accept
+            written = write(output.values, self.loaded.signature, accept, self.wanted, self.model, version)
         except (TypeError, ValueError) as fault:
             _LOG.fault("encode-fault", fault, request_id=self.call.request_id)
             raise ModelFault(f"The model's answer can't be written as JSON ({type(fault).__name__}).") from None
-        self.outcome = self._outcome(200, body, output.probabilities)
+        self.outcome = self._outcome(200, written, output.probabilities)
 
     def failed(self, fault: CuelightError) -> Outcome:
         """The answer for a fault."""
         headers = {"Retry-After": str(max(1, round(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
-        body = error(fault.code, str(fault), self.call.request_id)
-        return self._outcome(status_of(fault), body, None, str(fault), headers)
+        body = error(fault.code, str(fault), self.call.request_id, self.call.asked.protocol)
+        return self._outcome(status_of(fault), Written(body), None, str(fault), headers)
 
     def _outcome(
         self,
         status: int,
-        body: bytes,
+        written: Written,
         probabilities: dict[str, Any] | None,
         message: str = "",
         more: Mapping[str, str] | None = None,
@@ -245,7 +271,13 @@ class _Attempt:
         call, choice = self.call, self.choice
         seconds = time.monotonic() - call.arrived
         prediction_id = new_id()
-        headers = {"Content-Type": JSON, "X-Prediction-Id": prediction_id, "X-Request-Id": call.request_id}
+        headers = {
+            "Content-Type": written.media_type,
+            "X-Prediction-Id": prediction_id,
+            "X-Request-Id": call.request_id,
+        }
+        if written.header_length:
+            headers["Inference-Header-Content-Length"] = str(written.header_length)
         if more:
             headers |= more
         version, digest, track, arm = 0, "", "", ""
@@ -271,12 +303,16 @@ class _Attempt:
             latency_ms=1000 * seconds,
             rows=self.rows.count,
             media_type=call.asked.media_type,
-            request=call.body,
-            response=body,
+            request=call.body if self.body is None else self.body,
+            response=written.body,
             error=message,
             probabilities=probabilities,
+            protocol=call.asked.protocol,
+            header_length=call.asked.header_length,
+            response_type=written.media_type,
+            response_header_length=written.header_length,
         )
-        return Outcome(Answer(status, body, headers), record, self.loaded, self.work)
+        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work)
 
 
 def header_text(text: str) -> str:

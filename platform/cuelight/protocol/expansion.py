@@ -1,0 +1,164 @@
+"""How large a table becomes when it is decoded: read from its own headers, before anything of it is decoded.
+
+A file's summary may lie, so each page and buffer is asked, by what the decoder itself will go by.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from cuelight.kit.errors import BadInput
+
+_MOST_PAGES = 20_000
+_DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
+_DELTA_BYTE_ARRAY = 7
+_VALUE = 8  # bytes that a decoded value takes, about
+
+
+def of_arrow(body: bytes) -> int:
+    """Bytes that the buffers of an Arrow stream take, compressed ones as they will be.
+
+    Raises:
+        ArrowException, struct.error: it can't be read.
+    """
+    return sum(_buffers(each) for each in pa.MessageReader.open_stream(pa.BufferReader(body)))
+
+
+def _buffers(message: pa.Message) -> int:
+    """Compressed buffers begin with the length that they will have, -1: as they are.
+
+    The metadata is a flatbuffer: a table is found by its offset, a field by its number in the table's index.
+    """
+    content = memoryview(message.metadata)
+    root = _at("<I", content, 0)
+    kind = _field(content, root, 1)
+    batch = _table(content, root, 2)
+    if batch is None or kind is None or content[kind] not in (_DICTIONARY_BATCH, _RECORD_BATCH):
+        return 0
+    if content[kind] == _DICTIONARY_BATCH:
+        batch = _table(content, batch, 1)
+    buffers = None if batch is None else _table(content, batch, 2)
+    body = memoryview(message.body or b"")
+    if batch is None or buffers is None or _field(content, batch, 3) is None:
+        return len(body)
+    total = 0
+    for place in range(buffers + 4, buffers + 4 + 16 * _at("<I", content, buffers), 16):
+        offset, length = struct.unpack_from("<qq", content, place)
+        if length > 0:
+            claimed = _at("<q", body, offset)
+            total += length if claimed == -1 else abs(claimed)
+    return total
+
+
+def _field(content: memoryview, table: int, number: int) -> int | None:
+    index = table - _at("<i", content, table)
+    place = 4 + 2 * number
+    offset = _at("<H", content, index + place) if place < _at("<H", content, index) else 0
+    return table + offset if offset else None
+
+
+def _table(content: memoryview, table: int, number: int) -> int | None:
+    place = _field(content, table, number)
+    return None if place is None else place + _at("<I", content, place)
+
+
+def _at(form: str, content: memoryview, place: int) -> int:
+    return int(struct.unpack_from(form, content, place)[0])
+
+
+def of_parquet(body: bytes, metadata: Any) -> int:
+    """Bytes that all pages of a Parquet file take, and the values in them; `metadata` is PyArrow's.
+
+    Raises:
+        BadInput: it has more pages than any honest file of a request's size, or an encoding that hides its size.
+        IndexError, ValueError: it can't be read.
+    """
+    total = pages = 0
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            for size, values in _pages(body, metadata.row_group(group).column(number)):
+                total += size + _VALUE * values
+                pages += 1
+                if pages > _MOST_PAGES:
+                    raise BadInput("The Parquet file has too many pages for one request.")
+    return total
+
+
+def _pages(body: bytes, chunk: Any) -> Iterator[tuple[int, int]]:
+    """Uncompressed size and number of values of each page of a column chunk."""
+    place = chunk.data_page_offset
+    if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < place:
+        place = chunk.dictionary_page_offset
+    end = place + chunk.total_compressed_size
+    while place < end:
+        header, place = _Compact(body, place).struct()
+        size, stored = header[2], header[3]
+        if size < 0 or stored < 0:
+            raise ValueError("a page of negative size")
+        data = header.get(5) or header.get(8) or {}
+        if data.get(2 if 5 in header else 4) == _DELTA_BYTE_ARRAY:
+            raise BadInput("Parquet's encoding DELTA_BYTE_ARRAY is not taken: write with dictionary or plain encoding.")
+        place += stored
+        yield size, max(0, data.get(1, 0))
+
+
+class _Compact:
+    """Thrift's compact protocol, as far as page headers use it: a struct becomes a dict by field number."""
+
+    _MOST_NESTED = 8
+
+    def __init__(self, content: bytes, place: int) -> None:
+        self._content = content
+        self._place = place
+
+    def struct(self, depth: int = 0) -> tuple[dict[int, Any], int]:
+        """The struct that begins here, and where it ends."""
+        if depth > self._MOST_NESTED or self._place < 0:
+            raise ValueError("not a page header")
+        fields: dict[int, Any] = {}
+        number = 0
+        while head := self._byte():
+            number = number + (head >> 4) if head >> 4 else self._integer()
+            fields[number] = self._value(head & 15, depth)
+        return fields, self._place
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (1, 2):  # booleans are their type
+            return kind == 1
+        if kind == 3:
+            return self._byte()
+        if kind in (4, 5, 6):
+            return self._integer()
+        if kind == 7:
+            self._place += 8
+            return None
+        if kind == 8:
+            length = self._unsigned()
+            self._place += length
+            return None
+        if kind == 12:
+            return self.struct(depth + 1)[0]
+        raise ValueError("not a page header")
+
+    def _byte(self) -> int:
+        value = self._content[self._place]
+        self._place += 1
+        return value
+
+    def _unsigned(self) -> int:
+        value = shift = 0
+        while shift < 64:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+        raise ValueError("not a page header")
+
+    def _integer(self) -> int:
+        zigzag = self._unsigned()
+        return (zigzag >> 1) ^ -(zigzag & 1)

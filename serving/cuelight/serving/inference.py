@@ -1,0 +1,108 @@
+"""The Open Inference Protocol's pages: health, metadata and the repository's index. Scoring goes by `scoring`."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+
+from cuelight.kit.errors import BadInput, NotFound, Unavailable
+from cuelight.protocol.inference import input_tensors, output_tensors
+from cuelight.protocol.media import JSON
+from cuelight.serving import catalog
+from cuelight.serving.call import Asked
+from cuelight.serving.deployment import Deployment, Served
+from cuelight.serving.residents import Cast, Residents
+from cuelight.serving.scoring import choose
+
+_EXTENSIONS = ("binary_tensor_data", "model_repository(index)")
+
+
+def add_routes(app: Flask, residents: Residents) -> None:
+    """`/v2` and what is below it, but for `infer`."""
+
+    def live() -> Response:
+        return _json({"live": True})
+
+    def ready() -> Response:
+        catalog.complete(residents)
+        return _json({"ready": True})
+
+    def server() -> Response:
+        return _json({"name": "cuelight", "version": metadata.version("cuelight"), "extensions": _EXTENSIONS})
+
+    def model(name: str, version: int | None = None) -> Response:
+        return _json(model_metadata(residents.current(), name, version))
+
+    def model_ready(name: str, version: int | None = None) -> Response:
+        cast = residents.current()
+        cast.version(choose(cast.deployment, name, Asked(name, version=version)).served)
+        return _json({"name": name, "ready": True})
+
+    def index() -> Response:
+        return _json(repository(residents.current(), request.get_data()))
+
+    for path, view in (("/v2/health/live", live), ("/v2/health/ready", ready), ("/v2", server)):
+        app.add_url_rule(path, path, view)
+    for place in ("/v2/models/<name>", "/v2/models/<name>/versions/<int:version>"):
+        app.add_url_rule(place, "v2-model", model)
+        app.add_url_rule(f"{place}/ready", "v2-model-ready", model_ready)
+    app.add_url_rule("/v2/repository/index", "v2-index", index, methods=["POST"])
+
+
+def model_metadata(cast: Cast, name: str, version: int | None) -> dict[str, Any]:
+    """Name, versions, platform, inputs and outputs of a served model, as its version in Production has them.
+
+    Raises:
+        NotFound: it is not served.
+    """
+    loaded = cast.version(choose(cast.deployment, name, Asked(name, version=version)).served)
+    return {
+        "name": name,
+        "versions": [str(each.id.version) for each in _served(cast.deployment, name)],
+        "platform": f"mlflow_{loaded.flavor}",
+        "inputs": input_tensors(loaded.signature),
+        "outputs": output_tensors(loaded.signature),
+    }
+
+
+def repository(cast: Cast, body: bytes) -> list[dict[str, Any]]:
+    """Each served version with its state; `{"ready": true}` asks for those that are ready.
+
+    Raises:
+        BadInput: the body is another.
+    """
+    try:
+        asked = orjson.loads(body) if body.strip() else {}
+    except orjson.JSONDecodeError:
+        asked = None
+    if not isinstance(asked, dict) or not isinstance(asked.get("ready", False), bool):
+        raise BadInput('The index takes no body, or {"ready": true}.')
+    states = [
+        {"name": name, "version": str(each.id.version), "state": "READY" if ready else "UNAVAILABLE", "reason": reason}
+        for name in cast.deployment.models()
+        for each in _served(cast.deployment, name)
+        for ready, reason in [_state(cast, each)]
+    ]
+    return [each for each in states if each["state"] == "READY" or not asked.get("ready")]
+
+
+def _served(deployment: Deployment, name: str) -> list[Served]:
+    """The versions of a model that are loaded, the lowest number first."""
+    found = [each for (model, _), each in deployment.tracks.items() if model == name]
+    found += [each.served for each in deployment.standby if each.served.id.name == name]
+    return sorted({each.id.version: each for each in found}.values(), key=lambda each: each.id.version)
+
+
+def _state(cast: Cast, served: Served) -> tuple[bool, str]:
+    try:
+        cast.version(served)
+    except (Unavailable, NotFound) as fault:
+        return False, str(fault)
+    return True, ""
+
+
+def _json(document: Any) -> Response:
+    return Response(orjson.dumps(document), 200, content_type=JSON)
