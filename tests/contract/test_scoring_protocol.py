@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from cuelight.kit.errors import CuelightError
-from cuelight.protocol.decode import decode
+from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.encode import encode
 from cuelight.protocol.signature import Signature
 from cuelight.serving.loader import LoadedVersion, load
@@ -36,7 +36,7 @@ class Peer:
 
     def ours(self, kind: str, body: bytes) -> Any:
         """The answer of Cuelight; its errors go up."""
-        request = decode(kind, body, self.signature)
+        request = Decoder(self.signature).decode(kind, body)
         return json.loads(encode(self.ours_predict(request.rows, request.parameters)))
 
 
@@ -252,6 +252,10 @@ STRICTER: dict[str, tuple[str, Any]] = {
     "keys beside the form and params are refused, not ignored": (
         JSON,
         {"dataframe_records": [ROW], "something": 1},
+    ),
+    "a key that is there twice is refused, not its first value ignored": (
+        JSON,
+        json.dumps({"dataframe_records": [ROW]}).replace("[{", '[{"d": 9.5, ').encode(),
     ),
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from cuelight.kit.errors import BadInput, WrongMediaType
-from cuelight.protocol import convert, fit, media, typed
+from cuelight.protocol import convert, fit, keys, media, typed
 from cuelight.protocol.parameters import parameters
 from cuelight.protocol.rows import Array, Rows
 from cuelight.protocol.signature import Column, Signature
@@ -101,10 +101,23 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
     unknown = sorted(set(document) - set(FORMS) - {"params"})
     if len(given) != 1 or unknown:
         raise BadInput(f"The body must have exactly one of {', '.join(FORMS)}, and may have params; nothing else.")
+    if keys.colons(body) != _count_keys(document):
+        keys.refuse_twice(body)
     content, params = document[given[0]], parameters(document.get("params"), signature)
     if signature.entries:
         return ScoringRequest(_entries(content), params)
     return ScoringRequest(_rows(_READERS[given[0]](content), signature), params)
+
+
+def _count_keys(document: dict[str, Any]) -> int:
+    """Those of the document and of the objects right below it; deeper ones are not worth the time."""
+    count = len(document)
+    for value in document.values():
+        if isinstance(value, dict):
+            count += len(value)
+        elif isinstance(value, list):
+            count += sum(len(each) for each in value if isinstance(each, dict))
+    return count
 
 
 def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cuelight.kit.errors import BadInput, Refused
+from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
@@ -65,6 +66,10 @@ class LoadedVersion:
     load_seconds: float
     predict_seconds: float = 0.0
     way: str = "model"
+    decoder: Decoder = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decoder", Decoder(self.signature))
 
 
 def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None = None) -> LoadedVersion:

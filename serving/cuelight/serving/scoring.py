@@ -15,7 +15,6 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
-from cuelight.protocol.decode import decode
 from cuelight.protocol.encode import error
 from cuelight.protocol.media import JSON as JSON
 from cuelight.protocol.rows import Rows
@@ -190,10 +189,9 @@ class _Attempt:
         asked = call.asked
         if asked.encoding:
             self.body = expand(call.body, asked.encoding, max_bytes)
-        request = decode(
+        request = self.loaded.decoder.decode(
             asked.media_type,
             call.body if self.body is None else self.body,
-            self.loaded.signature,
             max_rows,
             max_bytes,
             asked.protocol,
@@ -216,7 +214,7 @@ class _Attempt:
         assert self.loaded is not None
         if not self.loaded.by_row or self.parameters:
             return id(self)
-        return self.loaded.digest, tuple(self.rows.columns)
+        return self.loaded.digest, self.rows.names
 
     def predict(self, rows: Rows) -> Output:
         """What the model answers.

@@ -307,3 +307,28 @@ def test_a_model_with_type_hints_takes_nothing_but_a_list(kind: str, body: bytes
     """A table has no entries; the message says what to send."""
     with pytest.raises(BadInput, match="one entry a row"):
         decode(kind, body, ENTRIES)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [[1, 2]], "instances": [[3, 4]]}',
+        b'{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]], "data": [[3, 4]]}}',
+        b'{"dataframe_records": [{"a": 1, "b": 2}, {"a": 1, "b": 2, "a": 3}]}',
+        b'{"inputs": {"a": [1], "b": [2], "c": [{"d": 1, "d": 2}]}}',
+        b'{"inputs": {"a": [1], "b": [2], "\\u0061": [3]}}',
+        b'{"instances": [[1, 2]], "params": {"predict_method": "predict", "predict_method": "transform"}}',
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(body: bytes) -> None:
+    """In the document, its form, a record, deep inside or written in another way: which one was meant is unknown."""
+    with pytest.raises(BadInput, match="twice"):
+        decode(JSON, body, AB)
+
+
+def test_colons_in_strings_are_no_keys() -> None:
+    """Strings with colons, written as such or escaped, and nested objects with different keys are all right."""
+    body = b'{"inputs": {"a": [1], "b": [2], "x:y": ["\\u003a:", {"d:": {"d": "{\\"d\\":1}"}}]}}'
+    with pytest.raises(BadInput, match="same length"):
+        decode(JSON, body, AB)
+    assert _lists(body.replace(b', {"d:": {"d": "{\\"d\\":1}"}}', b""), AB) == {"a": [1.0], "b": [2.0]}

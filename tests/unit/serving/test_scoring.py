@@ -153,7 +153,7 @@ def test_what_nobody_foresaw_is_answered_and_recorded(monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise ValueError("secret-x")
 
-    monkeypatch.setattr("cuelight.serving.scoring.decode", fail)
+    monkeypatch.setattr("cuelight.serving.scoring.choose", fail)
     status, document, outcome = _respond(_call())
     assert (status, document["error_code"], outcome.record.status) == (500, "INTERNAL_ERROR", 500)
     assert "req" in document["message"]
