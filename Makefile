@@ -22,7 +22,7 @@ up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctr
 	@$(BIN)/cuelight up
 
 .PHONY: test
-test: $(READY) browser ## Run all tests.
+test: $(READY) browser torch ## Run all tests.
 	@$(BIN)/python -m pytest -q
 
 .PHONY: check
@@ -56,3 +56,7 @@ $(READY): pyproject.toml requirements/dev.txt requirements/setup.sh
 .PHONY: browser
 browser:
 	@bash requirements/browser.sh $(BROWSER)
+
+.PHONY: torch
+torch: $(READY)
+	@bash requirements/torch.sh $(VENV)

@@ -277,3 +277,58 @@ def _same(ours: Any, theirs: Any) -> None:
         assert ours == theirs
     else:
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def _serves_itself(host: Host, shelf: Shelf, name: str, save: Callable[[Path], Any], rows: Any, answer: Any) -> None:
+    host.registry.set_stage(name, shelf.keep(name, save), "Production")
+    eventually(lambda: host.serves(name, 1) or host.tags(name, 1).get("cuelight.state") == "refused", 120.0)
+    assert host.serves(name, 1), host.tags(name, 1)["cuelight.reason"]
+    for count in (len(rows), 1):
+        found = host.score(name, {"inputs": rows[:count].tolist()})
+        assert found.status == 200, found.data
+        np.testing.assert_allclose(found.json()["predictions"], answer[:count], rtol=1e-5)
+
+
+def test_a_pytorch_network_answers_as_it_does_itself(host: Host, shelf: Shelf) -> None:
+    """32-bit tensors in and out, within the trial's limits; `make test` brings PyTorch where that is cheap."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not here: see requirements/torch.sh")
+    import mlflow.pytorch
+
+    network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(8, 2))
+    network.eval()
+    rows = FEW.to_numpy(np.float32)
+    answer = network(torch.from_numpy(rows)).detach().numpy()
+
+    def save(path: Path) -> None:
+        mlflow.pytorch.save_model(
+            network,
+            path,
+            signature=infer_signature(rows, answer),
+            input_example=rows,
+            serialization_format="pickle",
+            pip_requirements=["torch"],
+        )
+
+    _serves_itself(host, shelf, "network", save, rows, answer)
+
+
+def test_a_tensorflow_network_answers_as_it_does_itself(host: Host, shelf: Shelf) -> None:
+    """By the same path as PyTorch's; only where somebody has installed TensorFlow."""
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not here: it is for whoever serves its models")
+    import mlflow.tensorflow
+
+    layers = tensorflow.keras.layers
+    network = tensorflow.keras.Sequential([layers.Input((4,)), layers.Dense(8, "relu"), layers.Dense(2)])
+    rows = FEW.to_numpy(np.float32)
+    answer = network.predict(rows)
+
+    def save(path: Path) -> None:
+        mlflow.tensorflow.save_model(
+            network,
+            path,
+            signature=infer_signature(rows, answer),
+            input_example=rows,
+            pip_requirements=["tensorflow"],
+        )
+
+    _serves_itself(host, shelf, "tensors", save, rows, answer)

@@ -23,6 +23,8 @@ from cuelight.serving.trust import read_mlmodel
 
 # In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
 BY_ROW = "cuelight.by_row"
+# Workers are many already: one thread each for BLAS, OpenMP and PyTorch, unless somebody chose otherwise.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _MODEL = "model"
 
 

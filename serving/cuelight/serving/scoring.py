@@ -131,8 +131,10 @@ def _predict_together(group: Sequence[_Attempt]) -> int:
 def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
     """Each call's part of a joined output; None if it has not one prediction a row."""
     values = output.values
-    if not isinstance(values, np.ndarray | list) or len(values) != sum(counts):
+    table = hasattr(values, "iloc")
+    if not (table or isinstance(values, np.ndarray | list)) or len(values) != sum(counts):
         return None
+    values = values.iloc if table else values
     shares, start = [], 0
     for count in counts:
         stop = start + count

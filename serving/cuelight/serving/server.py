@@ -70,7 +70,8 @@ def serve(settings: Settings) -> None:
     """Run the scoring server until it is told to stop."""
     metrics = _metrics_folder(Places(settings.serving_folder))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # read when prometheus_client is imported
-    _single_threaded_math()
+    for name, value in loader.ONE_THREAD.items():
+        os.environ.setdefault(name, value)
     loader.preload()
     master = os.getpid()
     try:
@@ -135,12 +136,6 @@ def _roll(journal: Writer) -> None:
             journal.roll()
         except Exception as error:  # noqa: BLE001  a full disk must not end this thread
             _log.exception("roll-failed", error)
-
-
-def _single_threaded_math() -> None:
-    """Workers are many already: one thread each for BLAS and OpenMP, unless somebody chose otherwise."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _before_the_first_fork(_server: Any) -> None:

@@ -28,7 +28,7 @@ from cuelight.protocol.encode import plain
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
-from cuelight.serving.loader import LoadedVersion, Shortcuts, load
+from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
 from cuelight.serving.pyfunc import DIRECT
 from cuelight.serving.trust import read_mlmodel
 
@@ -79,6 +79,7 @@ def run(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env={**ONE_THREAD, **os.environ},
         start_new_session=True,
     )
     try:
@@ -274,7 +275,7 @@ def _together(version: LoadedVersion, rows: Rows) -> bool:
     if one.shape != two.shape or one.dtype.kind != "f":
         return bool(np.array_equal(one, two))
     # A sum over more rows at once may go in another order.
-    tolerance = 1e-9 if getattr(answers, "dtype", None) != np.float32 else 1e-5
+    tolerance = 1e-5 if np.asarray(answers).dtype == np.float32 else 1e-9
     return bool(np.allclose(one, two, rtol=tolerance, atol=tolerance * float(np.abs(one).max(initial=0.0))))
 
 
