@@ -38,8 +38,9 @@ docs: $(READY) ## Write the reference pages anew from the code.
 	@$(BIN)/python docs/generate.py
 
 .PHONY: bench
-bench: $(READY) ## Measure, side by side with MLflow's own server.
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure beside other model servers (QUICK=1: a few cells only).
+	@bash requirements/wrk.sh
+	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
 
 .PHONY: lock
 lock: $(READY) ## Resolve the locked requirements anew, for Python 3.11 to 3.13.

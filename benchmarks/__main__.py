@@ -1,82 +1,155 @@
-"""`make bench`: Cuelight beside MLflow's own server, on the same model, in alternating rounds; ratios, not seconds."""
+"""`make bench`: Cuelight beside other servers, on the same models, in alternating rounds."""
 
 from __future__ import annotations
 
-import json
+import os
+
+from benchmarks.processes import QUIET
+
+os.environ.update(QUIET)  # before NumPy is imported: what is timed in process has one thread too
+
 import platform
-import statistics
-import sys
+import re
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import peers, wrk
+import click
 from rich.console import Console
 from rich.table import Table
 
-ROUNDS, SECONDS = 5, 4
-CONNECTIONS = (1, 8, 64)
-BODY = b'{"dataframe_split": {"columns": ["x0", "x1", "x2", "x3", "x4"], "data": [[0.1, -0.2, 0.3, -0.4, 0.5]]}}'
+from benchmarks import environments, models, picture, promotions, rounds, tables, wrk
+from benchmarks.peers.catalog import PEERS
+from benchmarks.plan import QUICK, Plan
+from benchmarks.records import Results
+
+FOLDER = environments.ROOT / ".cuelight" / "bench"
+LAST, PUBLISHED = FOLDER / "results.json", Path(__file__).parent / "results.json"
+PICTURE = environments.ROOT / "docs" / "pictures" / "benchmarks.svg"
+PAGE = environments.ROOT / "docs" / "benchmarks.md"
+_MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
+_PACKAGES = ("scikit-learn", "numpy", "pandas", "mlflow", "flask", "gunicorn", "mlserver", "bentoml", "litserve")
 
 
-def main() -> None:
-    """Measure, print the ratios with their spread, and keep all figures as JSON."""
-    console = Console()
+@click.group(invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="Few cells, one round each: does everything work?")
+@click.option("--models", "names", help=f"Which of {', '.join(models.NAMES)}; comma-separated.")
+@click.option("--peers", help="Parts of the servers' names, comma-separated; Cuelight is always there.")
+@click.option("--workers", help="Numbers of workers, comma-separated.")
+@click.option("--connections", help="Numbers of connections, comma-separated.")
+@click.option("--rounds", "count", type=click.IntRange(1), help="Rounds of each cell with one worker.")
+@click.option("--seconds", type=click.IntRange(1), help="Seconds of load a round.")
+@click.pass_context
+def main(
+    context: click.Context,
+    quick: bool,
+    names: str | None,
+    peers: str | None,
+    workers: str | None,
+    connections: str | None,
+    count: int | None,
+    seconds: int | None,
+) -> None:
+    """Measure, print the ratios with their spread, and keep all figures as JSON, after each cell."""
+    if context.invoked_subcommand:
+        return
     wrk.check()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as folder, _servers(Path(folder)) as servers:
-        answers = {name: peers.predict(url, BODY) for name, url in servers.items()}
-        if len({round(each, 9) for each in answers.values()}) != 1:
-            raise SystemExit(f"The servers disagree: {answers}")
-        rounds = [
-            {name: wrk.run(url, BODY, connections, SECONDS) for name, url in servers.items()}
-            for connections in CONNECTIONS
-            for _ in range(ROUNDS)
-        ]
-    results = {connections: rounds[i * ROUNDS : (i + 1) * ROUNDS] for i, connections in enumerate(CONNECTIONS)}
-    console.print(_table(results))
-    output = Path(__file__).parent / "results.json"
-    output.write_text(json.dumps(_document(results), indent=1) + "\n")
-    console.print(f"Figures: {output.name}, Python {platform.python_version()}, {ROUNDS} rounds of {SECONDS} s each.")
-
-
-@contextmanager
-def _servers(folder: Path) -> Iterator[dict[str, str]]:
-    model = peers.save_linear(folder / "model")
-    with ExitStack() as stack:
-        yield {
-            "cuelight": stack.enter_context(peers.cuelight(folder / "cuelight", model)),
-            "mlflow models serve": stack.enter_context(peers.mlflow_serve(folder, model)),
-        }
-
-
-def _table(results: dict[int, list[dict[str, wrk.Figures]]]) -> Table:
-    table = Table("conns", "server", "req/s", "p50 ms", "p99 ms", "ratio (min to max)", "failed")
-    for connections, rounds in results.items():
-        for name in rounds[0]:
-            mine = [each[name] for each in rounds]
-            ratios = [each[name].rate / each["mlflow models serve"].rate for each in rounds]
-            table.add_row(
-                str(connections),
-                name,
-                f"{statistics.median(each.rate for each in mine):.0f}",
-                f"{statistics.median(each.p50_ms for each in mine):.2f}",
-                f"{statistics.median(each.p99_ms for each in mine):.2f}",
-                f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-                str(sum(each.failed for each in mine)),
-            )
-    return table
-
-
-def _document(results: dict[int, list[dict[str, wrk.Figures]]]) -> dict[str, object]:
-    return {
-        "python": sys.version.split()[0],
-        "seconds": SECONDS,
-        "rounds": {
-            str(connections): [{name: each.__dict__ for name, each in one.items()} for one in rounds]
-            for connections, rounds in results.items()
-        },
+    given = {
+        "models": names and tuple(names.split(",")),
+        "peers": peers and tuple(peers.split(",")),
+        "workers": workers and tuple(map(int, workers.split(","))),
+        "connections": connections and tuple(map(int, connections.split(","))),
+        "rounds": count,
+        "seconds": seconds,
     }
+    plan = replace(QUICK if quick else Plan(), **{name: value for name, value in given.items() if value})
+    if unknown := set(plan.models) - set(models.NAMES):
+        raise click.UsageError(f"There is no model {', '.join(sorted(unknown))}: {', '.join(models.NAMES)}.")
+    results = _measure(plan, Console())
+    _print(results)
+    if plan == Plan():
+        shutil.copyfile(LAST, PUBLISHED)
+
+
+@main.command("show")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
+def show(file: Path) -> None:
+    """Print the tables of a run, the last one's if none is named."""
+    _print(Results.read(file))
+
+
+@main.command("picture")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
+def draw(file: Path) -> None:
+    """Draw the picture for the docs, and write the tables into their page, from a whole run's results."""
+    results = Results.read(file)
+    picture.draw(results, PICTURE)
+    PAGE.write_text(_MARKS.sub(lambda found: found[1] + "\n" + _markdown(results) + "\n" + found[2], PAGE.read_text()))
+
+
+def _measure(plan: Plan, console: Console) -> Results:
+    results, began = Results(_conditions(plan)), time.monotonic()
+
+    def tell(what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
+
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        folder = Path(name)
+        for each in plan.models:
+            model = models.make(each, folder)
+            for _ in rounds.measure(plan, model, folder, results, tell):
+                results.write(LAST)
+            if each == models.LINEAR:
+                for _ in promotions.measure(plan, model, folder / "promotions", results, tell):
+                    results.write(LAST)
+    results.conditions["minutes"] = round((time.monotonic() - began) / 60, 1)
+    results.write(LAST)
+    return results
+
+
+def _conditions(plan: Plan) -> dict[str, object]:
+    """The machine in words that name nobody, versions, settings; loads the environments that are needed."""
+    versions = {"python": platform.python_version()}
+    for kind in PEERS:
+        if plan.takes(kind.name):
+            try:
+                versions |= environments.versions(Path(kind().python), *_PACKAGES)
+            except environments.Missing:
+                continue  # each cell says so
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, which the load generator shares",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "load_before": round(os.getloadavg()[0], 2),
+        "versions": versions,
+        "settings": {kind.name: kind.settings for kind in PEERS if plan.takes(kind.name)},
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+    }
+
+
+def _processor() -> str:
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.machine()
+
+
+def _print(results: Results) -> None:
+    console = Console()
+    for each in tables.tables(results):
+        table = Table(*each.columns, title=each.title, title_justify="left")
+        for row in each.rows:
+            table.add_row(*(cell.replace("**", "") for cell in row))
+        console.print(table)
+    console.print("All figures: .cuelight/bench/results.json")
+
+
+def _markdown(results: Results) -> str:
+    parts = []
+    for each in tables.tables(results):
+        lines = [each.columns, ["---"] * len(each.columns), *each.rows]
+        parts.append(f"### {each.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

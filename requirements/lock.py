@@ -1,9 +1,15 @@
-"""Resolve `pyproject.toml` into `runtime.txt` and `dev.txt`: hashed, for Python 3.11 to 3.13, no addresses."""
+"""Resolve requirements into locked files: hashed, for Python 3.11 to 3.13, no addresses.
+
+`pyproject.toml` becomes `runtime.txt` and `dev.txt`; each `benchmarks/requirements/*.in`, what a peer needs, the
+`.txt` beside it.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 OPTIONS = (
@@ -16,20 +22,27 @@ OPTIONS = (
     "--no-annotate",
     "--quiet",
 )
+# Peers are measured on the same models: what reads and runs these is of one version everywhere.
+SHARED = re.compile(r"^(?:joblib|numpy|pandas|scikit-learn|scipy)==[^\\\n]+", re.MULTILINE)
 
 
 def main() -> None:
-    """Write both files, the second bound by the first."""
+    """Write all files; `dev.txt` is bound by `runtime.txt`, the peers' by its libraries for models."""
     folder = Path(__file__).parent
     project = folder.parent / "pyproject.toml"
     runtime, dev = folder / "runtime.txt", folder / "dev.txt"
     _compile(project, runtime, "build")
     _compile(project, dev, "build", "dev", constraint=runtime)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as shared:
+        shared.write("\n".join(SHARED.findall(runtime.read_text())) + "\n")
+        shared.flush()
+        for peer in sorted((folder.parent / "benchmarks" / "requirements").glob("*.in")):
+            _compile(peer, peer.with_suffix(".txt"), constraint=Path(shared.name))
 
 
-def _compile(project: Path, output: Path, *groups: str, constraint: Path | None = None) -> None:
-    command = [sys.executable, "-m", "uv", "pip", "compile", str(project), "-o", str(output), *OPTIONS]
-    command += [f"--group={project}:{group}" for group in groups]
+def _compile(source: Path, output: Path, *groups: str, constraint: Path | None = None) -> None:
+    command = [sys.executable, "-m", "uv", "pip", "compile", str(source), "-o", str(output), *OPTIONS]
+    command += [f"--group={source}:{group}" for group in groups]
     command += ["-c", str(constraint)] if constraint else []
     subprocess.run(command, check=True)
 

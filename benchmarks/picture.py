@@ -1,0 +1,71 @@
+"""The picture of a run: requests a second by server, one panel a model."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ratios
+from benchmarks.ratios import CUELIGHT, number
+from benchmarks.records import Results, Single
+
+_OURS, _THEIRS, _CEILING = "#0b6e6e", "#b9c4c9", "#e3dccb"
+_VARIANTS = ("Cuelight, journal off", "Cuelight, compile off")
+
+
+def draw(results: Results, path: Path, connections: int = 8) -> None:
+    """Write the picture as SVG: medians of one worker's rounds, with lines from the least to the greatest.
+
+    Raises:
+        ValueError: the results hold no single rows with one worker.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    seen = {each.connections for each in results.singles if each.workers == 1}
+    if not seen:
+        raise ValueError("These results hold no single rows with one worker: nothing can be drawn.")
+    connections = connections if connections in seen else min(seen)
+    models = list(dict.fromkeys(each.model for each in results.singles))
+    plt.rcParams.update(
+        {"svg.fonttype": "none", "svg.hashsalt": "cuelight", "font.size": 8.5, "font.family": "sans-serif"}
+    )
+    lines = (len(models) + 1) // 2
+    figure, axes = plt.subplots(lines, min(2, len(models)), figsize=(9.2, 2.9 * lines + 0.5), squeeze=False)
+    for axis in axes.ravel():
+        axis.set_visible(False)
+    for axis, model in zip(axes.ravel(), models, strict=False):
+        axis.set_visible(True)
+        _panel(axis, model, ratios.cell(results, model, 1, connections))
+    plural = "s" if connections > 1 else ""
+    figure.suptitle(f"Requests a second: single rows, {connections} connection{plural}, one worker", fontsize=10)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _panel(axis: Any, model: str, found: dict[str, list[Single]]) -> None:
+    names = [name for name in found if name not in _VARIANTS]
+    names.sort(key=lambda name: statistics.median(each.rate for each in found[name]))
+    rates = [[each.rate for each in found[name]] for name in names]
+    middles = [statistics.median(each) for each in rates]
+    spread = [
+        [middle - min(each) for middle, each in zip(middles, rates, strict=True)],
+        [max(each) - middle for middle, each in zip(middles, rates, strict=True)],
+    ]
+    axis.barh(names, middles, color=[_colour(each) for each in names], height=0.72)
+    axis.errorbar(middles, range(len(names)), xerr=spread, fmt="none", ecolor="#555555", elinewidth=0.8, capsize=1.5)
+    for index, (middle, each) in enumerate(zip(middles, rates, strict=True)):
+        axis.text(max(each), index, f"  {number(middle)}", va="center")
+    axis.set_title(model, loc="left", fontweight="bold")
+    axis.set_xlim(0, 1.22 * max(map(max, rates)))
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+
+
+def _colour(name: str) -> str:
+    return _OURS if name == CUELIGHT else _CEILING if "no-op" in name else _THEIRS

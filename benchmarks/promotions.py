@@ -1,0 +1,149 @@
+"""How callers fare while versions are promoted: `p99` under load, with and without switches.
+
+`python -m benchmarks.promotions` is the follower, in a process of its own as in real life; it obeys standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import urllib3
+
+from benchmarks import wrk
+from benchmarks.goals import KNOWN, NEW, STEADY
+from benchmarks.models import Model
+from benchmarks.peers.cuelight import Cuelight, follow, register, variables
+from benchmarks.peers.peer import Running
+from benchmarks.plan import Plan
+from benchmarks.processes import QUIET, free_port, process
+from benchmarks.records import Results, Switching
+from cuelight.registry.memory import MemoryRegistry
+
+_CONNECTIONS = 8
+_PERIOD_SECONDS = 1.0
+_READY_SECONDS = 120.0
+
+
+def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
+    """Steady load, load while versions tried before are promoted, and while new ones are, in rounds."""
+    tell(f"{model.name}: p99 during promotions")
+    with _server(model, folder / "home") as running, _follower(model, folder / "home", running) as order:
+        bodies = [running.peer.single(model, model.frame.iloc[i : i + 1]) for i in range(64)]
+        wrk.run(running.url, bodies, _CONNECTIONS, 1)
+        for turn in range(plan.promotion_rounds):
+            for kind in (STEADY, KNOWN, NEW):
+                order(kind)
+                load = wrk.run(running.url, bodies, _CONNECTIONS, plan.promotion_seconds)
+                switches = int(order(STEADY))
+                found = (load.rate, load.p50_ms, load.p99_ms, load.failed)
+                results.switchings.append(Switching(kind, turn, *found, switches))
+                yield
+
+
+@contextmanager
+def _server(model: Model, home: Path) -> Iterator[Running]:
+    home.mkdir(parents=True)
+    peer, port = Cuelight(), free_port()
+    with process([peer.python, "-m", "cuelight.cli", "serve"], variables(home, port, 1), home / "serve.log") as started:
+        yield Running(peer, f"http://127.0.0.1:{port}", started.pid, 0.0, model)
+
+
+@contextmanager
+def _follower(model: Model, home: Path, running: Running) -> Iterator[Callable[[str], str]]:
+    """Tell the follower what to do, and hear how many switches there were since the last order."""
+    command = [sys.executable, "-m", "benchmarks.promotions", str(home), model.name, str(model.folder)]
+    command.append(running.url.rpartition(":")[2])
+    with (home / "follow.log").open("wb") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **QUIET}
+        )
+
+    def order(kind: str) -> str:
+        assert child.stdin
+        assert child.stdout
+        child.stdin.write(kind + "\n")
+        child.stdin.flush()
+        return child.stdout.readline().strip()
+
+    try:
+        if not order(STEADY):
+            raise RuntimeError("the follower ended")
+        yield order
+    finally:
+        assert child.stdin
+        child.stdin.close()
+        child.wait(30)
+
+
+class _Operator:
+    """Puts versions into Production as it is told, one after the other, and counts those that came into charge."""
+
+    def __init__(self, home: Path, model: Model, port: int) -> None:
+        self._home, self._model, self._port = home, model, port
+        self.registry = MemoryRegistry()
+        self._numbers = [register(self.registry, model, home, number) for number in (1, 2)]
+        self.kind, self._wanted, self._switches, self._moved = STEADY, 1, 0, time.monotonic()
+        self.ready = threading.Event()
+        self.registry.set_stage(model.name, 1, "Production")
+        self.registry.set_stage(model.name, 2, "Staging")
+
+    def obey(self, orders: Iterable[str]) -> None:
+        """Take orders, and answer each with the number of switches since the last one."""
+        for line in orders:
+            self.ready.wait(_READY_SECONDS)
+            print(self._switches, flush=True)
+            self._switches, self.kind = 0, line.strip()
+
+    def act(self) -> None:
+        """Promote the next version, if it is time and the last one is in charge."""
+        if time.monotonic() - self._moved < _PERIOD_SECONDS or not self._in_charge():
+            return
+        if not self.ready.is_set():
+            self.ready.set()
+            return
+        if self.kind != STEADY:
+            self._switches += 1
+            self._wanted = self._next()
+            self.registry.set_stage(self._model.name, self._wanted, "Production", archive_others=True)
+            self._moved = time.monotonic()
+
+    def _next(self) -> int:
+        if self.kind == NEW:
+            self._numbers.append(register(self.registry, self._model, self._home, self._numbers[-1] + 1))
+            return self._numbers[-1]
+        return self._numbers[0] if self._wanted != self._numbers[0] else self._numbers[1]
+
+    def _in_charge(self) -> bool:
+        """Whether the version wanted is served, and at the start, also the other one on its track."""
+        try:
+            answer = urllib3.request("GET", f"http://127.0.0.1:{self._port}/models/{self._model.name}", timeout=5.0)
+            tracks = answer.json().get("tracks", {})
+        except (urllib3.exceptions.HTTPError, ValueError):
+            return False
+        both = self.ready.is_set() or "Staging" in tracks
+        return both and bool(tracks.get("Production", {}).get("version") == self._wanted)
+
+
+def _main() -> None:
+    home, name, folder, port = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+    operator = _Operator(home, Model(name, None, None, folder), port)
+    follower = follow(operator.registry, home, registry_poll_seconds=0.2)
+    orders = threading.Thread(target=operator.obey, args=(sys.stdin,), daemon=True)
+    orders.start()
+    follower.start()
+    while orders.is_alive():
+        follower.tick()
+        operator.act()
+        follower.pause()
+    follower.stop()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,136 @@
+"""What one run of the benchmarks found, as flat records: written to JSON, read back, and filtered for tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cuelight.kit import files
+
+
+@dataclass(frozen=True)
+class Single:
+    """One round of single rows at one server; times in ms, `cpu_us`: processor time of its whole tree a request."""
+
+    model: str
+    workers: int
+    connections: int
+    round: int
+    server: str
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    cpu_us: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server that was up: from start to the first right answer, and its tree's memory after the load."""
+
+    model: str
+    workers: int
+    server: str
+    start_seconds: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One request with many rows, or the same work in process (`server` is then empty)."""
+
+    model: str
+    server: str
+    protocol: str
+    rows: int
+    round: int
+    ms: float
+
+
+@dataclass(frozen=True)
+class Bare:
+    """Rows a second of the estimator's own `predict` on 64-row arrays, in process."""
+
+    model: str
+    round: int
+    rows_per_second: float
+
+
+@dataclass(frozen=True)
+class Switching:
+    """One round of single rows, 8 connections, while versions are promoted (`kind`), `switches` of them."""
+
+    kind: str
+    round: int
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    switches: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was not measured, and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass
+class Results:
+    """All of it, with the conditions: machine, versions, each server's settings in words, rounds and seconds."""
+
+    conditions: dict[str, Any] = field(default_factory=dict)
+    singles: list[Single] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    bares: list[Bare] = field(default_factory=list)
+    switchings: list[Switching] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def leave_out(self, what: str, reason: str) -> None:
+        """Note once that something could not be measured."""
+        if LeftOut(what, reason) not in self.left_out:
+            self.left_out.append(LeftOut(what, reason))
+
+    def write(self, path: Path) -> None:
+        """As JSON, one record a line; the file is the old one or the new one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, "".join(_lines(asdict(self))).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """What `write` wrote.
+
+        Raises:
+            OSError, ValueError, TypeError: there is no such file, or it is none of ours.
+        """
+        document = json.loads(path.read_text())
+        lists = {name: [kind(**each) for each in document[name]] for name, kind in _KINDS.items()}
+        return cls(document["conditions"], **lists)
+
+
+_KINDS: dict[str, Any] = {
+    "singles": Single,
+    "servers": Server,
+    "batches": Batch,
+    "bares": Bare,
+    "switchings": Switching,
+    "left_out": LeftOut,
+}
+
+
+def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+    yield '{\n "conditions": ' + json.dumps(document["conditions"], indent=2)
+    for name in _KINDS:
+        rows = ",\n  ".join(json.dumps(_rounded(each)) for each in document[name])
+        yield f',\n "{name}": [\n  {rows}\n ]' if rows else f',\n "{name}": []'
+    yield "\n}\n"
+
+
+def _rounded(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in record.items()}

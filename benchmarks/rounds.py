@@ -1,0 +1,201 @@
+"""The measuring itself: all servers of a model are up, and are asked in turn, in rounds."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from benchmarks import baselines, processes, wire, wrk
+from benchmarks.environments import Missing
+from benchmarks.equality import same
+from benchmarks.models import Model
+from benchmarks.peers.catalog import PEERS
+from benchmarks.peers.peer import Peer, Running
+from benchmarks.plan import Plan, rotated
+from benchmarks.records import Bare, Batch, Results, Server, Single
+from benchmarks.wire import Body
+
+_DIFFERENT_ROWS = 64
+_WARM_SECONDS = 1
+_WARM_CONNECTIONS = 8
+
+
+class Disagreement(Exception):
+    """A server answers otherwise than the estimator itself: nothing is measured."""
+
+
+def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
+    """Measure all that the plan wants of one model into `results`; yields whenever something was added."""
+    for workers in plan.workers:
+        with _servers(plan, model, workers, folder / f"{model.name}-{workers}", results, tell) as servers:
+            for running in servers:
+                _check(running)
+                _load(running, _WARM_CONNECTIONS, _WARM_SECONDS)
+            yield from _singles(plan, model, workers, servers, results, tell)
+            results.servers += [
+                Server(model.name, workers, e.peer.name, e.start_seconds, processes.memory_bytes(e.pid) / 2**20)
+                for e in servers
+            ]
+            if workers == 1:
+                for rows in plan.batch_rows:
+                    tell(f"{model.name}: {rows:,} rows in one request")
+                    _batches(plan, model, rows, servers, results)
+                    yield
+
+
+@contextmanager
+def _servers(
+    plan: Plan, model: Model, workers: int, folder: Path, results: Results, tell: Callable[[str], None]
+) -> Iterator[list[Running]]:
+    """All servers that the plan wants, up; those that can't be are left out with the reason."""
+    with ExitStack() as stack:
+        up = []
+        for kind in PEERS:
+            if not plan.takes(kind.name) or model.name not in kind.models or workers > kind.most_workers:
+                continue
+            tell(f"{model.name}, {workers} worker{'s' if workers > 1 else ''}: starting {kind.name}")
+            try:
+                up.append(stack.enter_context(kind().start(model, workers, folder / kind.__name__)))
+            except Missing as reason:
+                results.leave_out(f"{kind.name}, {model.name}, {workers} workers", str(reason))
+        yield up
+
+
+def _check(running: Running) -> None:
+    """Hold single rows against what the estimator itself predicts.
+
+    Raises:
+        Disagreement: they differ.
+    """
+    if not running.peer.checked:
+        return
+    for index, body in enumerate(_single_rows(running)):
+        if not same(running.ask(body), running.model.expected[index : index + 1]):
+            raise Disagreement(f"{running.peer.name} answers row {index} of {running.model.name} otherwise.")
+
+
+def _single_rows(running: Running) -> list[Body]:
+    frame = running.model.frame
+    return [running.peer.single(running.model, frame.iloc[i : i + 1]) for i in range(_DIFFERENT_ROWS)]
+
+
+def _load(running: Running, connections: int, seconds: int) -> wrk.Load:
+    return wrk.run(running.url, _single_rows(running), connections, seconds)
+
+
+def _singles(
+    plan: Plan,
+    model: Model,
+    workers: int,
+    servers: Sequence[Running],
+    results: Results,
+    tell: Callable[[str], None],
+) -> Iterator[None]:
+    for connections in plan.connections:
+        tell(f"{model.name}, {workers} worker{'s' if workers > 1 else ''}: single rows, {connections} connections")
+        for turn in range(plan.rounds_of(workers)):
+            for running in rotated(servers, turn):
+                results.singles.append(_single(model, workers, connections, turn, running, plan.seconds))
+            if workers == 1 and connections == max(plan.connections):
+                results.bares.append(Bare(model.name, turn, baselines.rows_per_second(model, plan.seconds / 2)))
+            yield
+
+
+def _single(model: Model, workers: int, connections: int, turn: int, running: Running, seconds: int) -> Single:
+    before = processes.cpu_seconds(running.pid)
+    load = _load(running, connections, seconds)
+    spent = processes.cpu_seconds(running.pid) - before
+    return Single(
+        model.name,
+        workers,
+        connections,
+        turn,
+        running.peer.name,
+        load.rate,
+        load.p50_ms,
+        load.p99_ms,
+        load.failed,
+        1e6 * spent / max(1, load.requests),
+    )
+
+
+def _batches(plan: Plan, model: Model, rows: int, servers: Sequence[Running], results: Results) -> None:
+    """One request after the other, each kind once a round, so that all meet the same machine."""
+    frame = model.frame.head(rows)
+    kinds: list[tuple[str, str, Callable[[], Any]]] = [
+        ("", name, work) for name, work in baselines.works(model, rows, wire.split(frame, "").content).items()
+    ]
+    with ExitStack() as stack:
+        for running in servers:
+            for body in running.peer.batches(model, frame):
+                if reason := _refusal(running, body, rows):
+                    results.leave_out(f"{running.peer.name}, {model.name}, {rows:,} rows, {body.protocol}", reason)
+                    continue
+                kinds.append((running.peer.name, body.protocol, stack.enter_context(_asking(running, body))))
+        for turn in range(-1, plan.batch_rounds):
+            for server, name, work in rotated(kinds, turn):
+                began = time.perf_counter()
+                work()
+                spent = 1000 * (time.perf_counter() - began)
+                if turn >= 0:  # the round before is for warming up
+                    results.batches.append(Batch(model.name, server, name, rows, turn, spent))
+
+
+def _refusal(running: Running, body: Body, rows: int) -> str:
+    """Why a server does not take part in this protocol; empty: it does.
+
+    Raises:
+        Disagreement: its predictions are others than the estimator's.
+    """
+    try:
+        answer = running.ask(body)
+    except (ValueError, KeyError, urllib3.exceptions.HTTPError) as error:
+        return str(error) or type(error).__name__
+    if not same(answer, running.model.expected[:rows]):
+        raise Disagreement(f"{running.peer.name} answers {rows} rows of {running.model.name} by {body.protocol} wrong.")
+    return ""
+
+
+@contextmanager
+def _asking(running: Running, body: Body) -> Iterator[Callable[[], Any]]:
+    """Send the body once a call, over one connection that is kept, and read the whole answer."""
+    parts = urlsplit(running.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+
+    def ask() -> None:
+        try:
+            _once(connection, body)
+        except (http.client.HTTPException, ConnectionError):  # the server did not keep it while others were asked
+            connection.close()
+            _once(connection, body)
+
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
+def _once(connection: http.client.HTTPConnection, body: Body) -> None:
+    connection.request("POST", body.path, body.content, dict(body.headers))
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"status {answer.status} in the middle of a run")
+
+
+def described(plan: Plan) -> dict[str, str]:
+    """Each server's settings in words."""
+    return {kind.name: kind.settings for kind in PEERS if plan.takes(kind.name)}
+
+
+def packages(kinds: Sequence[type[Peer]] = PEERS) -> Iterator[tuple[str, type[Peer]]]:
+    """The package whose version says which server it was."""
+    for kind in kinds:
+        yield kind.package, kind
