@@ -13,9 +13,9 @@ from cuelight.protocol.inference import input_tensors, output_tensors
 from cuelight.protocol.media import JSON
 from cuelight.serving import catalog
 from cuelight.serving.call import Asked
+from cuelight.serving.choice import choose
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.residents import Cast, Residents
-from cuelight.serving.scoring import choose
 
 _EXTENSIONS = ("binary_tensor_data", "model_repository(index)")
 

@@ -11,7 +11,13 @@ from cuelight.journal.record import Label, Prediction, Record, Schema
 from tests.support.journal import prediction
 
 _text = st.text(max_size=20)
-_plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False, width=32) | _text
+_plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False, width=32)
+    | _text
+)
 _number = st.integers(0, 2**40)
 _predictions = st.builds(
     Prediction,

@@ -15,10 +15,11 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.call import Asked, Call, patience
+from cuelight.serving.choice import choose, default
 from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.loader import LoadedVersion, Output
 from cuelight.serving.residents import Cast
-from cuelight.serving.scoring import Outcome, choose, default, header_text, respond
+from cuelight.serving.scoring import Outcome, header_text, respond
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 BODY = b'{"instances": [[1], [2]]}'

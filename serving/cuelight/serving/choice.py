@@ -1,0 +1,90 @@
+"""Which version of which model answers a call. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cuelight.journal.record import CHAMPION, PINNED
+from cuelight.kit.errors import NotFound
+from cuelight.registry.model import Track
+from cuelight.serving.call import Asked
+from cuelight.serving.deployment import Deployment, Served
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who answers a call, on which track and by which arm."""
+
+    served: Served
+    track: str
+    arm: str
+
+
+def default(deployment: Deployment, configured: str) -> str:
+    """The model behind plain `/invocations`.
+
+    Raises:
+        NotFound: none is configured, and there is not exactly one.
+    """
+    models = deployment.models()
+    if configured:
+        return configured
+    if len(models) == 1:
+        return models[0]
+    raise NotFound(f"Name a model in the URL: /models/NAME/invocations. {_names(deployment)}")
+
+
+def choose(deployment: Deployment, model: str, asked: Asked) -> Choice:
+    """Which of a model's versions answers.
+
+    Raises:
+        NotFound: no such model, track, alias or version is served; the message names what is.
+    """
+    tracks = {track: each for (name, track), each in deployment.tracks.items() if name == model}
+    if not tracks:
+        raise NotFound(f"Model {model!r} is not served. {_names(deployment)}")
+    if asked.alias:
+        return _by_alias(deployment, model, asked.alias, tracks)
+    if asked.version is not None:
+        return _by_version(deployment, model, asked.version, tracks)
+    wanted = _track(asked.track)
+    if wanted not in tracks:
+        raise NotFound(f"Model {model!r} has no version in {wanted}. Served: {_offer(tracks)}.")
+    return Choice(tracks[wanted], wanted.value, CHAMPION if wanted == Track.PRODUCTION else PINNED)
+
+
+def _track(text: str) -> Track:
+    for track in Track:
+        if not text or text.lower() == track.value.lower():
+            return track
+    raise NotFound(f"There is no track {text!r}: ask for {' or '.join(Track)}.")
+
+
+def _by_alias(deployment: Deployment, model: str, alias: str, tracks: dict[Track, Served]) -> Choice:
+    aliases = deployment.aliases.get(model, {})
+    if alias not in aliases:
+        known = f"Its aliases: {', '.join(sorted(aliases))}." if aliases else "It has none."
+        raise NotFound(f"Model {model!r} has no alias {alias!r}. {known}")
+    return _by_version(deployment, model, aliases[alias], tracks)
+
+
+def _by_version(deployment: Deployment, model: str, version: int, tracks: dict[Track, Served]) -> Choice:
+    for track, served in tracks.items():
+        if served.id.version == version:
+            return Choice(served, track.value, PINNED)
+    for each in deployment.standby:
+        if each.served.id.name == model and each.served.id.version == version:
+            return Choice(each.served, "", PINNED)
+    raise NotFound(f"Version {version} of {model!r} is not loaded. Served: {_offer(tracks)}.")
+
+
+def _offer(tracks: dict[Track, Served]) -> str:
+    return ", ".join(f"version {each.id.version} in {track}" for track, each in sorted(tracks.items()))
+
+
+def _names(deployment: Deployment) -> str:
+    models = deployment.models()
+    if not models:
+        return "No model is served yet: put a version into Production or Staging in MLflow."
+    more = f" and {len(models) - 20} more" if len(models) > 20 else ""
+    return f"Served models: {', '.join(models[:20])}{more}."
