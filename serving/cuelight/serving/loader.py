@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
 from cuelight.serving import flavors, pyfunc, soundness
+from cuelight.serving.code_paths import CodePaths
 from cuelight.serving.compiled import Compiled, candidates
 from cuelight.serving.trust import read_mlmodel
 
@@ -81,14 +83,17 @@ def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None =
         Refused: its format may not be loaded, or loading failed.
     """
     began = time.perf_counter()
+    sys.dont_write_bytecode = True  # a version's code must leave no file beside it: its folder would not verify again
     mlmodel = read_mlmodel(files)
     try:
-        version = _load(files, digest, mlmodel, signed_by, shortcuts or Shortcuts())
+        code = CodePaths.of(files, mlmodel.get("flavors") or {}) if signed_by else CodePaths(None)
+        with code.in_charge():
+            version = _load(files, digest, mlmodel, signed_by, shortcuts or Shortcuts())
     except Refused:
         raise
     except Exception as error:  # anything can come out of loading somebody's file
         raise Refused(f"It can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
-    return replace(version, load_seconds=time.perf_counter() - began)
+    return replace(version, predict=code.bound(version.predict), load_seconds=time.perf_counter() - began)
 
 
 def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, chosen: Shortcuts) -> LoadedVersion:
