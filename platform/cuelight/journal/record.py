@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cuelight.protocol import media
 
 CHAMPION, CANARY, SHADOW, PINNED = "champion", "canary", "shadow", "pinned"
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """One scoring request and its answer, refused and failed ones included.
 
     `request` and `response` are the bodies as they went over the wire, a compressed request expanded. `probabilities`
@@ -45,8 +45,7 @@ class Prediction:
     response_header_length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(msgspec.Struct, frozen=True):
     """The truth about one predicted row, that came later. The last label for a row counts."""
 
     time: float
@@ -57,8 +56,7 @@ class Label:
     source: str = "feedback"
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """The signature (`Signature.to_json`) of a version, written once per segment before its first prediction."""
 
     model: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict
 
 from cuelight.journal.record import Label, Prediction, Record, Schema
 from cuelight.protocol import media
@@ -23,11 +24,11 @@ _PARTS = struct.Struct("<II")  # lengths of the metadata and of the request; the
 _KINDS: dict[int, type[Prediction] | type[Label] | type[Schema]] = {1: Prediction, 2: Label, 3: Schema}
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _NAMES = {
-    kind: tuple(each.name for each in fields(kind) if each.name not in ("request", "response"))
+    kind: tuple(each for each in kind.__struct_fields__ if each not in ("request", "response"))
     for kind in _KINDS.values()
 }
 _FORM = ("protocol", "header_length", "response_type", "response_header_length")
-_USUAL = tuple(each for each in _NAMES[Prediction] if each not in _FORM)
+_COPIED = 1 << 14  # bytes
 _LARGEST = 64  # bits: orjson's limit for an integer
 
 
@@ -43,23 +44,32 @@ class Damage:
 
 def encode(record: Record) -> bytes:
     """One frame: header and payload, ready to append."""
-    request = response = b""
-    if isinstance(record, Prediction):
-        request, response = record.request, record.response
-    metadata = _dump({name: getattr(record, name) for name in _names(record)})
-    payload = b"".join((_PARTS.pack(len(metadata), len(request)), metadata, request, response))
-    return frame(_NUMBERS[type(record)], payload)
+    return b"".join(pieces(record))
 
 
-def _names(record: Record) -> tuple[str, ...]:
-    """What says how a body is to be read is left out where that is the usual way."""
-    usual = isinstance(record, Prediction) and (record.protocol, record.response_type) == (media.MLFLOW, media.JSON)
-    return _USUAL if usual else _NAMES[type(record)]
+def pieces(record: Record) -> list[bytes]:
+    """The same frame in pieces: where the bodies are large they come by themselves, not copied."""
+    document = asdict(record)
+    request, response = document.pop("request", b""), document.pop("response", b"")
+    if isinstance(record, Prediction) and (record.protocol, record.response_type) == (media.MLFLOW, media.JSON):
+        for name in _FORM:  # how a body is to be read is left out where that is the usual way
+            del document[name]
+    metadata = _dump(document)
+    payload = [_PARTS.pack(len(metadata), len(request)) + metadata, request, response]
+    if len(request) + len(response) <= _COPIED:
+        payload = [b"".join(payload)]
+    payload[0] = _head(_NUMBERS[type(record)], payload) + payload[0]
+    return payload
 
 
 def frame(kind: int, payload: bytes) -> bytes:
     """A payload with its length, check and kind before it."""
-    return _FRAME.pack(len(payload), _check(kind, payload), kind) + payload
+    return _head(kind, [payload]) + payload
+
+
+def _head(kind: int, payload: Sequence[bytes]) -> bytes:
+    length = sum(map(len, payload))
+    return _FRAME.pack(length, _check(kind, length, *payload), kind)
 
 
 def decode(kind: int, payload: bytes) -> Record:
@@ -127,11 +137,14 @@ def _frame_at(content: bytes, offset: int) -> tuple[int, int, bool] | None:
     end = offset + _FRAME.size + length
     if end > len(content):
         return None
-    return end, kind, check == _check(kind, memoryview(content)[offset + _FRAME.size : end])
+    return end, kind, check == _check(kind, length, memoryview(content)[offset + _FRAME.size : end])
 
 
-def _check(kind: int, payload: bytes | memoryview) -> int:
-    return zlib.crc32(payload, zlib.crc32(_SEAL.pack(len(payload), kind)))
+def _check(kind: int, length: int, *payload: bytes | memoryview) -> int:
+    check = zlib.crc32(_SEAL.pack(length, kind))
+    for piece in payload:
+        check = zlib.crc32(piece, check)
+    return check
 
 
 def _header_fault(content: bytes) -> str:

@@ -21,6 +21,8 @@ from cuelight.kit.log import Log
 SYNC_MODES = ("none", "interval", "each")
 OPEN, CLOSED = ".open", ".closed"
 _WARN_SECONDS = 60.0
+_COPIED = 1 << 16  # bytes; less is joined before it is written, more is written from where it is
+_AT_ONCE = 1024  # pieces (IOV_MAX)
 _log = Log("journal")
 
 
@@ -73,13 +75,13 @@ class Writer:
 
     def append(self, *records: Record) -> bool:
         """Hand all records to the system in one write; False (and counted) if it could not take them."""
-        frames = [segment.encode(each) for each in records]
+        frames = [piece for each in records for piece in segment.pieces(each)]
         digests = {each.digest for each in records if isinstance(each, Prediction)} & self._schemas.keys()
         with self._lock:
             try:
                 current = self._current or self._open()
                 new = digests - current.digests
-                self._write(current, b"".join([*(self._schemas[each] for each in sorted(new)), *frames]))
+                self._write(current, [*(self._schemas[each] for each in sorted(new)), *frames])
                 current.digests |= new
             except OSError as error:
                 self._drop(len(records), error)
@@ -140,19 +142,19 @@ class Writer:
         self._current = _Segment(path, descriptor, self._clock.monotonic())
         return self._current
 
-    def _write(self, current: _Segment, content: bytes) -> None:
-        """All of `content`, or none of it: a short write is taken back."""
-        view = memoryview(content if current.size else segment.HEADER + content)
-        done = 0
+    def _write(self, current: _Segment, pieces: list[bytes]) -> None:
+        """All pieces, or nothing of them: a short write is taken back."""
+        if not current.size:
+            pieces.insert(0, segment.HEADER)
+        size = sum(map(len, pieces))
         try:
-            while done < len(view):
-                done += os.write(current.descriptor, view[done:])
+            _write_all(current.descriptor, pieces if size > _COPIED else [b"".join(pieces)])
             if self._sync == "each":
                 os.fdatasync(current.descriptor)
         except OSError:
             self._take_back(current)
             raise
-        current.size += len(view)
+        current.size += size
         current.dirty = True
 
     def _take_back(self, current: _Segment) -> None:
@@ -219,6 +221,16 @@ def _watch_forks(reference: weakref.ReferenceType[Writer]) -> None:
             held.pop().after_fork(child)
 
     os.register_at_fork(before=before, after_in_parent=lambda: after(False), after_in_child=lambda: after(True))
+
+
+def _write_all(descriptor: int, pieces: list[bytes]) -> None:
+    left: list[bytes | memoryview] = list(reversed(pieces))
+    while left:
+        done = os.writev(descriptor, left[: -_AT_ONCE - 1 : -1])
+        while left and done >= len(left[-1]):
+            done -= len(left.pop())
+        if done:
+            left[-1] = memoryview(left[-1])[done:]
 
 
 def _claimed(path: Path, descriptor: int) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from cuelight.protocol import media
 from cuelight.protocol.encode import encode, plain
@@ -19,8 +19,7 @@ ARRAY, COLUMNS, RECORDS = "array", "columns", "records"  # what a model answers:
 PREDICTIONS = "predictions"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """An answer's body; `header_length`: how many of its bytes are JSON before binary tensors, 0: all."""
 
     body: bytes

@@ -6,11 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from cuelight.kit.errors import BadInput, WrongMediaType
 from cuelight.protocol import convert, fit, keys, media, typed
@@ -31,8 +31,7 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _LONGEST_INTEGER = 1000  # characters; mostly zeros in front, and Python converts 4,300 digits at most
 
 
-@dataclass(frozen=True)
-class ScoringRequest:
+class ScoringRequest(Struct, frozen=True):
     """Rows to score, the parameters to score them with, and the answer's form where the request itself states it."""
 
     rows: Rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MLFLOW, INFERENCE = "mlflow", "inference"  # MLflow's scoring protocol, the Open Inference Protocol v2
 
 JSON, CSV = "application/json", "text/csv"
@@ -15,6 +17,7 @@ def kind(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=256)
 def accepts(accept: str, wanted: str) -> bool:
     """Whether an `Accept` header names `wanted` and does not rule it out; wildcards do not count."""
     for each in accept.lower().split(","):

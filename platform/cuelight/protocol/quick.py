@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 import orjson
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from cuelight.kit.errors import BadInput
 from cuelight.protocol import convert, keys
@@ -70,7 +70,7 @@ class _Unusual(Exception):
     """`decode` has to say what this body means."""
 
 
-class _Taken(NamedTuple):
+class _Taken(Struct, frozen=True):
     """A body's rows, how many colons its keys account for, and where in its records strings may hold more."""
 
     rows: Rows

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from msgspec import Struct
 
 from cuelight.journal.record import CHAMPION, PINNED
 from cuelight.kit.errors import NotFound
@@ -11,8 +13,7 @@ from cuelight.serving.call import Asked
 from cuelight.serving.deployment import Deployment, Served
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Who answers a call, on which track and by which arm."""
 
     served: Served
@@ -40,7 +41,7 @@ def choose(deployment: Deployment, model: str, asked: Asked) -> Choice:
     Raises:
         NotFound: no such model, track, alias or version is served; the message names what is.
     """
-    tracks = {track: each for (name, track), each in deployment.tracks.items() if name == model}
+    tracks = deployment.by_model.get(model)
     if not tracks:
         raise NotFound(f"Model {model!r} is not served. {_names(deployment)}")
     if asked.alias:
@@ -54,13 +55,15 @@ def choose(deployment: Deployment, model: str, asked: Asked) -> Choice:
 
 
 def _track(text: str) -> Track:
+    if not text:
+        return Track.PRODUCTION
     for track in Track:
-        if not text or text.lower() == track.value.lower():
+        if text.lower() == track.value.lower():
             return track
     raise NotFound(f"There is no track {text!r}: ask for {' or '.join(Track)}.")
 
 
-def _by_alias(deployment: Deployment, model: str, alias: str, tracks: dict[Track, Served]) -> Choice:
+def _by_alias(deployment: Deployment, model: str, alias: str, tracks: Mapping[Track, Served]) -> Choice:
     aliases = deployment.aliases.get(model, {})
     if alias not in aliases:
         known = f"Its aliases: {', '.join(sorted(aliases))}." if aliases else "It has none."
@@ -68,7 +71,7 @@ def _by_alias(deployment: Deployment, model: str, alias: str, tracks: dict[Track
     return _by_version(deployment, model, aliases[alias], tracks)
 
 
-def _by_version(deployment: Deployment, model: str, version: int, tracks: dict[Track, Served]) -> Choice:
+def _by_version(deployment: Deployment, model: str, version: int, tracks: Mapping[Track, Served]) -> Choice:
     for track, served in tracks.items():
         if served.id.version == version:
             return Choice(served, track.value, PINNED)
@@ -78,7 +81,7 @@ def _by_version(deployment: Deployment, model: str, version: int, tracks: dict[T
     raise NotFound(f"Version {version} of {model!r} is not loaded. Served: {_offer(tracks)}.")
 
 
-def _offer(tracks: dict[Track, Served]) -> str:
+def _offer(tracks: Mapping[Track, Served]) -> str:
     return ", ".join(f"version {each.id.version} in {track}" for track, each in sorted(tracks.items()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,14 @@ class Deployment:
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     standby: tuple[Standby, ...] = ()
 
+    @cached_property
+    def by_model(self) -> Mapping[str, Mapping[Track, Served]]:
+        """Who is on each model's tracks."""
+        models: dict[str, dict[Track, Served]] = {}
+        for (name, track), served in self.tracks.items():
+            models.setdefault(name, {})[track] = served
+        return models
+
     def residents(self) -> Iterator[Served]:
         """Every version that must be loaded, once."""
         seen = set()
@@ -55,7 +64,7 @@ class Deployment:
 
     def models(self) -> list[str]:
         """Names of the models that are served, sorted."""
-        return sorted({name for name, _ in self.tracks})
+        return sorted(self.by_model)
 
     def same_content(self, other: Deployment) -> bool:
         """True if both serve the same versions, whatever their numbers."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from cuelight.kit.errors import BadInput, Refused
 from cuelight.protocol.decoder import Decoder
@@ -30,8 +31,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 _MODEL = "model"
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """What a model answered, with `{"classes": [...], "values": [[...], ...]}` where it has probabilities cheaply."""
 
     values: Any

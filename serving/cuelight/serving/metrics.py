@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter as Counts
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 
+from cuelight.journal.record import Prediction
 from cuelight.serving.board import Board
 from cuelight.serving.scoring import Outcome
 
@@ -31,17 +31,29 @@ class Metrics:
         self._latency = Histogram("cuelight_request_seconds", "Time to an answer.", _LABELS, buckets=_SECONDS)
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
+        self._series: dict[tuple[Any, ...], tuple[Counter, Counter, Histogram]] = {}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Answered requests. A caller can't make new series: what is not served has empty labels."""
-        tally = Counts((each.record.version, each.record.status, _labels(each)) for each in outcomes)
-        for (version, status, labels), number in tally.items():
-            self._requests.labels(*labels, str(status)).inc(number)
-            if version and status == 200:
-                rows = sum(each.record.rows for each in outcomes if _labels(each) == labels)
-                self._rows.labels(*labels).inc(rows)
+        alike: dict[tuple[Any, ...], list[Prediction]] = {}
         for each in outcomes:
-            self._latency.labels(*_labels(each)).observe(each.record.latency_ms / 1000)
+            record = each.record
+            named = (record.model, record.version, record.track, record.arm) if record.version else ("", "", "", "")
+            alike.setdefault((*named, record.status), []).append(record)
+        for key, records in alike.items():
+            requests, rows, latency = self._series.get(key) or self._open(key)
+            requests.inc(len(records))
+            if key[1] and key[-1] == 200:
+                rows.inc(sum(each.rows for each in records))
+            for record in records:
+                latency.observe(record.latency_ms / 1000)
+
+    def _open(self, key: tuple[Any, ...]) -> tuple[Counter, Counter, Histogram]:
+        """The series of a key, remembered: to look them up takes longer than to count."""
+        labels = key[:-1]
+        series = self._requests.labels(*key), self._rows.labels(*labels), self._latency.labels(*labels)
+        self._series[key] = series
+        return series
 
     def count_labels(self, model: str, number: int) -> None:
         """Labels that came for a served model."""
@@ -58,11 +70,6 @@ class Metrics:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(_Host(self._board))
         return generate_latest(registry)
-
-
-def _labels(outcome: Outcome) -> tuple[str, str, str, str]:
-    record = outcome.record
-    return (record.model, str(record.version), record.track, record.arm) if record.version else ("", "", "", "")
 
 
 class _Host:

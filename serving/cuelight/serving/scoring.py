@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
+from msgspec import Struct
 
 from cuelight.journal.record import Prediction
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, Unavailable
@@ -30,13 +33,12 @@ if TYPE_CHECKING:
 _LOG = Log("serving.scoring")
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What goes back over the wire."""
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -49,8 +51,7 @@ class Work:
     predicts: int = 1
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """An answer, its record, and where it got as far: the version's signature, and the work that it was part of."""
 
     answer: Answer
@@ -138,15 +139,14 @@ def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
 _NO_ROWS = Rows({}, 0)
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(Struct):
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
     model: str = ""
     generation: int = 0
     rows: Rows = _NO_ROWS
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = {}
     choice: Choice | None = None
     loaded: LoadedVersion | None = None
     outcome: Outcome | None = None
@@ -305,8 +305,7 @@ class _Attempt:
         return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work)
 
 
+@lru_cache(maxsize=256)
 def header_text(text: str) -> str:
     """A name as a header can carry it: percent-encoded where it is not plain ASCII."""
-    from urllib.parse import quote
-
     return quote(text, safe=" !#$&'()*+,-.:;<=>?@[]^_`{|}~")

@@ -169,23 +169,43 @@ def test_nothing_follows_half_a_record(tmp_path: Path, monkeypatch: pytest.Monke
     """Where even taking back fails, the segment is given up: later records are whole, in another."""
     writer = Writer(tmp_path, "h")
     writer.append(prediction(0))
-    write = os.write
 
-    def full(descriptor: int, content: bytes) -> int:
-        if len(content) > 10:
-            return write(descriptor, content[:10])
+    def full(descriptor: int, pieces: list[bytes]) -> int:
+        content = b"".join(pieces)
+        if len(content) > 100:
+            return os.write(descriptor, content[:10])
         raise OSError(errno.ENOSPC, "full")
 
     def broken(descriptor: int, length: int) -> None:
         raise OSError(errno.EIO, "broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda d, c: full(d, c) if len(c) > 100 else full(d, b""))
+        patch.setattr(os, "writev", full)
         patch.setattr(os, "ftruncate", broken)
         assert not writer.append(prediction(1))
     assert writer.append(prediction(2))
     writer.close()
     assert [each.prediction_id for each in stored(tmp_path) if isinstance(each, Prediction)] == ["p0", "p2"]
+
+
+def test_large_bodies_are_written_from_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In many pieces, and however little the system takes at once, all records come back as they were."""
+    writev = os.writev
+    records = [prediction(i, request=bytes([i % 256]) * (200 * i), response=b"x" * i) for i in range(400)]
+    writer = Writer(tmp_path, "h")
+    assert writer.append(*records)
+    taken: list[int] = []
+
+    def little(descriptor: int, pieces: list[bytes]) -> int:
+        taken.append(os.write(descriptor, b"".join(pieces)[:99_999]))
+        return taken[-1]
+
+    monkeypatch.setattr(os, "writev", little)
+    assert writer.append(*records)
+    monkeypatch.setattr(os, "writev", writev)
+    writer.close()
+    assert len(taken) > 100
+    assert stored(tmp_path) == records * 2
 
 
 def test_a_folder_that_cannot_be_made_stops_nothing(tmp_path: Path) -> None:
