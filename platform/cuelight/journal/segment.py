@@ -27,7 +27,6 @@ _NAMES = {
     kind: tuple(each for each in kind.__struct_fields__ if each not in ("request", "response"))
     for kind in _KINDS.values()
 }
-_FORM = ("protocol", "header_length", "response_type", "response_header_length")
 _COPIED = 1 << 14  # bytes
 _LARGEST = 64  # bits: orjson's limit for an integer
 
@@ -49,17 +48,46 @@ def encode(record: Record) -> bytes:
 
 def pieces(record: Record) -> list[bytes]:
     """The same frame in pieces: where the bodies are large they come by themselves, not copied."""
-    document = asdict(record)
-    request, response = document.pop("request", b""), document.pop("response", b"")
-    if isinstance(record, Prediction) and (record.protocol, record.response_type) == (media.MLFLOW, media.JSON):
-        for name in _FORM:  # how a body is to be read is left out where that is the usual way
-            del document[name]
-    metadata = _dump(document)
+    request = response = b""
+    if isinstance(record, Prediction):
+        request, response = record.request, record.response
+        metadata = _dump(_of_prediction(record))
+    else:
+        metadata = _dump(asdict(record))
     payload = [_PARTS.pack(len(metadata), len(request)) + metadata, request, response]
     if len(request) + len(response) <= _COPIED:
         payload = [b"".join(payload)]
     payload[0] = _head(_NUMBERS[type(record)], payload) + payload[0]
     return payload
+
+
+def _of_prediction(record: Prediction) -> dict[str, Any]:
+    """All but the bodies; written out, since it takes a fifth of the time of asking for each field by its name."""
+    document = {
+        "time": record.time,
+        "prediction_id": record.prediction_id,
+        "request_id": record.request_id,
+        "client": record.client,
+        "caller": record.caller,
+        "model": record.model,
+        "version": record.version,
+        "digest": record.digest,
+        "track": record.track,
+        "arm": record.arm,
+        "generation": record.generation,
+        "status": record.status,
+        "latency_ms": record.latency_ms,
+        "rows": record.rows,
+        "media_type": record.media_type,
+        "error": record.error,
+        "probabilities": record.probabilities,
+    }
+    if (record.protocol, record.response_type) != (media.MLFLOW, media.JSON):  # else bodies are read the usual way
+        document["protocol"] = record.protocol
+        document["header_length"] = record.header_length
+        document["response_type"] = record.response_type
+        document["response_header_length"] = record.response_header_length
+    return document
 
 
 def frame(kind: int, payload: bytes) -> bytes:

@@ -38,7 +38,7 @@ class Answer(Struct, frozen=True):
 
     status: int
     body: bytes
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)

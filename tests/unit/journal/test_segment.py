@@ -19,8 +19,18 @@ _plain = (
     | _text
 )
 _number = st.integers(0, 2**40)
+_usual: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({})
+_otherwise = st.fixed_dictionaries(
+    {
+        "protocol": st.just("inference"),
+        "header_length": _text,
+        "response_type": _text,
+        "response_header_length": _number,
+    }
+)
 _predictions = st.builds(
-    Prediction,
+    lambda form, **fields: Prediction(**fields, **form),
+    form=_usual | _otherwise,
     time=st.floats(0, 1e10),
     prediction_id=_text,
     request_id=_text,
