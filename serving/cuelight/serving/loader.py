@@ -19,7 +19,7 @@ from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types
-from cuelight.serving import flavors, pyfunc, soundness
+from cuelight.serving import flavors, image, pyfunc, soundness
 from cuelight.serving.code_paths import CodePaths
 from cuelight.serving.compiled import Compiled, candidates
 from cuelight.serving.trust import read_mlmodel
@@ -44,12 +44,14 @@ class Shortcuts:
 
     `labels_from_probabilities`: the class of the highest probability is the model's own label, so that one call
     gives both. `compiled`: the name of the quicker way that answers as the model does; empty: none. `by_row`: no
-    answer was seen to depend on the rows beside it.
+    answer was seen to depend on the rows beside it. `image`: the digest of the model's image, or `image.MAKE`; empty:
+    there is none.
     """
 
     labels_from_probabilities: bool = False
     compiled: str = ""
     by_row: bool = True
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class LoadedVersion:
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
     `predict_seconds` is what its input example took in the trial. `way`: `linear` or `arrays` (see `compiled`),
-    `direct` (see `pyfunc`), or `model`: as the model itself does.
+    `direct` (see `pyfunc`), or `model`: as the model itself does. `image`: the digest of the one it came from, or made.
     """
 
     digest: str
@@ -70,6 +72,7 @@ class LoadedVersion:
     load_seconds: float
     predict_seconds: float = 0.0
     way: str = "model"
+    image: str = ""
     decoder: Decoder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,10 +102,10 @@ def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None =
 def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, chosen: Shortcuts) -> LoadedVersion:
     signature = Signature.from_mlmodel(mlmodel.get("signature"), bool(mlmodel.get("is_signature_from_type_hint")))
     parts: Mapping[str, Any] = mlmodel.get("flavors") or {}
-    by_row, way = chosen.by_row, chosen.compiled
+    by_row, way, picture = chosen.by_row, chosen.compiled, ""
     native = flavors.native(parts, signature)
     if "sklearn" in parts and parts.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
-        flavor, model = "sklearn", _load_sklearn(files, parts["sklearn"], signed_by)
+        flavor, (model, picture) = "sklearn", _pictured(files, parts["sklearn"], signed_by, chosen.image)
         method, quicker = str(parts["python_function"].get("predict_fn") or "predict"), candidates(model, signature)
     elif not signed_by:
         raise Refused("It is no scikit-learn model in skops form, and it is not signed.")
@@ -118,7 +121,7 @@ def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, 
     quick = next((each for each in quicker if each.name == way), None)
     predict = _sklearn_predict(model, method, chosen.labels_from_probabilities, quick)
     way = quick.name if quick else _MODEL
-    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, way=way)
+    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, way=way, image=picture)
 
 
 def preload() -> None:
@@ -135,6 +138,16 @@ def preload() -> None:
     ):
         importlib.import_module(name)
     allowed_types()
+
+
+def _pictured(files: Path, flavor: Mapping[str, Any], signed_by: str, wanted: str) -> tuple[Any, str]:
+    """The model, and the digest of its image: read from there, or made if wanted; for signed versions alone."""
+    path = image.beside(files)
+    known = image.read(path, wanted) if signed_by and wanted not in ("", image.MAKE) else None
+    if known is not None:
+        return known, wanted
+    model = _load_sklearn(files, flavor, signed_by)
+    return model, image.write(model, path) if signed_by and wanted == image.MAKE else ""
 
 
 def _load_sklearn(files: Path, flavor: Mapping[str, Any], signed_by: str) -> Any:

@@ -204,6 +204,7 @@ class Residents:
             labels_from_probabilities=bool(trial.get("labels_from_probabilities")),
             compiled=str(trial.get("compiled", "")) if self._compile else "",
             by_row=bool(trial.get("by_row", True)),
+            image=str(trial.get("image", "")),
         )
         self._untidy()
         loaded = load(entry.files, served.digest, served.signed_by, shortcuts)

@@ -28,6 +28,7 @@ from cuelight.protocol.encode import plain
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
+from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
 from cuelight.serving.pyfunc import DIRECT
 from cuelight.serving.trust import read_mlmodel
@@ -60,6 +61,7 @@ class Verdict:
     note: str = ""
     compiled: str = ""
     by_row: bool = True
+    image: str = ""
 
 
 def run(
@@ -245,14 +247,17 @@ def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequenc
         except Exception:  # noqa: BLE001  a way that fails is no way, nor is one that can't be compared
             return False
         complete = not shortcuts.labels_from_probabilities or all(each.probabilities for each in outputs)
-        return complete and right and other.way == (shortcuts.compiled or "model")
+        chosen = other.way == (shortcuts.compiled or "model") and other.image == shortcuts.image
+        return complete and right and chosen
 
     alone = _by_row(version, requests)
     if version.flavor == "pyfunc":
         return Shortcuts(compiled=DIRECT if holds(Shortcuts(compiled=DIRECT)) else "", by_row=alone)
-    way = next((name for name in (LINEAR, ARRAYS) if holds(Shortcuts(compiled=name))), "")
-    best = Shortcuts(labels_from_probabilities=True, compiled=way)
-    return replace(best if holds(best) else Shortcuts(compiled=way), by_row=alone)
+    picture = Shortcuts(image=version.image)
+    base = replace(picture if version.image and holds(picture) else Shortcuts(), by_row=alone)
+    way = next((name for name in (LINEAR, ARRAYS) if holds(replace(base, compiled=name))), "")
+    best = replace(base, labels_from_probabilities=True, compiled=way)
+    return best if holds(best) else replace(base, compiled=way)
 
 
 def _by_row(version: LoadedVersion, requests: Sequence[Rows]) -> bool:
@@ -302,7 +307,7 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     recent = [Sample(kind, base64.b64decode(body)) for kind, body in order["recent"]]
     try:
-        version = load(Path(order["files"]), order["digest"], order["signed_by"])
+        version = load(Path(order["files"]), order["digest"], order["signed_by"], Shortcuts(image=MAKE))
         verdict = rehearse(version, Path(order["files"]), recent)
         if verdict.ok:
             verdict = replace(verdict, **asdict(_shortcuts(order, version, recent)))

@@ -17,6 +17,7 @@ import yaml
 
 from cuelight.kit.errors import Refused
 from cuelight.protocol.signature import Signature
+from cuelight.serving import image
 from cuelight.serving.board import started
 from cuelight.serving.trial import Sample, Verdict, check_answer, run
 from tests.support.host import eventually
@@ -260,5 +261,13 @@ def test_an_answer_is_held_against_the_rows_and_the_signature(answer: Any, signa
 
 
 def test_the_trial_finds_the_quickest_way_that_is_equal(library: Callable[[str], Path]) -> None:
-    """A linear model on doubles is proved to be a sum of products."""
-    assert _try(library("1"), GOOD, key="").compiled == "linear"
+    """A linear model on doubles is proved to be a sum of products; an unsigned one gets no image."""
+    verdict = _try(library("1"), GOOD, key="")
+    assert (verdict.compiled, verdict.image) == ("linear", "")
+
+
+def test_the_trial_makes_a_signed_versions_image(library: Callable[[str], Path], tmp_path: Path) -> None:
+    """Beside its files, under the digest in the verdict."""
+    folder = Path(shutil.copytree(library("3"), tmp_path / "entry" / "files"))
+    digest = _try(folder, GOOD).image
+    assert image.read(image.beside(folder), digest).intercept_ == 3.0
