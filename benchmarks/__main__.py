@@ -67,10 +67,13 @@ def main(
     plan = replace(QUICK if quick else Plan(), **{name: value for name, value in given.items() if value})
     if unknown := set(plan.models) - set(models.NAMES):
         raise click.UsageError(f"There is no model {', '.join(sorted(unknown))}: {', '.join(models.NAMES)}.")
-    results = _measure(plan, Console())
+    results = _measure(plan, _console())
     _print(results)
+    _console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
     if plan == Plan():
         shutil.copyfile(LAST, PUBLISHED)
+    if different := [each.what for each in results.left_out if each.reason == rounds.DIFFERENT]:
+        raise SystemExit(f"These predict otherwise than the estimator itself: {', '.join(different)}.")
 
 
 @main.command("show")
@@ -134,18 +137,24 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
+def _console() -> Console:
+    """As wide as the terminal; wide enough for the tables where there is none."""
+    found = Console()
+    return found if found.is_terminal else Console(width=150)
+
+
 def _print(results: Results) -> None:
-    console = Console()
+    console = _console()
     for each in tables.tables(results):
         table = Table(*each.columns, title=each.title, title_justify="left")
         for row in each.rows:
             table.add_row(*(cell.replace("**", "") for cell in row))
         console.print(table)
-    console.print("All figures: .cuelight/bench/results.json")
+    console.print(tables.conditions(results))
 
 
 def _markdown(results: Results) -> str:
-    parts = []
+    parts = [tables.conditions(results) + "\n"]
     for each in tables.tables(results):
         lines = [each.columns, ["---"] * len(each.columns), *each.rows]
         parts.append(f"### {each.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")

@@ -14,7 +14,11 @@ _REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
 class Missing(Exception):
-    """A peer can't be measured here; the message says why."""
+    """A peer can't be measured here: `reason` for the results, `detail` (addresses, paths) for the terminal alone."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
 
 
 def python(name: str) -> Path:
@@ -53,4 +57,4 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise Missing(f"its environment could not be made: {last[:200]}")
+        raise Missing("its environment could not be made", last)

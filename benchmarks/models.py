@@ -62,10 +62,13 @@ class Model:
 
 def make(name: str, folder: Path) -> Model:
     """Fit the model of that name and save it below `folder`."""
+    import logging
+
     import joblib
     import mlflow.sklearn
     from mlflow.models import infer_signature
 
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)  # that cloudpickle files run code is known here
     generator = np.random.default_rng(7)
     estimator, frame = _MAKERS[name](generator)
     model = Model(name, estimator, frame, folder / name)

@@ -23,6 +23,8 @@ QUIET = {
     "BENTOML_DO_NOT_TRACK": "True",
 }
 
+_GRACE_SECONDS = 2.0
+
 
 @contextmanager
 def process(
@@ -46,16 +48,31 @@ def process(
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:
-    """Ask the command to stop, then end whatever is left of its tree."""
+    """Ask the command to stop, then end whatever is left of its tree: nobody waits for its callers any more."""
     family = _family(started.pid)
+    resume(started.pid)
     with contextlib.suppress(ProcessLookupError):
         os.kill(started.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        started.wait(15)
+        started.wait(_GRACE_SECONDS)
     for each in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             each.kill()
     started.wait()
+
+
+def suspend(pid: int) -> None:
+    """Stop the tree where it is, so that it costs the others nothing."""
+    for each in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.suspend()
+
+
+def resume(pid: int) -> None:
+    """Let the tree go on."""
+    for each in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.resume()
 
 
 def _family(pid: int) -> list[psutil.Process]:

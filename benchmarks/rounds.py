@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,27 +19,25 @@ from benchmarks.environments import Missing
 from benchmarks.equality import same
 from benchmarks.models import Model
 from benchmarks.peers.catalog import PEERS
-from benchmarks.peers.peer import Peer, Running
+from benchmarks.peers.peer import Running
 from benchmarks.plan import Plan, rotated
 from benchmarks.records import Bare, Batch, Results, Server, Single
 from benchmarks.wire import Body
 
+DIFFERENT = "its predictions are others than the estimator's"
 _DIFFERENT_ROWS = 64
 _WARM_SECONDS = 1
 _WARM_CONNECTIONS = 8
-
-
-class Disagreement(Exception):
-    """A server answers otherwise than the estimator itself: nothing is measured."""
 
 
 def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
     """Measure all that the plan wants of one model into `results`; yields whenever something was added."""
     for workers in plan.workers:
         with _servers(plan, model, workers, folder / f"{model.name}-{workers}", results, tell) as servers:
+            servers = [each for each in servers if _agrees(each, results, tell)]
             for running in servers:
-                _check(running)
-                _load(running, _WARM_CONNECTIONS, _WARM_SECONDS)
+                with running.awake():
+                    _load(running, _WARM_CONNECTIONS, _WARM_SECONDS)
             yield from _singles(plan, model, workers, servers, results, tell)
             results.servers += [
                 Server(model.name, workers, e.peer.name, e.start_seconds, processes.memory_bytes(e.pid) / 2**20)
@@ -60,25 +60,31 @@ def _servers(
         for kind in PEERS:
             if not plan.takes(kind.name) or model.name not in kind.models or workers > kind.most_workers:
                 continue
-            tell(f"{model.name}, {workers} worker{'s' if workers > 1 else ''}: starting {kind.name}")
+            tell(f"{model.name}, {_workers(workers)}: starting {kind.name}")
             try:
                 up.append(stack.enter_context(kind().start(model, workers, folder / kind.__name__)))
-            except Missing as reason:
-                results.leave_out(f"{kind.name}, {model.name}, {workers} workers", str(reason))
+            except Missing as missing:
+                tell(f"left out: {missing}")
+                results.leave_out(f"{kind.name}, {model.name}, {_workers(workers)}", missing.reason)
         yield up
 
 
-def _check(running: Running) -> None:
-    """Hold single rows against what the estimator itself predicts.
-
-    Raises:
-        Disagreement: they differ.
-    """
+def _agrees(running: Running, results: Results, tell: Callable[[str], None]) -> bool:
+    """Hold single rows against what the estimator itself predicts; a server that differs is left out."""
     if not running.peer.checked:
-        return
-    for index, body in enumerate(_single_rows(running)):
-        if not same(running.ask(body), running.model.expected[index : index + 1]):
-            raise Disagreement(f"{running.peer.name} answers row {index} of {running.model.name} otherwise.")
+        return True
+    expected = running.model.expected
+    with running.awake():
+        answers = [running.ask(body) for body in _single_rows(running)]
+    if all(same(answer, expected[index : index + 1]) for index, answer in enumerate(answers)):
+        return True
+    results.leave_out(f"{running.peer.name}, {running.model.name}", DIFFERENT)
+    tell(f"left out: {running.peer.name}: {DIFFERENT}")
+    return False
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' if count > 1 else ''}"
 
 
 def _single_rows(running: Running) -> list[Body]:
@@ -99,19 +105,24 @@ def _singles(
     tell: Callable[[str], None],
 ) -> Iterator[None]:
     for connections in plan.connections:
-        tell(f"{model.name}, {workers} worker{'s' if workers > 1 else ''}: single rows, {connections} connections")
+        tell(f"{model.name}, {_workers(workers)}: single rows, {connections} connections")
         for turn in range(plan.rounds_of(workers)):
             for running in rotated(servers, turn):
-                results.singles.append(_single(model, workers, connections, turn, running, plan.seconds))
+                try:
+                    results.singles.append(_single(model, workers, connections, turn, running, plan.seconds))
+                except (ValueError, subprocess.CalledProcessError):
+                    where = f"{model.name}, {_workers(workers)}, {connections} connections, round {turn}"
+                    results.leave_out(f"{running.peer.name}, {where}", "it no longer answered")
             if workers == 1 and connections == max(plan.connections):
                 results.bares.append(Bare(model.name, turn, baselines.rows_per_second(model, plan.seconds / 2)))
             yield
 
 
 def _single(model: Model, workers: int, connections: int, turn: int, running: Running, seconds: int) -> Single:
-    before = processes.cpu_seconds(running.pid)
-    load = _load(running, connections, seconds)
-    spent = processes.cpu_seconds(running.pid) - before
+    with running.awake():
+        before = processes.cpu_seconds(running.pid)
+        load = _load(running, connections, seconds)
+        spent = processes.cpu_seconds(running.pid) - before
     return Single(
         model.name,
         workers,
@@ -126,41 +137,57 @@ def _single(model: Model, workers: int, connections: int, turn: int, running: Ru
     )
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of request, or of work in process, that is done once a round."""
+
+    server: str
+    protocol: str
+    do: Callable[[], Any]
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
 def _batches(plan: Plan, model: Model, rows: int, servers: Sequence[Running], results: Results) -> None:
     """One request after the other, each kind once a round, so that all meet the same machine."""
     frame = model.frame.head(rows)
-    kinds: list[tuple[str, str, Callable[[], Any]]] = [
-        ("", name, work) for name, work in baselines.works(model, rows, wire.split(frame, "").content).items()
-    ]
+    works = baselines.works(model, rows, wire.split(frame, "").content)
+    kinds = [_Kind("", name, work) for name, work in works.items()]
     with ExitStack() as stack:
         for running in servers:
             for body in running.peer.batches(model, frame):
                 if reason := _refusal(running, body, rows):
                     results.leave_out(f"{running.peer.name}, {model.name}, {rows:,} rows, {body.protocol}", reason)
                     continue
-                kinds.append((running.peer.name, body.protocol, stack.enter_context(_asking(running, body))))
+                ask = stack.enter_context(_asking(running, body))
+                kinds.append(_Kind(running.peer.name, body.protocol, ask, running.awake))
         for turn in range(-1, plan.batch_rounds):
-            for server, name, work in rotated(kinds, turn):
-                began = time.perf_counter()
-                work()
-                spent = 1000 * (time.perf_counter() - began)
-                if turn >= 0:  # the round before is for warming up
-                    results.batches.append(Batch(model.name, server, name, rows, turn, spent))
+            for kind in rotated(kinds, turn):
+                ms = _timed(kind)
+                if turn >= 0 and ms is not None:  # the round before is for warming up
+                    results.batches.append(Batch(model.name, kind.server, kind.protocol, rows, turn, ms))
+
+
+def _timed(kind: _Kind) -> float | None:
+    """Milliseconds; None if it failed, which a refusal would have shown before."""
+    with kind.turn():
+        began = time.perf_counter()
+        try:
+            kind.do()
+        except (http.client.HTTPException, OSError):
+            return None
+        return 1000 * (time.perf_counter() - began)
 
 
 def _refusal(running: Running, body: Body, rows: int) -> str:
-    """Why a server does not take part in this protocol; empty: it does.
-
-    Raises:
-        Disagreement: its predictions are others than the estimator's.
-    """
+    """Why a server does not take part in this protocol; empty: it does."""
     try:
-        answer = running.ask(body)
-    except (ValueError, KeyError, urllib3.exceptions.HTTPError) as error:
-        return str(error) or type(error).__name__
-    if not same(answer, running.model.expected[:rows]):
-        raise Disagreement(f"{running.peer.name} answers {rows} rows of {running.model.name} by {body.protocol} wrong.")
-    return ""
+        with running.awake():
+            answer = running.ask(body)
+    except ValueError as error:
+        return str(error)
+    except (KeyError, urllib3.exceptions.HTTPError) as error:
+        return f"no answer that can be read ({type(error).__name__})"
+    return "" if same(answer, running.model.expected[:rows]) else DIFFERENT
 
 
 @contextmanager
@@ -187,15 +214,4 @@ def _once(connection: http.client.HTTPConnection, body: Body) -> None:
     answer = connection.getresponse()
     answer.read()
     if answer.status != 200:
-        raise RuntimeError(f"status {answer.status} in the middle of a run")
-
-
-def described(plan: Plan) -> dict[str, str]:
-    """Each server's settings in words."""
-    return {kind.name: kind.settings for kind in PEERS if plan.takes(kind.name)}
-
-
-def packages(kinds: Sequence[type[Peer]] = PEERS) -> Iterator[tuple[str, type[Peer]]]:
-    """The package whose version says which server it was."""
-    for kind in kinds:
-        yield kind.package, kind
+        raise OSError(f"status {answer.status} in the middle of a run")

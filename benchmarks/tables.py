@@ -25,7 +25,7 @@ class Table:
 def tables(results: Results) -> Iterator[Table]:
     """All tables, the figures to reach first; those without rows are left out."""
     found = [_goals(results), *_singles(results), _batches(results), _promotions(results)]
-    found += [_servers(results), _left_out(results)]
+    found += [_servers(results), _left_out(results), _settings(results)]
     yield from (each for each in found if each.rows)
 
 
@@ -86,6 +86,22 @@ def _promotions(results: Results) -> Table:
 def _servers(results: Results) -> Table:
     rows = [[e.model, str(e.workers), e.server, number(e.start_seconds), number(e.memory_mb)] for e in results.servers]
     return Table("Start and memory", ("model", "workers", "server", "start s", "memory MB (PSS)"), rows)
+
+
+def _settings(results: Results) -> Table:
+    rows = [[name, text] for name, text in results.conditions.get("settings", {}).items()]
+    return Table("How each was set up", ("server", "settings"), rows)
+
+
+def conditions(results: Results) -> str:
+    """Machine, versions, rounds and seconds in a few sentences."""
+    known = results.conditions
+    versions = ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
+    return (
+        f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
+        f"{known.get('rounds', 0)} rounds of {known.get('seconds', 0)} s a cell with one worker, half as many with "
+        f"two. Load before the run: {known.get('load_before', '?')}. {versions}."
+    )
 
 
 def _left_out(results: Results) -> Table:

@@ -15,7 +15,7 @@ import urllib3
 
 from benchmarks import environments, wire
 from benchmarks.models import NAMES, Model
-from benchmarks.processes import PYTHON, free_port, process
+from benchmarks.processes import PYTHON, free_port, process, resume, suspend
 from benchmarks.wire import Body
 
 APPS = Path(__file__).parent / "apps"
@@ -43,14 +43,27 @@ class Running:
     start_seconds: float
     model: Model
 
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Its turn: one that spins runs only now."""
+        if not self.peer.spins:
+            yield
+            return
+        resume(self.pid)
+        try:
+            yield
+        finally:
+            suspend(self.pid)
+
     def ask(self, body: Body) -> list[Any]:
         """The predictions for one request.
 
         Raises:
             ValueError: the answer has another status than 200, or holds none.
         """
-        headers = dict(body.headers)
-        answer = urllib3.request("POST", self.url + body.path, body=body.content, headers=headers, timeout=60.0)
+        headers = {**body.headers, "Connection": "close"}  # none is left open that a server would wait for in the end
+        with urllib3.PoolManager(retries=False, timeout=60.0) as pool:
+            answer = pool.request("POST", self.url + body.path, body=body.content, headers=headers)
         if answer.status != 200:
             raise ValueError(f"status {answer.status}")
         return self.peer.predictions(answer.data, answer.headers)
@@ -66,6 +79,7 @@ class Peer(ABC):
     most_workers: ClassVar[int] = 2
     models: ClassVar[Sequence[str]] = NAMES
     checked: ClassVar[bool] = True
+    spins: ClassVar[bool] = False  # uses the processor while nobody asks: stopped while others are measured
 
     @cached_property
     def python(self) -> str:
@@ -110,7 +124,10 @@ class Peer(ABC):
             url = f"http://127.0.0.1:{place.port}"
             running = Running(self, url, started.pid, 0.0, model)
             self.await_answer(running, started.poll, log)
-            yield Running(self, url, started.pid, time.monotonic() - began, model)
+            running = Running(self, url, started.pid, time.monotonic() - began, model)
+            with running.awake():
+                pass  # from here on it rests between its turns
+            yield running
 
     def await_answer(self, running: Running, ended: Any, log: Path) -> None:
         """Ask one row until the answer is right.
@@ -126,8 +143,12 @@ class Peer(ABC):
                     return
             except (ValueError, urllib3.exceptions.HTTPError) as error:
                 last = f"{type(error).__name__}: {error}"
-            if ended() is not None or time.monotonic() > deadline:
-                raise environments.Missing(f"it did not come up ({last[:100]}); its last words: {_last_line(log)}")
+            if ended() is not None:
+                raise environments.Missing("it ended before it answered", _last_line(log))
+            if time.monotonic() > deadline:
+                raise environments.Missing(
+                    f"no right answer within {_START_SECONDS:.0f} s", f"{last}; {_last_line(log)}"
+                )
             time.sleep(0.05)
 
 
