@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -56,7 +57,7 @@ def main(
     if context.invoked_subcommand:
         return
     wrk.check()
-    given = {
+    given: dict[str, Any] = {
         "models": names and tuple(names.split(",")),
         "peers": peers and tuple(peers.split(",")),
         "workers": workers and tuple(map(int, workers.split(","))),
@@ -155,7 +156,7 @@ def _print(results: Results) -> None:
 
 def _markdown(results: Results) -> str:
     parts = [tables.conditions(results) + "\n"]
-    for each in tables.tables(results):
+    for each in tables.tables(results, brief=True):
         lines = [each.columns, ["---"] * len(each.columns), *each.rows]
         parts.append(f"### {each.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
     return "\n".join(parts)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import urllib3
 
 from benchmarks import wrk
+from benchmarks.environments import Missing
 from benchmarks.goals import KNOWN, NEW, STEADY
 from benchmarks.models import Model
 from benchmarks.peers.cuelight import Cuelight, follow, register, variables
@@ -34,6 +36,14 @@ _READY_SECONDS = 120.0
 def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
     """Steady load, load while versions tried before are promoted, and while new ones are, in rounds."""
     tell(f"{model.name}: p99 during promotions")
+    try:
+        yield from _rounds(plan, model, folder, results)
+    except Missing as missing:
+        tell(f"left out: {missing}")
+        results.leave_out("p99 during promotions", missing.reason)
+
+
+def _rounds(plan: Plan, model: Model, folder: Path, results: Results) -> Iterator[None]:
     with _server(model, folder / "home") as running, _follower(model, folder / "home", running) as order:
         bodies = [running.peer.single(model, model.frame.iloc[i : i + 1]) for i in range(64)]
         wrk.run(running.url, bodies, _CONNECTIONS, 1)
@@ -73,13 +83,23 @@ def _follower(model: Model, home: Path, running: Running) -> Iterator[Callable[[
         return child.stdout.readline().strip()
 
     try:
-        if not order(STEADY):
-            raise RuntimeError("the follower ended")
+        if order(STEADY) != "0":
+            raise Missing("the follower did not bring the model into charge")
         yield order
     finally:
-        assert child.stdin
-        child.stdin.close()
-        child.wait(30)
+        _end(child)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Without orders the follower leaves; one that does not is killed."""
+    with contextlib.suppress(OSError):
+        if child.stdin:
+            child.stdin.close()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 class _Operator:
@@ -97,8 +117,7 @@ class _Operator:
     def obey(self, orders: Iterable[str]) -> None:
         """Take orders, and answer each with the number of switches since the last one."""
         for line in orders:
-            self.ready.wait(_READY_SECONDS)
-            print(self._switches, flush=True)
+            print(self._switches if self.ready.wait(_READY_SECONDS) else "not ready", flush=True)
             self._switches, self.kind = 0, line.strip()
 
     def act(self) -> None:

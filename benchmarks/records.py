@@ -29,13 +29,17 @@ class Single:
 
 @dataclass(frozen=True)
 class Server:
-    """One server that was up: from start to the first right answer, and its tree's memory after the load."""
+    """One server that was up: from start to the first right answer, and its tree's memory after the load.
+
+    `way`: how it predicts, where it says so.
+    """
 
     model: str
     workers: int
     server: str
     start_seconds: float
     memory_mb: float
+    way: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Call
                     _load(running, _WARM_CONNECTIONS, _WARM_SECONDS)
             yield from _singles(plan, model, workers, servers, results, tell)
             results.servers += [
-                Server(model.name, workers, e.peer.name, e.start_seconds, processes.memory_bytes(e.pid) / 2**20)
+                Server(model.name, workers, e.peer.name, e.start_seconds, _megabytes(e.pid), e.peer.way(e))
                 for e in servers
             ]
             if workers == 1:
@@ -85,6 +85,10 @@ def _agrees(running: Running, results: Results, tell: Callable[[str], None]) -> 
 
 def _workers(count: int) -> str:
     return f"{count} worker{'s' if count > 1 else ''}"
+
+
+def _megabytes(pid: int) -> float:
+    return processes.memory_bytes(pid) / 2**20
 
 
 def _single_rows(running: Running) -> list[Body]:

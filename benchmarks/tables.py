@@ -22,9 +22,10 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def tables(results: Results) -> Iterator[Table]:
-    """All tables, the figures to reach first; those without rows are left out."""
-    found = [_goals(results), *_singles(results), _batches(results), _promotions(results)]
+def tables(results: Results, brief: bool = False) -> Iterator[Table]:
+    """All tables, the figures to reach first; those without rows are left out. `brief`: single rows by medians."""
+    singles = _brief(results) if brief else _singles(results)
+    found = [_goals(results), *singles, _batches(results), _promotions(results)]
     found += [_servers(results), _left_out(results), _settings(results)]
     yield from (each for each in found if each.rows)
 
@@ -44,15 +45,38 @@ def _singles(results: Results) -> Iterator[Table]:
         yield Table(f"{model}, single rows, {connections} connections, {workers} worker{many}", columns, rows)
 
 
+def _brief(results: Results) -> Iterator[Table]:
+    """A table a model and number of workers, the cells of all numbers of connections beside each other."""
+    connections = sorted({each.connections for each in results.singles})
+    beside = " / ".join(map(str, connections))
+    columns = ("server", "requests/s", "p99 ms", "CPU µs a request", f"ratio to {MLFLOW}")
+    for model, workers in dict.fromkeys((each.model, each.workers) for each in results.singles):
+        cells = [ratios.cell(results, model, workers, each) for each in connections]
+        rows = [
+            [name, *_beside_each_other(cells, name)] for name in dict.fromkeys(each for cell in cells for each in cell)
+        ]
+        many = "s" if workers > 1 else ""
+        yield Table(f"{model}, single rows, {beside} connections, {workers} worker{many}", columns, rows)
+
+
+def _beside_each_other(cells: Sequence[dict[str, list[Single]]], name: str) -> list[str]:
+    figures = [[_middle(cell.get(name, ()), field) for cell in cells] for field in ("rate", "p99_ms", "cpu_us")]
+    known = [_beside(cell, name) if name in cell else None for cell in cells]
+    figures.append([number(each.median) if each else "-" for each in known])
+    return [" / ".join(each) for each in figures]
+
+
+def _middle(rounds: Sequence[Single], field: str) -> str:
+    return number(statistics.median(getattr(each, field) for each in rounds)) if rounds else "-"
+
+
 def _beside(found: dict[str, list[Single]], name: str) -> Ratio | None:
     return ratios.ratio(ratios.rates(found[name]), ratios.rates(found.get(MLFLOW, ())))
 
 
 def _server_row(name: str, rounds: Sequence[Single], ratio: Ratio | None) -> list[str]:
-    middle = [
-        statistics.median(getattr(each, field) for each in rounds) for field in ("rate", "p50_ms", "p99_ms", "cpu_us")
-    ]
-    return [name, *(number(each) for each in middle), str(ratio or "-"), str(sum(each.failed for each in rounds))]
+    middle = [_middle(rounds, field) for field in ("rate", "p50_ms", "p99_ms", "cpu_us")]
+    return [name, *middle, str(ratio or "-"), str(sum(each.failed for each in rounds))]
 
 
 def _batches(results: Results) -> Table:
@@ -84,8 +108,11 @@ def _promotions(results: Results) -> Table:
 
 
 def _servers(results: Results) -> Table:
-    rows = [[e.model, str(e.workers), e.server, number(e.start_seconds), number(e.memory_mb)] for e in results.servers]
-    return Table("Start and memory", ("model", "workers", "server", "start s", "memory MB (PSS)"), rows)
+    rows = [
+        [e.model, str(e.workers), e.server, number(e.start_seconds), number(e.memory_mb), e.way]
+        for e in results.servers
+    ]
+    return Table("Start and memory", ("model", "workers", "server", "start s", "memory MB (PSS)", "way"), rows)
 
 
 def _settings(results: Results) -> Table:
@@ -99,8 +126,8 @@ def conditions(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
-        f"{known.get('rounds', 0)} rounds of {known.get('seconds', 0)} s a cell with one worker, half as many with "
-        f"two. Load before the run: {known.get('load_before', '?')}. {versions}."
+        f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s, with two workers half as many. "
+        f"Load before the run: {known.get('load_before', '?')}. {versions}."
     )
 
 

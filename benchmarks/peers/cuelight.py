@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from benchmarks import wire
 from benchmarks.environments import Missing
 from benchmarks.models import Model
@@ -54,6 +56,10 @@ class Cuelight(Peer):
         path, inference = f"/models/{model.name}/invocations", f"/v2/models/{model.name}/infer"
         tables = [table(frame, path, each) for each in (wire.CSV, wire.PARQUET, wire.ARROW)]
         return [split(frame, path), *tables, tensors(frame, inference), tensors(frame, inference, binary=True)]
+
+    def way(self, running: Running) -> str:
+        answer = urllib3.request("GET", f"{running.url}/models/{running.model.name}", timeout=10.0)
+        return str(answer.json()["tracks"]["Production"].get("way", ""))
 
     @contextmanager
     def start(self, model: Model, workers: int, folder: Path) -> Iterator[Running]:

@@ -15,7 +15,10 @@ class LitServe(Peer):
     """A server process and as many inference processes as workers."""
 
     name = "LitServe"
-    settings = "`max_batch_size` 64, `batch_timeout` 0.1 ms, `fast_queue` (ZeroMQ); stopped outside of its turns, since it spins while idle"
+    settings = (
+        "`max_batch_size` 64, `batch_timeout` 0.1 ms, `fast_queue` (ZeroMQ); "
+        "stopped outside of its turns, since it spins while idle"
+    )
     package = "litserve"
     requirements = "litserve"
     spins = True

@@ -110,6 +110,10 @@ class Peer(ABC):
         """The predictions in its answer."""
         return wire.predictions(content, headers)
 
+    def way(self, running: Running) -> str:  # noqa: ARG002  most don't say
+        """How it predicts, where it says so."""
+        return ""
+
     @contextmanager
     def start(self, model: Model, workers: int, folder: Path) -> Iterator[Running]:
         """Start it on a free port, and wait until it gives a right answer.

@@ -50,5 +50,5 @@ def test_pages_belong_to_the_project(name: str) -> None:
     assert not re.search(r"(?<![\w.])/(?:home|work|tmp|root|Users)/", text(name))
 
 
-_ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs")
+_ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks")
 _MADE_BY_READERS = ("traffic.py", "houses_pipeline.py", "diabetes_pipeline.py", "score.py", "__init__.py")

@@ -107,3 +107,16 @@ def test_tables_hold_what_was_measured(results: Results, rounds: Rounds) -> None
     ours, theirs = found["linear, single rows, 8 connections, 1 worker"].rows
     assert ours == ["Cuelight", "200", "1.00", "2.00", "50.0", "15.0 (10.0 to 20.0)", "0"]
     assert theirs[-2:] == ["1.00 (1.00 to 1.00)", "0"]
+
+
+def test_the_page_has_all_connections_in_one_row(results: Results, rounds: Rounds) -> None:
+    """Medians, and a dash where a server was not measured."""
+    results.singles = [
+        *rounds("Cuelight", 100, 200, 300),
+        *rounds("Cuelight", 50, connections=64),
+        *rounds("mlflow models serve", 10, connections=64),
+    ]
+    found = {each.title: each for each in tables.tables(results, brief=True)}
+    ours, theirs = found["linear, single rows, 8 / 64 connections, 1 worker"].rows
+    assert ours == ["Cuelight", "200 / 50.0", "2.00 / 2.00", "50.0 / 50.0", "- / 5.00"]
+    assert theirs == ["mlflow models serve", "- / 10.0", "- / 2.00", "- / 50.0", "- / 1.00"]
