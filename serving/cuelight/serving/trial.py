@@ -27,11 +27,11 @@ from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
+from cuelight.serving import example
 from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
 from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
 from cuelight.serving.pyfunc import DIRECT
-from cuelight.serving.trust import read_mlmodel
 
 _REPEATS = 20
 _ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
@@ -197,24 +197,12 @@ def _median_ms(version: LoadedVersion, request: ScoringRequest) -> float:
 
 
 def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
-    info = read_mlmodel(files).get("saved_input_example_info")
-    name = info.get("serving_input_path") if isinstance(info, dict) else None
-    path = files / (name if isinstance(name, str) else "serving_input_example.json")
-    if not path.resolve().is_relative_to(files.resolve()):
-        raise Refused("Its MLmodel names an input example outside of its own folder.")
-    if path.is_file():
+    body = example.body(files)
+    if body:
         try:
-            yield "its input example", decode("application/json", _without_nan(path.read_bytes()), signature)
+            yield "its input example", decode(example.MEDIA_TYPE, body, signature)
         except CuelightError as error:
             raise Refused(f"Its input example does not fit its signature: {error}") from error
-
-
-def _without_nan(body: bytes) -> bytes:
-    """MLflow writes missing values of an example as NaN, which no JSON has; what is no JSON otherwise stays so."""
-    try:
-        return json.dumps(json.loads(body, parse_constant=lambda _: None)).encode()
-    except (ValueError, RecursionError):
-        return body
 
 
 def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:

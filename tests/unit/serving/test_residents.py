@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,30 @@ def test_memory_is_given_back_after_a_switch(worker: _Worker, room: Room, monkey
         worker.look()
         worker.look()
         assert len(given) == number
+
+
+def test_a_version_has_predicted_before_it_is_stood_by_for(
+    worker: _Worker, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its input example, in this worker: the first caller meets a warm one. One that raises at it is kept."""
+    asked: list[int] = []
+
+    def load(*arguments: Any) -> Any:
+        version = loader.load(*arguments)
+
+        def predict(rows: Rows, parameters: Any) -> Any:
+            asked.append(rows.count)
+            if len(asked) == 2:
+                raise RuntimeError("cold")
+            return version.predict(rows, parameters)
+
+        return replace(version, predict=predict)
+
+    monkeypatch.setattr("cuelight.serving.residents.load", load)
+    worker.start()
+    for number in (1, 2):
+        _deploy(room, number, m=room.served("m", str(number), number))
+        room.board.prepare(number)
+        worker.look()
+        assert (_word(room), asked) == ((number, 0), [2] * number)
+        room.board.commit(number)
