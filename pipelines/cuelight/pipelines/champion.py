@@ -14,7 +14,7 @@ from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.registry.signing import TrustedKeys
 from cuelight.registry.tracks import assign
-from cuelight.registry.trusted_types import allowed_types
+from cuelight.registry.trusted_types import allowed_types, skops_io
 
 # Prediction ids and rows of the journal that a version was fitted on, among the artifacts of its run.
 FITTED_ROWS = "training/rows.parquet"
@@ -95,12 +95,11 @@ def _open(folder: Path, signed: bool) -> Any:
 
 
 def _open_skops(path: Path) -> Any:
-    import skops.io
-
-    types = set(skops.io.get_untrusted_types(file=path))
+    io = skops_io()
+    types = set(io.get_untrusted_types(file=path))
     if unknown := sorted(types - allowed_types()):
         raise Refused(f"The champion holds types that are not on the allow-list: {', '.join(unknown)}.")
-    return skops.io.load(path, trusted=sorted(types))
+    return io.load(path, trusted=sorted(types))
 
 
 def _fitted(workshop: Workshop, version: ModelVersion, folder: Path) -> frozenset[tuple[str, int]]:

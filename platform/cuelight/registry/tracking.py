@@ -16,7 +16,7 @@ from typing import Any
 
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
-from cuelight.registry.trusted_types import allowed_types
+from cuelight.registry.trusted_types import allowed_types, skops_io
 
 # What a scikit-learn model needs where it is served; pinned to what is installed here.
 _REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
@@ -165,10 +165,9 @@ def installed_requirements(names: Iterable[str] = _REQUIREMENTS) -> list[str]:
 
 
 def _trusted(estimator: Any) -> list[str]:
-    import skops.io
-
+    io = skops_io()
     try:
-        types = set(skops.io.get_untrusted_types(data=skops.io.dumps(estimator)))
+        types = set(io.get_untrusted_types(data=io.dumps(estimator)))
     except Exception as error:  # skops raises whatever the object's own reduction raises
         raise BadInput(f"{type(estimator).__name__} can't be written as skops: {error}") from error
     if unknown := sorted(types - allowed_types()):

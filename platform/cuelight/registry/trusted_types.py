@@ -6,7 +6,11 @@ enumeration; what fitted ones hold inside is named here, one by one. The few fun
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from functools import cache
+from types import ModuleType
 
 _OWN = ("cuelight.pipelines.descent.GradientDescentRegressor",)
 
@@ -68,7 +72,8 @@ def allowed_types() -> frozenset[str]:
     """Full names of all types that may be loaded without a signature; imports scikit-learn at its first call."""
     from sklearn.utils import all_estimators
 
-    public = {f"{each.__module__}.{each.__qualname__}" for _, each in all_estimators()}
+    with _without_pytorch():
+        public = {f"{each.__module__}.{each.__qualname__}" for _, each in all_estimators()}
     named = {
         f"{module}.{name}"
         for table in (_INTERNALS, _FUNCTIONS)
@@ -76,3 +81,34 @@ def allowed_types() -> frozenset[str]:
         for name in each.split()
     }
     return frozenset({each for each in public if each.startswith("sklearn.")} | named | set(_OWN))
+
+
+@cache  # once, before there are other threads: they may look for PyTorch, too
+def skops_io() -> ModuleType:
+    """`skops.io`, imported without what it would bring along."""
+    with _without_pytorch():
+        from skops import io
+
+    return io  # type: ignore[no-any-return]
+
+
+class _Absent:
+    """A finder of modules that finds none, and lets nobody else find PyTorch."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError("PyTorch is left out here.", name=name)
+
+
+@contextlib.contextmanager
+def _without_pytorch() -> Iterator[None]:
+    """Whoever enumerates scikit-learn's estimators, as skops does, imports PyTorch where it is installed.
+
+    That is 200 MB and seconds in every process, and before the fork in those that must not have it then.
+    """
+    sys.meta_path.insert(0, _Absent)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_Absent)

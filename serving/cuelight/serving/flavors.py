@@ -18,6 +18,7 @@ import numpy as np
 
 from cuelight.kit.errors import Refused
 from cuelight.protocol.signature import Signature
+from cuelight.registry.trusted_types import skops_io
 from cuelight.serving.compiled import ARRAYS, Compiled
 
 XGBOOST, LIGHTGBM = "xgboost", "lightgbm"
@@ -89,8 +90,7 @@ def load_estimator(path: Path, form: str) -> Any:
         Refused: in none of MLflow's forms.
     """
     if form == "skops":
-        from skops import io
-
+        io = skops_io()
         return io.load(path, trusted=sorted(io.get_untrusted_types(file=path)))
     if form == "cloudpickle":
         import cloudpickle

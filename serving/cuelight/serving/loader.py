@@ -18,7 +18,7 @@ from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
-from cuelight.registry.trusted_types import allowed_types
+from cuelight.registry.trusted_types import allowed_types, skops_io
 from cuelight.serving import flavors, image, pyfunc, soundness
 from cuelight.serving.code_paths import CodePaths
 from cuelight.serving.compiled import Compiled, candidates
@@ -132,11 +132,11 @@ def preload() -> None:
         "sklearn.compose",
         "sklearn.linear_model",
         "sklearn.ensemble",
-        "skops.io",
         "cuelight.protocol.tables",
         "cuelight.protocol.inference",
     ):
         importlib.import_module(name)
+    skops_io()
     allowed_types()
 
 
@@ -165,7 +165,7 @@ def _load_sklearn(files: Path, flavor: Mapping[str, Any], signed_by: str) -> Any
 
 def _load_skops(path: Path, signed: bool) -> Any:
     """Asking for the strange types costs a second pass over the file: only where there are any."""
-    from skops import io
+    io = skops_io()
     from skops.io.exceptions import UntrustedTypesFoundException
 
     allowed = allowed_types()

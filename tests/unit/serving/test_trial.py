@@ -271,3 +271,33 @@ def test_the_trial_makes_a_signed_versions_image(library: Callable[[str], Path],
     folder = Path(shutil.copytree(library("3"), tmp_path / "entry" / "files"))
     digest = _try(folder, GOOD).image
     assert image.read(image.beside(folder), digest).intercept_ == 3.0
+
+
+TWO = Sample("application/json", b'{"instances": [[0, 0], [2, 1]]}')
+
+
+@pytest.mark.parametrize(
+    ("act", "by_row"),
+    [
+        (lambda rows: rows["a"].to_numpy() * 2, True),
+        (lambda rows: (rows["a"] - rows["a"].mean()).to_numpy(), False),
+        (lambda rows: {"a": rows["a"].tolist()}, False),
+    ],
+)
+def test_callers_rows_are_joined_only_where_that_changes_no_answer(
+    tmp_path: Path, act: Callable[[Any], Any], by_row: bool
+) -> None:
+    """A model that looks at the rows beside, or whose answer can't be cut apart, has each caller's rows alone."""
+    verdict = _try(_write(tmp_path / "m", act), TWO)
+    assert (verdict.ok, verdict.by_row) == (True, by_row), verdict.reason
+
+
+def test_an_input_example_may_have_missing_values(tmp_path: Path) -> None:
+    """MLflow writes them as NaN, which is no JSON."""
+    folder = _write(tmp_path / "m", lambda rows: rows["a"].fillna(0.0).to_numpy())
+    (folder / "serving_input_example.json").write_text(
+        '{"dataframe_split": {"columns": ["a", "b"], "data": [[NaN, 1]]}}'
+    )
+    verdict = _try(folder)
+    assert verdict.ok, verdict.reason
+    assert verdict.tried == 2
