@@ -13,7 +13,10 @@ import pyarrow as pa
 
 from cuelight.kit.errors import BadInput
 
-_MOST_PAGES = 20_000
+_PARQUET = b"PAR1"
+_MOST_PAGES, _LARGEST_FOOTER = 20_000, 1 << 20
+_ROW_GROUPS, _CHUNKS, _CHUNK = 4, 1, 3  # fields of a footer, a row group, a chunk
+_COMPRESSED, _DATA, _DICTIONARY = 7, 9, 11  # fields of a chunk's metadata: its size, and where its pages begin
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 _DELTA_BYTE_ARRAY = 7
 _VALUE = 8  # bytes that a decoded value takes, about
@@ -70,36 +73,46 @@ def _at(form: str, content: memoryview, place: int) -> int:
     return int(struct.unpack_from(form, content, place)[0])
 
 
-def of_parquet(body: bytes, metadata: Any) -> int:
-    """Bytes that all pages of a Parquet file take, and the values in them; `metadata` is PyArrow's.
+def of_parquet(body: bytes) -> int:
+    """Bytes that all pages of a Parquet file take, and the values in them.
+
+    The footer is read here and not by PyArrow: asked for its column chunks, PyArrow ends the process on a damaged one.
 
     Raises:
-        BadInput: it has more pages than any honest file of a request's size, or an encoding that hides its size.
-        IndexError, ValueError: it can't be read.
+        BadInput: its footer or its pages are more than any honest request's, or an encoding hides its size.
+        IndexError, KeyError, TypeError, ValueError: it can't be read.
     """
+    size = _at("<I", memoryview(body), len(body) - len(_PARQUET) - 4)
+    if not body.endswith(_PARQUET) or size > len(body) - 8:
+        raise ValueError("no Parquet file")
+    if size > _LARGEST_FOOTER:
+        raise BadInput(f"The Parquet file's footer is larger than {_LARGEST_FOOTER} bytes: send fewer columns.")
+    footer, _ = _Compact(body, len(body) - 8 - size).struct()
     total = pages = 0
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            for size, values in _pages(body, metadata.row_group(group).column(number)):
-                total += size + _VALUE * values
+    for group in footer[_ROW_GROUPS]:
+        for chunk in group[_CHUNKS]:
+            for page, values in _pages(body, chunk[_CHUNK]):
+                total += page + _VALUE * values
                 pages += 1
                 if pages > _MOST_PAGES:
                     raise BadInput("The Parquet file has too many pages for one request.")
     return total
 
 
-def _pages(body: bytes, chunk: Any) -> Iterator[tuple[int, int]]:
+def _pages(body: bytes, chunk: dict[int, Any]) -> Iterator[tuple[int, int]]:
     """Uncompressed size and number of values of each page of a column chunk."""
-    place = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < place:
-        place = chunk.dictionary_page_offset
-    end = place + chunk.total_compressed_size
+    place = chunk[_DATA]
+    if 0 < chunk.get(_DICTIONARY, 0) < place:
+        place = chunk[_DICTIONARY]
+    end = place + chunk[_COMPRESSED]
     while place < end:
         header, place = _Compact(body, place).struct()
         size, stored = header[2], header[3]
         if size < 0 or stored < 0:
             raise ValueError("a page of negative size")
         data = header.get(5) or header.get(8) or {}
+        if not isinstance(data, dict):
+            raise ValueError("no page header")
         if data.get(2 if 5 in header else 4) == _DELTA_BYTE_ARRAY:
             raise BadInput("Parquet's encoding DELTA_BYTE_ARRAY is not taken: write with dictionary or plain encoding.")
         place += stored
@@ -107,7 +120,7 @@ def _pages(body: bytes, chunk: Any) -> Iterator[tuple[int, int]]:
 
 
 class _Compact:
-    """Thrift's compact protocol, as far as page headers use it: a struct becomes a dict by field number."""
+    """Thrift's compact protocol: a struct becomes a dict by field number, texts are passed by."""
 
     _MOST_NESTED = 8
 
@@ -118,18 +131,17 @@ class _Compact:
     def struct(self, depth: int = 0) -> tuple[dict[int, Any], int]:
         """The struct that begins here, and where it ends."""
         if depth > self._MOST_NESTED or self._place < 0:
-            raise ValueError("not a page header")
+            raise ValueError("no Thrift")
         fields: dict[int, Any] = {}
         number = 0
         while head := self._byte():
             number = number + (head >> 4) if head >> 4 else self._integer()
-            fields[number] = self._value(head & 15, depth)
+            kind = head & 15
+            fields[number] = kind == 1 if kind in (1, 2) else self._value(kind, depth)  # a boolean is its type
         return fields, self._place
 
     def _value(self, kind: int, depth: int) -> Any:
-        if kind in (1, 2):  # booleans are their type
-            return kind == 1
-        if kind == 3:
+        if kind in (1, 2, 3):
             return self._byte()
         if kind in (4, 5, 6):
             return self._integer()
@@ -140,9 +152,16 @@ class _Compact:
             length = self._unsigned()
             self._place += length
             return None
+        if kind in (9, 10):
+            return self._list(depth)
         if kind == 12:
             return self.struct(depth + 1)[0]
-        raise ValueError("not a page header")
+        raise ValueError("no Thrift")
+
+    def _list(self, depth: int) -> list[Any]:
+        head = self._byte()
+        size = head >> 4 if head >> 4 < 15 else self._unsigned()
+        return [self._value(head & 15, depth + 1) for _ in range(size)]
 
     def _byte(self) -> int:
         value = self._content[self._place]
@@ -157,7 +176,7 @@ class _Compact:
             if byte < 128:
                 return value
             shift += 7
-        raise ValueError("not a page header")
+        raise ValueError("no Thrift")
 
     def _integer(self) -> int:
         zigzag = self._unsigned()

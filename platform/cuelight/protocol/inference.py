@@ -6,7 +6,7 @@ import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -144,9 +144,9 @@ def _name(document: Mapping[str, Any]) -> str:
 
 def _datatype(document: Mapping[str, Any]) -> str:
     datatype = document.get("datatype")
-    if datatype != _BYTES and datatype not in _DTYPES:
+    if not isinstance(datatype, str) or (datatype != _BYTES and datatype not in _DTYPES):
         raise BadInput(f"A tensor's datatype must be one of {', '.join(_DTYPES)}, {_BYTES}.")
-    return str(datatype)
+    return datatype
 
 
 def _shape(document: Mapping[str, Any]) -> tuple[int, ...]:
@@ -235,7 +235,7 @@ def _matrix_rows(given: _Given, signature: Signature) -> Rows:
     """One tensor with all columns side by side, in the signature's order."""
     specs = signature.columns
     if len(given.shape) == 1 and len(specs) <= 1:
-        given = _Given(given.name, given.datatype, (*given.shape, 1), given.data)
+        given = replace(given, shape=(*given.shape, 1))
     if len(given.shape) != 2 or (specs and given.shape[1] != len(specs)):
         names = ", ".join(each.name for each in specs) or "its columns"
         raise BadInput(
@@ -258,9 +258,10 @@ def _matrix_rows(given: _Given, signature: Signature) -> Rows:
 
 def _column(given: _Given, spec: Column | None) -> Typed:
     """One value a row, or for a column of lists as it is."""
-    if len(given.shape) == 2 and given.shape[1] == 1:
-        given = _Given(given.name, given.datatype, given.shape[:1], given.data)
-    return _values(given, spec)
+    read = _values(given, spec)
+    if len(given.shape) != 2 or given.shape[1] != 1:
+        return read
+    return Typed(read.values[:, 0], None if read.missing is None else read.missing[:, 0])
 
 
 def _values(given: _Given, spec: Column | None) -> Typed:

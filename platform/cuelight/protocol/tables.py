@@ -51,7 +51,16 @@ def read(
             table = _arrow(_inner(body) if kind == media.ARROW_FILE else body, signature, max_rows, max_bytes)
         table.validate(full=True)
         given = {name: _typed(name, table.column(name), max_bytes) for name in table.column_names}
-    except (pa.ArrowException, OSError, ValueError, IndexError, KeyError, struct.error, MemoryError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        struct.error,
+        MemoryError,
+    ) as error:
         # Its text may hold values.
         raise BadInput(f"The body can't be read as {_called(kind)} ({type(error).__name__}).") from None
     return given, _params(table.schema.metadata)
@@ -112,6 +121,8 @@ def _arrow(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> 
 
 
 def _parquet(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> pa.Table:
+    if expansion.of_parquet(body) > max_bytes:
+        raise too_large("The table", max_bytes)
     file = pq.ParquetFile(
         pa.BufferReader(body),
         thrift_string_size_limit=_LARGEST_METADATA,
@@ -119,8 +130,6 @@ def _parquet(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -
     )
     if file.metadata.num_rows > max_rows:
         raise fit.too_many(file.metadata.num_rows, max_rows)
-    if expansion.of_parquet(body, file.metadata) > max_bytes:
-        raise too_large("The table", max_bytes)
     schema = file.schema_arrow
     names = _chosen(schema.names, signature)
     # Texts that repeat come as indices: a long one in each of many rows must not be multiplied.

@@ -249,6 +249,8 @@ def _type_of(given: Typed) -> str:
     """The type of a column that no signature describes."""
     nulls = given.missing is not None and bool(given.missing.any())
     kind = given.values.dtype.kind
+    if given.values.ndim > 1:
+        return "object"
     if kind in _NUMBERS:
         return "double" if kind == "f" or nulls else "long"
     if kind == "b" and not nulls:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.log import Log
 from cuelight.serving.trial import Sample
 
 _MOST, _LARGEST = 20, 1 << 20
-_COLUMNS = ("status", "media_type", "request")
+_COLUMNS = ("status", "media_type", "request", "protocol", "header_length")
 
 
 def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
@@ -21,5 +22,11 @@ def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
         Log("serving.recent").warning("journal-unreadable", str(error), model=model)
         return []
     good = frame[frame["status"] == 200]
-    bodies = zip(good["media_type"], good["request"], strict=True)
-    return [Sample(kind, bytes(body)) for kind, body in bodies if len(body) <= _LARGEST]
+    return [_sample(each) for each in good.to_dict(orient="records") if len(each["request"]) <= _LARGEST]
+
+
+def _sample(row: dict[str, Any]) -> Sample:
+    protocol = row.get("protocol")  # older files have none
+    if not isinstance(protocol, str):
+        return Sample(row["media_type"], bytes(row["request"]))
+    return Sample(row["media_type"], bytes(row["request"]), protocol, row["header_length"])

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from cuelight.kit.errors import BadInput, CuelightError, Refused
+from cuelight.protocol import media
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
 from cuelight.protocol.rows import Rows
@@ -42,10 +43,12 @@ _NUMERIC = ("double", "float", "long", "integer")
 
 @dataclass(frozen=True)
 class Sample:
-    """A request to try: its media type and body."""
+    """A request to try: its body, and what says how it is to be read."""
 
     media_type: str
     body: bytes
+    protocol: str = media.MLFLOW
+    header_length: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def run(
         "signed_by": signed_by,
         "memory_bytes": memory_bytes,
         "seconds": seconds,
-        "recent": [[each.media_type, base64.b64encode(each.body).decode()] for each in recent],
+        "recent": [asdict(each) | {"body": base64.b64encode(each.body).decode()} for each in recent],
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "cuelight.serving.trial"],
@@ -208,7 +211,16 @@ def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringR
 def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
     for sample in recent:
         try:
-            yield "a recent request", decode(sample.media_type, sample.body, signature)
+            yield (
+                "a recent request",
+                decode(
+                    sample.media_type,
+                    sample.body,
+                    signature,
+                    protocol=sample.protocol,
+                    header_length=sample.header_length,
+                ),
+            )
         except CuelightError:
             continue
 
@@ -293,7 +305,7 @@ def _main() -> None:
     signal.alarm(math.ceil(order["seconds"]) + _ORPHAN_SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (order["memory_bytes"], order["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    recent = [Sample(kind, base64.b64decode(body)) for kind, body in order["recent"]]
+    recent = [Sample(**each | {"body": base64.b64decode(each["body"])}) for each in order["recent"]]
     try:
         version = load(Path(order["files"]), order["digest"], order["signed_by"], Shortcuts(image=MAKE))
         verdict = rehearse(version, Path(order["files"]), recent)
