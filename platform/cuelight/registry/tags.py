@@ -22,3 +22,5 @@ CHAMPION = "cuelight.champion"
 
 # Written by people on a registered model.
 SERVE = "cuelight.serve"
+CANARY = "cuelight.canary"
+SHADOW = "cuelight.shadow"

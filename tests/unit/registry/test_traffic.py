@@ -1,0 +1,91 @@
+"""How tags share a model's traffic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
+from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, percent, share, to_json
+
+PROD, STAG = Track.PRODUCTION, Track.STAGING
+
+
+def _version(number: int) -> VersionId:
+    return VersionId("m", number, number, "s")
+
+
+def _share(tags: Mapping[str, str], staging: int | None = 2, memory: Mapping[str, Spell] | None = None) -> Sharing:
+    winners = {("m", PROD): _version(1)} | ({("m", STAG): _version(staging)} if staging else {})
+    return share(Snapshot({"m": RegisteredModel("m", tags=tags)}), winners, memory or {})
+
+
+def _canary(sharing: Sharing) -> float:
+    return sharing.traffic["m"].canary
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10", 10.0), (" 12.5 % ", 12.5), ("0", 0.0), ("100%", 100.0), ("", 0.0), ("  ", 0.0)]
+    + [(text, None) for text in ("101", "-1", "ten", "nan", "inf", "%", "1,5", "10%%")],
+)
+def test_a_percentage_is_read(text: str, value: float | None) -> None:
+    """With or without its sign; nothing is 0; what is no percentage is none."""
+    assert percent(text) == value
+
+
+def test_tags_set_canary_and_shadow() -> None:
+    """Each by its own."""
+    sharing = _share({"cuelight.canary": "10", "cuelight.shadow": "100"})
+    assert sharing.traffic == {"m": Traffic(10.0, 100.0)}
+    assert not sharing.notes
+
+
+def test_no_tags_is_no_traffic() -> None:
+    """And a model without a version in Staging has none to share."""
+    assert _share({}).traffic == {"m": Traffic()}
+    assert _share({"cuelight.canary": "10"}, staging=None).traffic == {}
+
+
+def test_what_cannot_be_read_changes_nothing() -> None:
+    """It stays what it was, and is reported."""
+    first = _share({"cuelight.canary": "10"})
+    second = _share({"cuelight.canary": "a lot"}, memory=first.memory)
+    assert _canary(second) == 10.0
+    assert "cuelight.canary" in second.notes[0]
+    assert "stays 10" in second.notes[0]
+
+
+def test_the_next_version_takes_no_traffic_until_a_person_says_so() -> None:
+    """What the tag said when it arrived is spent; saying 0, or something else, counts."""
+    first = _share({"cuelight.canary": "10"})
+    arrived = _share({"cuelight.canary": "10"}, staging=3, memory=first.memory)
+    assert (_canary(arrived), arrived.spent) == (0.0, ("m",))
+    again = _share({"cuelight.canary": "10"}, staging=3, memory=arrived.memory)
+    assert (_canary(again), again.spent) == (0.0, ("m",))
+    reset = _share({"cuelight.canary": "0"}, staging=3, memory=again.memory)
+    assert (_canary(reset), reset.spent) == (0.0, ())
+    assert _canary(_share({"cuelight.canary": "10"}, staging=3, memory=reset.memory)) == 10.0
+    assert _canary(_share({"cuelight.canary": "20"}, staging=3, memory=again.memory)) == 20.0
+
+
+def test_an_empty_staging_in_between_changes_nothing_of_that() -> None:
+    """The version that left is remembered: what comes after it is a new one, and it itself is none."""
+    first = _share({"cuelight.canary": "10"})
+    empty = _share({"cuelight.canary": "10"}, staging=None, memory=first.memory)
+    assert _canary(_share({"cuelight.canary": "10"}, staging=3, memory=empty.memory)) == 0.0
+    assert _canary(_share({"cuelight.canary": "10"}, staging=2, memory=empty.memory)) == 10.0
+
+
+def test_a_spent_value_that_cannot_be_read_stays_at_nothing() -> None:
+    """The version before had 10; the next one does not inherit it by a misspelt tag."""
+    first = _share({"cuelight.canary": "10"})
+    assert _canary(_share({"cuelight.canary": "tn"}, staging=3, memory=first.memory)) == 0.0
+
+
+def test_memory_survives_a_restart() -> None:
+    """As JSON."""
+    memory = _share({"cuelight.canary": "10"}, staging=3, memory=_share({"cuelight.canary": "10"}).memory).memory
+    assert from_json(json.loads(json.dumps(to_json(memory)))) == memory
