@@ -8,8 +8,8 @@ candidate, k the bad ones, and rates θ₀ < θ₁ guessed from the looks *befor
 
 has expectation at most 1 under the null (R. J. Turner, A. Ly, P. D. Grünwald: Generic E-variables for exact
 sequential k-sample tests that allow for optional stopping, 2021, theorem 1). So the product over looks is a
-supermartingale, and by Ville's inequality it ever reaches 1/alpha with probability at most alpha: whoever stops there has
-at most alpha false alarms in all, however often he looked. Pure.
+supermartingale, and by Ville's inequality it ever reaches 1/alpha with probability at most alpha: whoever stops
+there has at most alpha false alarms in all, however often he looked. Pure.
 """
 
 from __future__ import annotations
