@@ -23,6 +23,9 @@ class Traffic:
     canary: float = 0.0
     shadow: float = 0.0
 
+    def __str__(self) -> str:
+        return f"canary {self.canary:g} %, shadow {self.shadow:g} %"
+
 
 @dataclass(frozen=True)
 class Spell:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cuelight.kit import files
 from cuelight.registry.model import Track, VersionId
+from cuelight.registry.traffic import Traffic
 
 Key = tuple[str, Track]
 _COMMITTED = "committed"
@@ -38,13 +39,14 @@ class Standby:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Who answers for each (model, track); generation 0 is the empty one."""
+    """Who answers for each (model, track), and how a model's traffic is shared; generation 0 is the empty one."""
 
     generation: int = 0
     created: float = 0.0
     tracks: Mapping[Key, Served] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     standby: tuple[Standby, ...] = ()
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
 
     @cached_property
     def by_model(self) -> Mapping[str, Mapping[Track, Served]]:
@@ -67,10 +69,11 @@ class Deployment:
         return sorted(self.by_model)
 
     def same_content(self, other: Deployment) -> bool:
-        """True if both serve the same versions, whatever their numbers."""
+        """True if both serve the same versions to the same callers, whatever their numbers."""
         return (
             {key: each.id for key, each in self.tracks.items()} == {key: each.id for key, each in other.tracks.items()}
             and self.aliases == other.aliases
+            and self.traffic == other.traffic
             and {each.served.id for each in self.standby} == {each.served.id for each in other.standby}
         )
 
@@ -83,6 +86,7 @@ def to_json(deployment: Deployment) -> bytes:
         "tracks": [[name, track.value, asdict(each)] for (name, track), each in sorted(deployment.tracks.items())],
         "aliases": {name: dict(each) for name, each in deployment.aliases.items()},
         "standby": [asdict(each) for each in deployment.standby],
+        "traffic": {name: asdict(each) for name, each in sorted(deployment.traffic.items())},
     }
     return json.dumps(document, indent=1).encode()
 
@@ -96,6 +100,7 @@ def from_json(content: bytes) -> Deployment:
         tracks={(name, Track(track)): _served(each) for name, track, each in document["tracks"]},
         aliases=document["aliases"],
         standby=tuple(Standby(_served(each["served"]), each["until"]) for each in document["standby"]),
+        traffic={name: Traffic(**each) for name, each in document.get("traffic", {}).items()},
     )
 
 

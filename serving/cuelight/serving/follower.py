@@ -20,9 +20,11 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.registry.model import ModelVersion, Snapshot, VersionId
+from cuelight.registry import tags
+from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import Assignment, alias_map, assign
+from cuelight.registry.traffic import Sharing, Traffic, share
 from cuelight.serving import board as cue
 from cuelight.serving import policy
 from cuelight.serving.deployment import Deployment, Generations, Key
@@ -77,6 +79,7 @@ class Follower:
         self._preparing_since = 0.0
         self._reading: Reading | None = None
         self._assignment: Assignment | None = None
+        self._sharing = Sharing({})
         self._absent: dict[Key, int] = {}
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
@@ -144,11 +147,13 @@ class Follower:
         self._board.note_reading(reading.at)
         assignment = assign(reading.snapshot, self._ledger.tracks, self._aliases)
         self._reading = reading
-        self._ledger.learn_tracks(assignment.memory)
-        for note in (*assignment.notes, *(str(each) for each in assignment.losers)):
-            if self._assignment is None or note not in _remarks(self._assignment):
-                self._log.warning("registry-remark", note)
-        self._assignment = assignment
+        winners = {key: claim.version for key, claim in assignment.winners.items()}
+        sharing = share(reading.snapshot, winners, self._ledger.traffic)
+        self._ledger.learn_tracks(assignment.memory, sharing.memory)
+        known = _remarks(self._assignment, self._sharing) if self._assignment else set()
+        for note in sorted(_remarks(assignment, sharing) - known):
+            self._log.warning("registry-remark", note)
+        self._assignment, self._sharing = assignment, sharing
         for key in self._committed.tracks:
             self._absent[key] = 0 if key in assignment.winners else self._absent.get(key, 0) + 1
         for claim in assignment.winners.values():
@@ -179,6 +184,7 @@ class Follower:
             wishes=wishes,
             removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
             aliases={name: dict(model.aliases) for name, model in reading.snapshot.models.items()},
+            traffic=self._sharing.traffic,
             facts=self._facts(wishes),
             busy=self._job[0] if self._job else "",
             rehearsal=self._rehearsal(),
@@ -342,13 +348,26 @@ class Follower:
                 generation=after.generation,
                 run_id=new.run_id if new else "",
             )
+        for name in sorted({*before.traffic, *after.traffic}):
+            shared = after.traffic.get(name, Traffic())
+            if shared == before.traffic.get(name, Traffic()):
+                continue
+            staging = after.tracks.get((name, Track.STAGING))
+            self._reporter.record(
+                "traffic",
+                name,
+                staging.id.version if staging else None,
+                canary=shared.canary,
+                shadow=shared.shadow,
+                generation=after.generation,
+            )
 
     def _report(self) -> None:
         if self._reading is None or self._assignment is None:
             return
         wanted = frozenset(claim.version for claim in self._assignment.winners.values())
         content = statuses(self._ledger.facts, wanted, self._committed, self._assignment.losers)
-        self._reporter.tell(self._reading.snapshot, content)
+        self._reporter.tell(self._reading.snapshot, content, self._sharing.spent)
 
     def _last_committed(self) -> Deployment:
         """What the board says is committed; where it says nothing (it was lost, or made anew), what the disk says."""
@@ -377,5 +396,9 @@ def _find(snapshot: Snapshot, version: VersionId) -> ModelVersion:
     return snapshot.models[version.name].versions[version.version]
 
 
-def _remarks(assignment: Assignment) -> set[str]:
-    return {*assignment.notes, *(str(each) for each in assignment.losers)}
+def _remarks(assignment: Assignment, sharing: Sharing) -> set[str]:
+    spent = (
+        f"{name}: what {tags.CANARY} says was meant for the version before. Set it again for the one in Staging now."
+        for name in sharing.spent
+    )
+    return {*assignment.notes, *sharing.notes, *spent, *(str(each) for each in assignment.losers)}

@@ -13,6 +13,7 @@ from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.registry.model import VersionId
 from cuelight.registry.tracks import TrackMemory
+from cuelight.registry.traffic import Spell, from_json, to_json
 from cuelight.serving.policy import Fact, Phase
 
 
@@ -22,6 +23,7 @@ class _Page:
     pins: Mapping[VersionId, str] = field(default_factory=dict)
     bases: Mapping[VersionId, str] = field(default_factory=dict)
     tracks: TrackMemory = field(default_factory=TrackMemory)
+    traffic: Mapping[str, Spell] = field(default_factory=dict)
 
 
 class Ledger:
@@ -42,6 +44,11 @@ class Ledger:
         """The order in which versions arrived on their tracks."""
         return self._page.tracks
 
+    @property
+    def traffic(self) -> Mapping[str, Spell]:
+        """What each model's traffic was last set to, and for which version."""
+        return self._page.traffic
+
     def pin(self, version: VersionId) -> str:
         """The digest that this version had when it was first seen; empty if it was not."""
         return self._page.pins.get(version, "")
@@ -53,10 +60,10 @@ class Ledger:
         bases = {**self._page.bases, version: basis}
         self._write(replace(self._page, facts=facts, pins=pins, bases=bases))
 
-    def learn_tracks(self, memory: TrackMemory) -> None:
-        """Remember the order of arrivals; and save what a full disk did not take before."""
-        if self._unsaved or memory != self._page.tracks:
-            self._write(replace(self._page, tracks=memory))
+    def learn_tracks(self, memory: TrackMemory, spells: Mapping[str, Spell]) -> None:
+        """Remember arrivals and what traffic was set to; and save what a full disk did not take before."""
+        if self._unsaved or (memory, spells) != (self._page.tracks, self._page.traffic):
+            self._write(replace(self._page, tracks=memory, traffic=spells))
 
     def reconsider(self, version: VersionId, basis: str) -> bool:
         """Forget a refusal that rests on something else than `basis`; True if there was one."""
@@ -94,6 +101,7 @@ def _document(page: _Page) -> dict[str, Any]:
             for each in sorted(versions)
         ],
         "tracks": page.tracks.to_json(),
+        "traffic": to_json(page.traffic),
     }
 
 
@@ -104,4 +112,5 @@ def _page(document: Mapping[str, Any]) -> _Page:
         {each: row["pin"] for each, row in rows if row["pin"]},
         {each: row["basis"] for each, row in rows},
         TrackMemory.from_json(document["tracks"]),
+        from_json(document.get("traffic", {})),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cuelight.registry.model import Track, VersionId
+from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Key, Served, Standby
 
 LONGEST_RETRY_SECONDS = 600.0
@@ -61,6 +62,7 @@ class View:
     wishes: Mapping[Key, Wish] = field(default_factory=dict)
     removed: frozenset[Key] = frozenset()
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
     facts: Mapping[VersionId, Fact] = field(default_factory=dict)
     busy: str = ""
     rehearsal: Rehearsal | None = None
@@ -143,7 +145,22 @@ def desired_deployment(view: View) -> Deployment:
         tracks=tracks,
         aliases={name: dict(each) for name, each in sorted(view.aliases.items()) if name in names and each},
         standby=_standby(view, tracks),
+        traffic=_traffic(view, tracks),
     )
+
+
+def _traffic(view: View, tracks: Mapping[Key, Served]) -> dict[str, Traffic]:
+    """What is shared of each model that has two versions: a canary's share is meant for the version that is wished."""
+    shared = {}
+    for name, wanted in sorted(view.traffic.items()):
+        production, staging = tracks.get((name, Track.PRODUCTION)), tracks.get((name, Track.STAGING))
+        wish = view.wishes.get((name, Track.STAGING))
+        if production is None or staging is None or production.id == staging.id:
+            continue
+        here = wanted if wish and wish.id == staging.id else Traffic(0.0, wanted.shadow)
+        if here != Traffic():
+            shared[name] = here
+    return shared
 
 
 def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:
@@ -198,4 +215,8 @@ def _difference(old: Deployment, new: Deployment) -> str:
             parts.append(f"{key[0]} {key[1]} → version {after.id.version} ({after.why})")
         elif before and after is None:
             parts.append(f"{key[0]} {key[1]} taken off")
+    for name in sorted({*old.traffic, *new.traffic}):
+        shared = new.traffic.get(name, Traffic())
+        if shared != old.traffic.get(name, Traffic()):
+            parts.append(f"{name} {shared}")
     return "; ".join(parts) or "aliases or standby changed"

@@ -63,6 +63,7 @@ def statuses(
 class _Inbox:
     snapshot: Snapshot = field(default_factory=Snapshot)
     wanted: Mapping[VersionId, Status] = field(default_factory=dict)
+    spent: tuple[str, ...] = ()
     reading: int = 0
 
 
@@ -75,6 +76,7 @@ class Reporter:
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
         self._written: dict[VersionId, tuple[Status, int]] = {}
+        self._reset: dict[str, int] = {}
         self._troubles: dict[tuple[str, VersionId | None], str] = {}
         self._readings = 0
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -93,10 +95,10 @@ class Reporter:
         if self._thread.is_alive():
             self._thread.join(_PARTING_SECONDS)
 
-    def tell(self, snapshot: Snapshot, wanted: Mapping[VersionId, Status]) -> None:
-        """What the tags should say from now on."""
+    def tell(self, snapshot: Snapshot, wanted: Mapping[VersionId, Status], spent: tuple[str, ...] = ()) -> None:
+        """What the tags should say from now on; `spent` are models whose canary tag should say 0."""
         self._readings += snapshot is not self._inbox.snapshot
-        self._inbox = _Inbox(snapshot, wanted, self._readings)
+        self._inbox = _Inbox(snapshot, wanted, spent, self._readings)
         self._wake.set()
 
     def record(self, kind: str, model: str, version: int | None, **detail: Any) -> None:
@@ -130,6 +132,10 @@ class Reporter:
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)
                 self._written[version] = (status, inbox.reading)
+        for name in inbox.spent:
+            if inbox.reading >= self._reset.get(name, -2) + 2:  # the reading under way may still show the old value
+                self._end_canary(name)
+                self._reset[name] = inbox.reading
 
     def _is_settled(self, version: VersionId, status: Status, reading: int) -> bool:
         """Whether it was just written: the reading that is under way then may still show the old tags."""
@@ -148,6 +154,14 @@ class Reporter:
         else:
             self._troubles.pop(("tags-not-written", version), None)
             self._troubles.pop(("tags-not-written", None), None)
+
+    def _end_canary(self, name: str) -> None:
+        try:
+            self._registry.set_model_tags(name, {tags.CANARY: "0"})
+        except RegistryUnavailable:
+            raise
+        except CuelightError as error:  # it was just deleted
+            self._complain("canary-not-reset", f"{name}: {error}")
 
     def _complain(self, action: str, message: str, version: VersionId | None = None) -> None:
         """Warn, once while it lasts: what can't be written is tried again every few seconds."""

@@ -19,6 +19,7 @@ from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Snapshot, Track
 from cuelight.registry.signing import SigningKey
+from cuelight.registry.traffic import Traffic
 from cuelight.serving.follower import Follower
 from cuelight.serving.policy import Fact, Phase
 from cuelight.serving.reporter import Reporter
@@ -325,3 +326,50 @@ def test_refused_versions_do_not_fill_the_store(room: Room, registry: MemoryRegi
         host.settle()
     kept = [each.name for each in room.places.store.iterdir() if not each.name.startswith(".")]
     assert sorted(kept) == sorted({host.fact("m", 1).digest, host.fact("m", 3).digest})
+
+
+def test_a_canary_is_for_the_version_that_it_was_set_for(host: _Host) -> None:
+    """A tag shares traffic in one generation; the next version in Staging gets none, and the tag goes back to 0."""
+
+    def shared() -> dict[str, Traffic]:
+        return dict(host.room.generations.read(host.room.board.committed).traffic)
+
+    host.add("m", "1")
+    host.add("m", "2", "Staging")
+    host.settle()
+    assert shared() == {}
+    host.registry.set_model_tags("m", {"cuelight.canary": "10", "cuelight.shadow": "50"})
+    host.settle()
+    assert shared() == {"m": Traffic(10.0, 50.0)}
+    host.reporter.flush()
+    assert ("traffic", "m", 2) in host.lines
+
+    host.registry.set_stage("m", 2, "Archived")
+    host.add("m", "3", "Staging")
+    host.settle()
+    host.reporter.flush()
+    assert shared() == {"m": Traffic(0.0, 50.0)}
+    assert host.registry.snapshot().models["m"].tags["cuelight.canary"] == "0"
+
+    host.start()  # what was spent is remembered
+    host.settle()
+    assert shared() == {"m": Traffic(0.0, 50.0)}
+    host.registry.set_model_tags("m", {"cuelight.canary": "10"})
+    host.settle()
+    assert shared() == {"m": Traffic(10.0, 50.0)}
+
+
+def test_a_canary_takes_no_traffic_while_its_version_is_not_ready(host: _Host) -> None:
+    """The share was set for the version to come; the one that Staging still serves does not get it."""
+    host.add("m", "1")
+    host.add("m", "2", "Staging")
+    host.settle()
+    host.preparation.refused = frozenset({3})
+    host.registry.set_stage("m", 2, "Archived")
+    host.add("m", "3", "Staging")
+    host.settle()
+    host.registry.set_model_tags("m", {"cuelight.canary": "20"})
+    host.settle()
+    deployment = host.room.generations.read(host.room.board.committed)
+    assert deployment.tracks["m", Track.STAGING].id.version == 2
+    assert deployment.traffic == {}

@@ -20,7 +20,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     assert (dict(ledger.facts), ledger.pin(ONE), ledger.tracks) == ({}, "", TrackMemory())
     ledger.learn(ONE, Fact(Phase.READY, "d1", "key", "fine"))
     ledger.learn(TWO, Fact(Phase.REFUSED, reason="bad", retry_at=7.0), basis="b")
-    ledger.learn_tracks(MEMORY)
+    ledger.learn_tracks(MEMORY, {})
     again = Ledger(path)
     assert dict(again.facts) == dict(ledger.facts)
     assert again.facts[ONE].retry_at == float("inf")
@@ -59,8 +59,8 @@ def test_what_a_full_disk_did_not_take_is_saved_later(tmp_path: Path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("cuelight.kit.files.replace", full)
         with pytest.raises(OSError, match="No space"):
-            ledger.learn_tracks(MEMORY)
-    ledger.learn_tracks(MEMORY)
+            ledger.learn_tracks(MEMORY, {})
+    ledger.learn_tracks(MEMORY, {})
     assert Ledger(tmp_path / "l").tracks == MEMORY
 
 
@@ -91,7 +91,7 @@ def test_the_same_memory_is_not_written_again(tmp_path: Path) -> None:
     """Every sweep tells the ledger; only a change costs a write."""
     path = tmp_path / "l"
     ledger = Ledger(path)
-    ledger.learn_tracks(MEMORY)
+    ledger.learn_tracks(MEMORY, {})
     path.unlink()
-    ledger.learn_tracks(MEMORY)
+    ledger.learn_tracks(MEMORY, {})
     assert not path.exists()
