@@ -22,6 +22,7 @@ from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
 from cuelight.registry.port import Registry
 from cuelight.serving.board import Board, Worker
+from cuelight.serving.deployment import Deployment, Generations
 from cuelight.serving.follower import Follower
 from cuelight.serving.places import Places
 from cuelight.serving.recent import recent_requests
@@ -152,6 +153,10 @@ class Host:
     def wait_for(self, model: str, version: int, track: str = "Production", seconds: float = 60.0) -> None:
         """Wait until that version is in charge."""
         eventually(lambda: self.serves(model, version, track), seconds, f"{model} {version} does not serve {track}")
+
+    def generation(self) -> Deployment:
+        """What is committed."""
+        return Generations(Places(self.settings.serving_folder).generations).read(self.board.committed)
 
     def tags(self, model: str, version: int) -> dict[str, str]:
         """The version's tags in the registry."""

@@ -19,21 +19,22 @@ _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,8}")
 class Asked:
     """What URL and headers say; equal for all requests of a caller, so that it can be remembered.
 
-    Of track, alias and version at most one is given, none means Production. `encoding` is how the body is
-    compressed, `header_length` how many of its bytes are JSON before binary tensors, `timeout_ms` what the caller
-    is willing to wait; each is as it was sent, and empty where it was not.
+    Of track, alias and version at most one is given; none means Production, shared with a canary by `key` where it
+    has one. `encoding` is how the body is compressed, `header_length` how many of its bytes are JSON before binary
+    tensors, `timeout_ms` what the caller is willing to wait; each is as it was sent, and empty where it was not.
     """
 
     model: str
     media_type: str = ""
     track: str = ""
     alias: str = ""
-    version: int | None = None
+    version: str = ""
     protocol: str = MLFLOW
     encoding: str = ""
     accept: str = ""
     header_length: str = ""
     timeout_ms: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +77,22 @@ def protocol_of(path: str) -> str:
 def asked(model: str, place: str, which: str, header: Callable[[str], str], protocol: str = MLFLOW) -> Asked:
     """What a scoring URL and its headers say: `/models/{model}/{place}/{which}/…`, `header` by lower-case name.
 
-    Raises:
-        ValueError: the version is no number.
+    Where the URL names no version, `X-Model-Version` may, and else `X-Model-Track`.
     """
+    if not place:
+        place, which = "versions", header("x-model-version")
+    if not which:
+        place, which = "stages", header("x-model-track")
     return Asked(
         model=model,
         media_type=header("content-type"),
         track=which if place == "stages" else "",
         alias=which if place == "aliases" else "",
-        version=int(which) if place == "versions" else None,
+        version=which if place == "versions" else "",
         protocol=protocol,
         encoding=header("content-encoding"),
         accept=header("accept"),
         header_length=header("inference-header-content-length"),
         timeout_ms=header("x-request-timeout-ms"),
+        key=header("x-cuelight-key"),
     )

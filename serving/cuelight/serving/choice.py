@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from cuelight.journal.record import CHAMPION, PINNED
-from cuelight.kit.errors import NotFound
+from cuelight.journal.record import CANARY, CHAMPION, PINNED
+from cuelight.kit.errors import BadInput, NotFound
 from cuelight.registry.model import Track
+from cuelight.serving.assignment import is_canary
 from cuelight.serving.call import Asked
 from cuelight.serving.deployment import Deployment, Served
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
 
 class Choice(Struct, frozen=True):
-    """Who answers a call, on which track and by which arm."""
+    """Who answers a call, on which track it was asked for, and by which arm."""
 
     served: Served
     track: str
@@ -35,23 +39,36 @@ def default(deployment: Deployment, configured: str) -> str:
     raise NotFound(f"Name a model in the URL: /models/NAME/invocations. {_names(deployment)}")
 
 
-def choose(deployment: Deployment, model: str, asked: Asked) -> Choice:
-    """Which of a model's versions answers.
+def choose(deployment: Deployment, model: str, asked: Asked, key: str = "") -> Choice:
+    """Which of a model's versions answers a caller who is known by `key`.
 
     Raises:
         NotFound: no such model, track, alias or version is served; the message names what is.
+        BadInput: the version is no number.
     """
     tracks = deployment.by_model.get(model)
     if not tracks:
         raise NotFound(f"Model {model!r} is not served. {_names(deployment)}")
     if asked.alias:
         return _by_alias(deployment, model, asked.alias, tracks)
-    if asked.version is not None:
-        return _by_version(deployment, model, asked.version, tracks)
+    if asked.version:
+        if not _NUMBER.fullmatch(asked.version):
+            raise BadInput("X-Model-Version takes a version's number.")
+        return _by_version(deployment, model, int(asked.version), tracks)
     wanted = _track(asked.track)
     if wanted not in tracks:
         raise NotFound(f"Model {model!r} has no version in {wanted}. Served: {_offer(tracks)}.")
-    return Choice(tracks[wanted], wanted.value, CHAMPION if wanted == Track.PRODUCTION else PINNED)
+    if wanted == Track.PRODUCTION:
+        return Choice(*_arm(deployment, model, tracks, "" if asked.track else key))
+    return Choice(tracks[wanted], wanted.value, PINNED)
+
+
+def _arm(deployment: Deployment, model: str, tracks: Mapping[Track, Served], key: str) -> tuple[Served, str, str]:
+    """Production's own version, or its canary: the one in Staging, where this caller is among its share."""
+    shared = deployment.traffic.get(model)
+    if key and shared and Track.STAGING in tracks and is_canary(model, key, shared.canary):
+        return tracks[Track.STAGING], Track.PRODUCTION.value, CANARY
+    return tracks[Track.PRODUCTION], Track.PRODUCTION.value, CHAMPION
 
 
 def _track(text: str) -> Track:

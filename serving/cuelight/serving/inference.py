@@ -38,7 +38,7 @@ def add_routes(app: Flask, residents: Residents) -> None:
 
     def model_ready(name: str, version: int | None = None) -> Response:
         cast = residents.current()
-        cast.version(choose(cast.deployment, name, Asked(name, version=version)).served)
+        cast.version(choose(cast.deployment, name, Asked(name, version="" if version is None else str(version))).served)
         return _json({"name": name, "ready": True})
 
     def index() -> Response:
@@ -58,7 +58,9 @@ def model_metadata(cast: Cast, name: str, version: int | None) -> dict[str, Any]
     Raises:
         NotFound: it is not served.
     """
-    loaded = cast.version(choose(cast.deployment, name, Asked(name, version=version)).served)
+    loaded = cast.version(
+        choose(cast.deployment, name, Asked(name, version="" if version is None else str(version))).served
+    )
     return {
         "name": name,
         "versions": [str(each.id.version) for each in _served(cast.deployment, name)],

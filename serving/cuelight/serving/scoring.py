@@ -143,6 +143,7 @@ class _Attempt(Struct):
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
+    prediction_id: str = field(default_factory=new_id)
     model: str = ""
     generation: int = 0
     rows: Rows = _NO_ROWS
@@ -173,7 +174,7 @@ class _Attempt(Struct):
         self.generation = cast.deployment.generation
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
-        self.choice = choose(cast.deployment, name, call.asked)
+        self.choice = choose(cast.deployment, name, call.asked, call.asked.key or self.prediction_id)
         if call.fault:
             raise call.fault
         self.check_deadline(began)
@@ -260,10 +261,9 @@ class _Attempt(Struct):
     ) -> Outcome:
         call, choice = self.call, self.choice
         seconds = time.monotonic() - call.arrived
-        prediction_id = new_id()
         headers = {
             "Content-Type": written.media_type,
-            "X-Prediction-Id": prediction_id,
+            "X-Prediction-Id": self.prediction_id,
             "X-Request-Id": call.request_id,
         }
         if written.header_length:
@@ -279,7 +279,7 @@ class _Attempt(Struct):
             headers["X-Cuelight-Generation"] = str(self.generation)
         record = Prediction(
             time=time.time() - seconds,
-            prediction_id=prediction_id,
+            prediction_id=self.prediction_id,
             request_id=call.request_id,
             client=call.client,
             caller=call.caller,

@@ -52,8 +52,8 @@ def _call(**changes: Any) -> Call:
         ({"alias": "best"}, 3, "Production", "pinned"),
         ({"alias": "next"}, 4, "Staging", "pinned"),
         ({"alias": "old"}, 2, "", "pinned"),
-        ({"version": 4}, 4, "Staging", "pinned"),
-        ({"version": 2}, 2, "", "pinned"),
+        ({"version": "4"}, 4, "Staging", "pinned"),
+        ({"version": "2"}, 2, "", "pinned"),
     ],
 )
 def test_a_call_finds_its_version(asked: dict[str, Any], version: int, track: str, arm: str) -> None:
@@ -71,9 +71,9 @@ def test_a_call_finds_its_version(asked: dict[str, Any], version: int, track: st
         ("m", {"alias": "nobody"}, "Its aliases: best, gone, next, old."),
         ("n", {"alias": "nobody"}, "It has none."),
         ("m", {"alias": "gone"}, "Version 1 of 'm' is not loaded"),
-        ("m", {"version": 8}, "Served: version 3 in Production, version 4 in Staging."),
-        ("m", {"version": 0}, "Version 0 of 'm' is not loaded"),
-        ("m", {"version": 9}, "Version 9 of 'm' is not loaded"),
+        ("m", {"version": "8"}, "Served: version 3 in Production, version 4 in Staging."),
+        ("m", {"version": "0"}, "Version 0 of 'm' is not loaded"),
+        ("m", {"version": "9"}, "Version 9 of 'm' is not loaded"),
     ],
 )
 def test_what_is_not_served_is_said_with_what_is(model: str, asked: dict[str, Any], says: str) -> None:
