@@ -37,6 +37,8 @@ _TAGS = {
     "DATA_FINGERPRINT": "SHA-256 of all data that went into the training.",
     "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
     "CHAMPION": "Version that it was compared with on the same rows.",
+    "CANARY": "Percent of Production's requests that Staging's version answers. The next version there starts at 0.",
+    "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
 }
 # Which part writes what it is not plain from the heading in the source who writes.
@@ -51,6 +53,7 @@ _METRIC_USE = {
     "cuelight_rows": "Rows in answers with status 200.",
     "cuelight_request_seconds": "Without the network. Buckets from 0.5 ms to 10 s.",
     "cuelight_journal_dropped": "Alarm on any increase: answers left that are not on record (full disk?).",
+    "cuelight_shadow_dropped": "Mirrored too much for this host: lower `cuelight.shadow`. Answers are not held up.",
     "cuelight_labels": "Labels that `feedback` took.",
     "cuelight_generation": "Moves with every switch.",
     "cuelight_workers": "Alarm when below `serving.workers`.",

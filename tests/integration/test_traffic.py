@@ -1,14 +1,19 @@
-"""Canary and pins on real workers, set by tags as a person sets them in MLflow."""
+"""Canary, pins and shadow on real workers, set by tags as a person sets them in MLflow."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 
+from cuelight.journal.record import Prediction
 from cuelight.registry.memory import MemoryRegistry
+from cuelight.registry.model import Track
+from cuelight.registry.traffic import Traffic
 from cuelight.serving.assignment import is_canary
-from tests.support.host import Host, eventually
+from tests.support.host import POOL, Host, eventually
+from tests.support.journal import stored
 from tests.support.models import ZEROS, Shelf, constant
 
 KEYS = [f"user-{number}" for number in range(200)]
@@ -90,3 +95,30 @@ def test_the_next_version_starts_at_nothing(host: Host, shelf: Shelf, registry: 
     assert set(_versions(host, model).values()) == {1}
     eventually(lambda: registry.snapshot().models[model].tags["cuelight.canary"] == "0", reason="the tag stays")
     assert ("traffic", model) in {(line[0], line[1]) for line in host.history}
+
+
+def test_a_shadow_is_heard_by_the_journal_only(host: Host, registry: MemoryRegistry, model: str) -> None:
+    """Answers are Production's; what Staging would have said is on record, under the same prediction id."""
+    staging = host.generation().tracks[model, Track.STAGING].id.version
+    registry.set_model_tags(model, {"cuelight.shadow": "100"})
+    eventually(lambda: host.generation().traffic.get(model) == Traffic(0.0, 100.0))
+    answers = [host.score(model, ZEROS) for _ in range(20)]
+    answers += [host.score(model, ZEROS, Expect="100-continue") for _ in range(5)]
+    assert {answer.headers["X-Model-Version"] for answer in answers} == {"1"}
+    ids = {answer.headers["X-Prediction-Id"] for answer in answers}
+
+    def shadows() -> list[Prediction]:
+        found = [each for each in stored(host.settings.journal_folder) if isinstance(each, Prediction)]
+        return [each for each in found if each.arm == "shadow"]
+
+    eventually(lambda: {each.prediction_id for each in shadows()} == ids, reason="not all are mirrored")
+    assert {(each.version, each.status, each.track) for each in shadows()} == {(staging, 200, "Staging")}
+    assert {json.loads(each.response)["predictions"][0] for each in shadows()} == {float(staging)}
+    host.score(model, {"instances": []})  # what fails is not mirrored
+    host.score(model, ZEROS, path="/stages/Staging")
+    registry.set_model_tags(model, {"cuelight.shadow": "0"})
+    eventually(lambda: model not in host.generation().traffic)
+    host.score(model, ZEROS)
+    assert len(shadows()) == len(ids)
+    page = POOL.request("GET", f"{host.url}/metrics").data.decode()
+    assert f'cuelight_requests_total{{arm="shadow",model="{model}",status="200",track="Staging"' in page

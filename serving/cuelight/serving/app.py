@@ -55,7 +55,9 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         )
         outcome = parts.answer([call])[0]
         answer = outcome.answer
-        return Response(answer.body, answer.status, answer.headers)
+        response = Response(answer.body, answer.status, answer.headers)
+        response.call_on_close(lambda: parts.mirror([call], [outcome]))
+        return response
 
     def feedback(name: str) -> Response:
         if name not in parts.residents.current().deployment.models():

@@ -42,7 +42,8 @@ class Call:
     """One scoring request.
 
     `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had
-    come whole; after `deadline` its answer is of no use. Both by `time.monotonic`.
+    come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
+    prediction that this call repeats, in the shadow.
     """
 
     asked: Asked
@@ -53,6 +54,7 @@ class Call:
     fault: CuelightError | None = None
     arrived: float = field(default_factory=time.monotonic)
     deadline: float = math.inf
+    mirrors: str = ""
 
 
 @lru_cache(maxsize=512)

@@ -30,6 +30,7 @@ class Metrics:
         self._rows = Counter("cuelight_rows", "Rows predicted.", _LABELS)
         self._latency = Histogram("cuelight_request_seconds", "Time to an answer.", _LABELS, buckets=_SECONDS)
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
+        self._unmirrored = Counter("cuelight_shadow_dropped", "Requests that the shadow's queue had no room for.")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
         self._series: dict[tuple[Any, ...], tuple[Counter, Counter, Histogram]] = {}
 
@@ -63,6 +64,10 @@ class Metrics:
         """Records that the journal lost."""
         if number:
             self._dropped.inc(number)
+
+    def count_unmirrored(self, number: int) -> None:
+        """Requests that should have been mirrored and were not."""
+        self._unmirrored.inc(number)
 
     def page(self) -> bytes:
         """All workers' figures in Prometheus's text format."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from msgspec import Struct
 
-from cuelight.journal.record import Prediction
+from cuelight.journal.record import SHADOW, Prediction
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
@@ -73,7 +73,7 @@ def respond(
     joined rows make the model fail, each call is predicted alone: one caller's bad row fails that caller alone.
     What is past its deadline is not begun.
     """
-    attempts = [_Attempt(call) for call in calls]
+    attempts = [_Attempt(call, call.mirrors or new_id()) for call in calls]
     try:
         cast = current()
     except CuelightError as fault:
@@ -143,7 +143,7 @@ class _Attempt(Struct):
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
     call: Call
-    prediction_id: str = field(default_factory=new_id)
+    prediction_id: str = ""
     model: str = ""
     generation: int = 0
     rows: Rows = _NO_ROWS
@@ -175,6 +175,8 @@ class _Attempt(Struct):
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
         self.choice = choose(cast.deployment, name, call.asked, call.asked.key or self.prediction_id)
+        if call.mirrors:
+            self.choice = Choice(self.choice.served, self.choice.track, SHADOW)
         if call.fault:
             raise call.fault
         self.check_deadline(began)

@@ -271,6 +271,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._send_aside(line, content[sent:])
                 continue
             line.deadline = now + self.cfg.keepalive
+        self._parts.mirror([call for _, call in ready], outcomes)
 
     def _send_aside(self, line: Line, rest: bytes) -> None:
         """The caller reads slowly: a thread sends what is left, for as long as a stalled one is given."""
