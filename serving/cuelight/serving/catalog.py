@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from cuelight.kit.errors import NotFound, Unavailable
+from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.residents import Cast, Residents
 
@@ -56,8 +58,13 @@ def _model(cast: Cast, name: str) -> dict[str, Any]:
         "name": name,
         "tracks": tracks,
         "aliases": deployment.aliases.get(name, {}),
+        "traffic": _traffic(deployment, name),
         "standby": _standby(deployment, name),
     }
+
+
+def _traffic(deployment: Deployment, name: str) -> dict[str, float]:
+    return asdict(deployment.traffic.get(name, Traffic()))
 
 
 def _version(cast: Cast, served: Served) -> dict[str, Any]:
