@@ -174,7 +174,10 @@ def _load_skops(path: Path, signed: bool) -> Any:
     except UntrustedTypesFoundException:
         strange = sorted(set(io.get_untrusted_types(file=path)) - allowed)
     if not signed:
-        raise Refused(f"It holds types that are not on the allow-list: {', '.join(strange)}. See `trust`.")
+        raise Refused(
+            f"It holds types that are not on the allow-list: {', '.join(strange)}. "
+            "If you trust it: cuelight trust NAME VERSION."
+        )
     return io.load(path, trusted=[*allowed, *strange])
 
 

@@ -117,3 +117,11 @@ def test_tensors_and_models_without_a_signature_have_columns_too() -> None:
     free.add(prediction(0, rows=[{"a": 1, "b": "x"}]))
     free.add(prediction(1, rows=[{"a": 1, "c": 2.5}]))
     assert _columns(free, "input.") == {"input.a": [1, 1], "input.b": ["x", None], "input.c": [None, 2.5]}
+
+
+def test_the_entries_of_a_model_with_type_hints_are_kept_as_texts() -> None:
+    """They may be of any shape: one column holds them, as JSON where they are objects."""
+    table = RowsTable(Signature(columns=(Column("0", "map"),), entries=True))
+    table.add(prediction(predictions=[1.0, 2.0], request=b'{"inputs": [{"a": 1.5}, {"b": [2]}]}'))
+    assert _columns(table, "input.") == {"input.x0": ['{"a":1.5}', '{"b":[2]}']}
+    assert _columns(table, "output.") == {"output.prediction": [1.0, 2.0]}
