@@ -53,6 +53,16 @@ def test_what_json_has_no_form_for_is_the_models_fault(answer: Any) -> None:
         encode(answer)
 
 
+@pytest.mark.parametrize("dtype", ["float64", ">f8", "float32", "float16", "int64", "int32", "uint64", "int8", "bool"])
+def test_arrays_are_written_as_their_lists_are(dtype: str) -> None:
+    """To the byte, whatever the bits: short floats in full length, every other column, other byte orders, no rows."""
+    noise = np.random.default_rng(0).integers(0, 256, 32_000, dtype=np.uint8)
+    array = (noise % 2 if dtype == "bool" else noise).view(dtype)
+    square = array[:1000].reshape(250, 4)
+    for each in (array, array[::2], array[:0], square, square.T, square[:, :1], np.asfortranarray(square)):
+        assert encode(each) == encode(each.tolist())
+
+
 def test_plain_leaves_lists_alone() -> None:
     """What is a list already is given back."""
     given = [1, 2]
