@@ -6,8 +6,10 @@ import math
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from cuelight.kit.errors import BadInput, CuelightError
 from cuelight.protocol.media import INFERENCE, MLFLOW
@@ -37,8 +39,7 @@ class Asked:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One scoring request.
 
     `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Struct
+
 from cuelight.serving.call import Asked, asked
 
 LARGEST = 1 << 18  # bytes; a larger request has a lane of its own
@@ -36,8 +38,7 @@ class Head:
     request_id: str
 
 
-@dataclass(frozen=True)
-class Plain:
+class Plain(Struct, frozen=True):
     """A whole request at the buffer's start: its head, its body, and where the next one begins."""
 
     head: Head

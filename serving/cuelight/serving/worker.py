@@ -32,6 +32,7 @@ _IDLE_SECONDS = 1.0
 _PARTIAL_SECONDS = 30.0
 _SWEEP_SECONDS = 0.25
 _CHUNK = 1 << 16
+_PHRASES = {each.value: each.phrase for each in HTTPStatus}
 # A version whose calls take longer than this together is predicted in the thread pool, not on the loop.
 _SLOW_SECONDS = 0.005
 
@@ -296,7 +297,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _wire(self, answer: Answer) -> bytes:
         headers = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
-        first = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"
+        first = f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}\r\n"
         first += f"{headers}Content-Length: {len(answer.body)}\r\n"
         return first.encode("latin-1") + self._now() + answer.body
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
 from cuelight.protocol.rows import Rows
@@ -40,7 +41,7 @@ DEPLOYMENT = Deployment(
 
 def _call(**changes: Any) -> Call:
     of_call = {name: changes.pop(name) for name in ("body", "request_id", "client", "fault") if name in changes}
-    return replace(Call(Asked("m", "application/json", **changes), BODY, "req"), **of_call)
+    return structs.replace(Call(Asked("m", "application/json", **changes), BODY, "req"), **of_call)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_work_past_its_deadline_is_not_begun() -> None:
         seen.append(rows.count)
         return Output(np.zeros(rows.count), None)
 
-    late = replace(_call(body=b"not JSON"), deadline=time.monotonic() - 1)
+    late = structs.replace(_call(body=b"not JSON"), deadline=time.monotonic() - 1)
     status, document, outcome = _respond(late, spy)
     assert (status, document["error_code"], outcome.record.model) == (504, "DEADLINE_EXCEEDED", "m")
     assert seen == []
@@ -277,14 +278,14 @@ def test_an_answer_past_its_deadline_is_no_answer() -> None:
         return Output(np.zeros(rows.count), None)
 
     now = time.monotonic()
-    calls = [replace(_call(), deadline=now + 0.01), replace(_call(), deadline=now + 60)]
+    calls = [structs.replace(_call(), deadline=now + 0.01), structs.replace(_call(), deadline=now + 60)]
     outcomes = respond(lambda: _cast(slow), calls, 10)
     assert [each.record.status for each in outcomes] == [504, 200]
 
 
 def test_latency_counts_from_when_the_request_had_come() -> None:
     """Time spent waiting for a busy version is part of it, and the record's time is that of the arrival."""
-    _, _, outcome = _respond(replace(_call(), arrived=time.monotonic() - 5))
+    _, _, outcome = _respond(structs.replace(_call(), arrived=time.monotonic() - 5))
     assert outcome.record.latency_ms >= 5000
     assert outcome.record.time <= time.time() - 5
 
@@ -296,7 +297,7 @@ def test_work_is_measured_by_version() -> None:
     assert outcomes[0].work is not None
     assert (outcomes[0].work.digest, outcomes[0].work.size, outcomes[0].work.predicts) == ("d3", 2 * len(BODY), 1)
     assert outcomes[0].work.seconds > 0
-    alone = respond(lambda: _cast(None), [replace(_call(), asked=Asked("m", "text/csv"), body=b"a\n1\n")], 10)
+    alone = respond(lambda: _cast(None), [structs.replace(_call(), asked=Asked("m", "text/csv"), body=b"a\n1\n")], 10)
     assert alone[0].work is not None
     assert alone[0].work.predicts == 1
     assert _respond(_call(body=b"not JSON"))[2].work is None
