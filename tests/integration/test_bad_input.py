@@ -1,10 +1,14 @@
-"""Whatever a caller sends, the answer is the one error shape with a message that helps, and never a traceback."""
+"""Whatever a caller sends, the answer is the one error shape with a message that helps, and never a traceback.
+
+The same by both ways in: through our worker's loop, and through Flask on stock gunicorn.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +16,7 @@ from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
 from cuelight.registry.memory import MemoryRegistry
 from tests.support import models
-from tests.support.host import POOL, Host, eventually
+from tests.support.host import POOL, Host, eventually, stock
 from tests.support.models import ZEROS, Shelf
 
 JSON, CSV = "application/json", "text/csv"
@@ -25,6 +29,18 @@ def served(host: Host, shelf: Shelf, registry: MemoryRegistry) -> str:
     registry.set_stage("strict", 1, "Production")
     host.wait_for("strict", 1)
     return "strict"
+
+
+@pytest.fixture(scope="module", params=["loop", "stock"])
+def way(
+    request: pytest.FixtureRequest, host: Host, served: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Host]:
+    """Both ways in, over the same model: our worker's loop, and Flask under gunicorn's own worker."""
+    if request.param == "loop":
+        yield host
+    else:
+        with stock(host, tmp_path_factory.mktemp("stock")) as other:
+            yield other
 
 
 CASES: dict[str, tuple[str, bytes, int, str]] = {
@@ -54,10 +70,10 @@ CASES: dict[str, tuple[str, bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bad_input_is_a_clear_4xx(name: str, host: Host, served: str) -> None:
+def test_bad_input_is_a_clear_4xx(name: str, way: Host, served: str) -> None:
     """The status is the caller's fault, the message says what to do, and no input value comes back."""
     kind, body, status, message = CASES[name]
-    answer = host.score(served, body, **{"Content-Type": kind, "X-Request-Id": f"case {name}"})
+    answer = way.score(served, body, **{"Content-Type": kind, "X-Request-Id": f"case {name}"})
     content = answer.json()
     assert (answer.status, set(content)) == (status, {"error_code", "message", "request_id"})
     assert message in content["message"]
@@ -82,21 +98,21 @@ def test_bad_input_is_a_clear_4xx(name: str, host: Host, served: str) -> None:
         ("POST", "/models/strict/feedback", 400),
     ],
 )
-def test_wrong_places_are_explained(method: str, path: str, status: int, host: Host, served: str) -> None:
+def test_wrong_places_are_explained(method: str, path: str, status: int, way: Host, served: str) -> None:
     """An unknown URL, model, track, alias or version is answered in the same shape; the message is not empty."""
     body = b"" if "feedback" in path else json.dumps(ZEROS).encode()
-    answer = POOL.request(method, host.url + path, body=body, headers={"Content-Type": JSON})
+    answer = POOL.request(method, way.url + path, body=body, headers={"Content-Type": JSON})
     content = answer.json()
     assert (answer.status, set(content)) == (status, {"error_code", "message", "request_id"})
     assert len(content["message"]) > 20
 
 
-def test_requests_sent_ahead_of_their_answers_are_answered_in_order(host: Host, served: str) -> None:
+def test_requests_sent_ahead_of_their_answers_are_answered_in_order(way: Host, served: str) -> None:
     """Five requests in one packet (HTTP pipelining) get five answers, in order, at once."""
     body = json.dumps(ZEROS)
     head = f"POST /models/{served}/invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
     requests = [f"{head}X-Request-Id: n{i}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for i in range(5)]
-    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", way.settings.serving_port), timeout=10) as connection:
         connection.sendall("".join(requests).encode())
         received = b""
         while received.count(b"predictions") < 5:
@@ -107,25 +123,25 @@ def test_requests_sent_ahead_of_their_answers_are_answered_in_order(host: Host, 
     assert ids == [b"n0", b"n1", b"n2", b"n3", b"n4"]
 
 
-def test_bodies_that_nobody_wants_do_not_hang_the_connection(host: Host, served: str) -> None:
+def test_bodies_that_nobody_wants_do_not_hang_the_connection(way: Host, served: str) -> None:
     """On one keep-alive connection, requests with a body to URLs that need none are all answered at once."""
     for _ in range(300):
-        answer = POOL.request("GET", f"{host.url}/nowhere", body=json.dumps(ZEROS).encode(), timeout=5.0)
+        answer = POOL.request("GET", f"{way.url}/nowhere", body=json.dumps(ZEROS).encode(), timeout=5.0)
         assert answer.status == 404
 
 
-def test_a_body_over_the_limit_is_413(host: Host, served: str) -> None:
+def test_a_body_over_the_limit_is_413(way: Host, served: str) -> None:
     """A body larger than the setting is refused by its size, in the same shape."""
-    body = b" " * (host.settings.serving_max_body_bytes + 1)
+    body = b" " * (way.settings.serving_max_body_bytes + 1)
     for _ in range(3):
-        answer = host.score(served, body, **{"Content-Type": JSON})
+        answer = way.score(served, body, **{"Content-Type": JSON, "X-Request-Id": way.url})
         assert (answer.status, answer.json()["error_code"]) == (413, "REQUEST_TOO_LARGE")
         assert answer.headers["X-Model-Name"] == served
 
     def recorded() -> bool:
-        Compactor(host.settings.journal_folder).run_once()
-        frame = Journal(host.settings.journal_folder).requests(Query(served))
-        return int((frame["status"] == 413).sum()) == 3
+        Compactor(way.settings.journal_folder).run_once()
+        frame = Journal(way.settings.journal_folder).requests(Query(served))
+        return int((frame["status"][frame["request_id"] == way.url] == 413).sum()) == 3
 
     eventually(recorded, 20, "refused requests are missing from the journal")
 
@@ -143,15 +159,15 @@ def test_a_body_over_the_limit_is_413(host: Host, served: str) -> None:
         ("text/csv; charset=utf-8", b"a,b,extra\r\n0,0,x\r\n0,0,y\r\n"),
     ],
 )
-def test_every_form_gives_the_same_answer(kind: str, body: bytes, host: Host, served: str) -> None:
+def test_every_form_gives_the_same_answer(kind: str, body: bytes, way: Host, served: str) -> None:
     """All forms of MLflow's protocol are understood, whatever the columns' order, extra ones ignored."""
-    answer = host.score(served, body, **{"Content-Type": kind})
+    answer = way.score(served, body, **{"Content-Type": kind})
     assert (answer.status, answer.json()) == (200, {"predictions": [1.0, 1.0]})
 
 
-def test_pages_of_mlflows_server_are_there(host: Host, served: str) -> None:
+def test_pages_of_mlflows_server_are_there(way: Host, served: str) -> None:
     """A client of `mlflow models serve` finds /ping, /health, /version and plain /invocations."""
     for path in ("/ping", "/health", "/livez", "/readyz", "/version", "/metrics", "/models", f"/models/{served}"):
-        assert POOL.request("GET", host.url + path).status == 200, path
-    answer = POOL.request("POST", f"{host.url}/invocations", json=ZEROS)
+        assert POOL.request("GET", way.url + path).status == 200, path
+    answer = POOL.request("POST", f"{way.url}/invocations", json=ZEROS)
     assert (answer.status, answer.headers["X-Model-Name"]) == (200, served)

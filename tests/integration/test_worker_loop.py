@@ -12,28 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.registry.memory import MemoryRegistry
-from tests.support import models
-from tests.support.host import Host, running
+from tests.support.host import Host
 from tests.support.load import steady
-from tests.support.models import ZEROS, Shelf
+from tests.support.models import SEVENS, ZEROS
 
 BODY = json.dumps(ZEROS).encode()
-MODELS = {"quick": models.constant(1.0), "sleepy": models.sleepy(2.0, 0.3), "crowded": models.crowded(0.3)}
-
-
-@pytest.fixture(scope="module")
-def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A host with one worker: what holds its loop, holds everybody. It serves a quick and a slow model."""
-    registry, folder = MemoryRegistry(), tmp_path_factory.mktemp("single")
-    with running(folder / "home", registry, serving_workers=1) as host:
-        shelf = Shelf(registry, folder / "shelf", host.settings.keys_folder)
-        for name, model in MODELS.items():
-            shelf.add(name, model, form="cloudpickle")
-            registry.set_stage(name, 1, "Production")
-        for name in MODELS:
-            host.wait_for(name, 1)
-        yield host
 
 
 @contextmanager
@@ -108,7 +91,7 @@ def test_callers_of_a_slow_model_share_one_prediction(single: Host) -> None:
     answers: list[float] = []
 
     def call() -> None:
-        answers.append(single.score("crowded", ZEROS).json()["predictions"][0])
+        answers.append(single.score("crowded", SEVENS).json()["predictions"][0])
 
     threads = [threading.Thread(target=call) for _ in range(12)]
     for thread in threads:

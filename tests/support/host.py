@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,20 +73,27 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         self._follower: tuple[Loop, Follower, threading.Thread] | None = None
 
-    def start_server(self, seconds: float = 60.0) -> None:
-        """Start gunicorn, and wait until all its workers are on the board."""
+    def start_server(
+        self,
+        seconds: float = 60.0,
+        command: Sequence[str] = ("cuelight.cli", "serve"),
+        more: Mapping[str, str] | None = None,
+        workers: int = 0,
+    ) -> None:
+        """Start gunicorn, and wait until all its workers, or `workers` in all, are on the board."""
         chosen = self.settings
-        names = ("home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes")
+        names = ["home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes"]
+        names += ["serving_timeout_seconds", "serving_max_wait_seconds"]
         env = {f"CUELIGHT_{name.upper()}": str(getattr(chosen, name)) for name in names}
         log = (chosen.home / "serve.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cuelight.cli", "serve"],
-            env={**os.environ, **env, "CUELIGHT_LOG_LEVEL": "warning"},
+            [sys.executable, "-m", *command],
+            env={**os.environ, **env, **(more or {}), "CUELIGHT_LOG_LEVEL": "warning"},
             stderr=log,
             start_new_session=True,
         )
         eventually(
-            lambda: len(self.board.workers()) == chosen.serving_workers and self.ready(),
+            lambda: len(self.board.workers()) == (workers or chosen.serving_workers) and self.ready(),
             seconds,
             "the server is not ready",
         )
@@ -176,6 +184,20 @@ class Host:
     def workers(self) -> list[Worker]:
         """The workers on the board."""
         return self.board.workers()
+
+
+@contextmanager
+def stock(host: Host, folder: Path) -> Iterator[Host]:
+    """`host`'s models behind one more server: gunicorn's own worker, and Flask for every request."""
+    other = copy(host)
+    other.settings = replace(host.settings, serving_port=free_port(), serving_workers=1)
+    other.url = f"http://127.0.0.1:{other.settings.serving_port}"
+    metrics = {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    other.start_server(command=("tests.support.stock",), more=metrics, workers=len(host.workers()) + 1)
+    try:
+        yield other
+    finally:
+        other.stop_server()
 
 
 @contextmanager

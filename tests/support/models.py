@@ -20,6 +20,7 @@ from cuelight.registry.signing import SigningKey
 from cuelight.registry.trusted_types import allowed_types
 
 INPUTS = pd.DataFrame({"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]})
+SEVENS = {"instances": [[7.0, 7.0]]}
 ZEROS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 0.0]]}}
 
 
@@ -62,14 +63,29 @@ def sleepy(answer: float, seconds: float) -> LinearRegression:
 
 
 def crowded(seconds: float) -> LinearRegression:
-    """A model that takes its time and answers with the number of rows that it saw together."""
+    """A model that takes its time and answers to sevens with the number of rows that it saw together.
+
+    To others it answers 0, so that its trial finds that rows don't mind each other.
+    """
 
     class Crowded(LinearRegression):  # type: ignore[misc]
         def predict(self, rows: Any) -> Any:
             time.sleep(seconds)
-            return np.full(len(rows), float(len(rows)))
+            return np.where(np.asarray(rows)[:, 0] == SEVENS["instances"][0][0], float(len(rows)), 0.0)
 
     return Crowded().fit(INPUTS, [0.0, 0.0, 0.0])
+
+
+def counting(seconds: float) -> LinearRegression:
+    """A model that takes its time for each row and answers with how many rows it has seen so far."""
+
+    class Counting(LinearRegression):  # type: ignore[misc]
+        def predict(self, rows: Any) -> Any:
+            time.sleep(seconds * len(rows))
+            self.seen = getattr(self, "seen", 0) + len(rows)
+            return np.full(len(rows), float(self.seen))
+
+    return Counting().fit(INPUTS, [0.0, 0.0, 0.0])
 
 
 def raising() -> LinearRegression:

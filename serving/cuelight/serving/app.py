@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 from importlib import metadata
@@ -156,7 +157,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 def _fault(fault: CuelightError) -> Response:
     response = _error(fault.code, str(fault), status_of(fault))
     if isinstance(fault, Unavailable):
-        response.headers["Retry-After"] = str(max(1, round(fault.retry_after)))
+        response.headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after)))
     return response
 
 

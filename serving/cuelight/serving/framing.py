@@ -14,19 +14,22 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
+from cuelight.protocol.media import INFERENCE, MLFLOW
 from cuelight.serving.call import Asked, asked
 
-LARGEST = 1 << 18  # bytes; a larger request has a lane of its own
+LARGEST = 1 << 28  # bytes; nobody reads on for longer, if only to throw it away
 LONGEST_ID = 128  # characters of a caller's request id; a longer one is replaced by one of ours
 _LONGEST_HEAD = 8192
-_LINE = re.compile(rb"POST /(?:models/([^\s/?#;]+)/(?:(stages|aliases|versions)/([^\s/?#;]+)/)?)?invocations HTTP/1\.1")
+_PART = rb"([^\s/?#;]+)"
+_LINE = re.compile(
+    rb"POST /(?:(?:models/%(part)b/(?:(stages|aliases|versions)/%(part)b/)?)?invocations"
+    rb"|v2/models/%(part)b/(?:(versions)/%(part)b/)?infer) HTTP/1\.1" % {b"part": _PART}
+)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # What changes how long the body is, what it means, who sent it, or whether the connection goes on.
-_NOT_HERE = frozenset(
-    (b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"te", b"trailer", b"proxy-connection")
-)
+_NOT_HERE = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"proxy-connection"))
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,18 @@ class Plain(Struct, frozen=True):
     end: int
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A plain request of which the body is not whole yet; `start` is where it begins."""
+
+    head: Head
+    start: int
+
+
 PARTIAL, OTHER = "partial", "other"
 
 
-def cut(buffer: bytes | bytearray) -> Plain | str:
+def cut(buffer: bytes | bytearray) -> Plain | Begun | str:
     """The plain request at the start of `buffer`; `PARTIAL`: more has to come; `OTHER`: gunicorn's to read."""
     end = buffer.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
     if end < 0:
@@ -60,8 +71,9 @@ def cut(buffer: bytes | bytearray) -> Plain | str:
     start = end + 4
     stop = start + head.length
     if len(buffer) < stop:
-        return PARTIAL
-    return Plain(head, bytes(buffer[start:stop]), stop)
+        return Begun(head, start)
+    with memoryview(buffer) as view:
+        return Plain(head, bytes(view[start:stop]), stop)
 
 
 def _may_become_plain(buffer: bytes | bytearray) -> bool:
@@ -83,10 +95,10 @@ def read_head(head: bytes) -> Head | None:
     if fields.get(b"connection", b"keep-alive").lower() != b"keep-alive" or fields.keys() & _NOT_HERE:
         return None
     try:
-        model, which = (_unquote(part or b"") for part in (line[1], line[3]))
+        model, which = (_unquote(part or b"") for part in (line[1] or line[4], line[3] or line[6]))
     except ValueError:
         return None
-    place = (line[2] or b"").decode()
+    place = (line[2] or line[5] or b"").decode()
     if place == "versions" and not _NUMBER.fullmatch(which):
         return None
     request_id = fields.get(b"x-request-id", b"").decode()
@@ -94,7 +106,7 @@ def read_head(head: bytes) -> Head | None:
     def header(name: str) -> str:
         return fields.get(name.encode(), b"").decode()
 
-    said = asked(model, place, which, header)
+    said = asked(model, place, which, header, INFERENCE if line[4] else MLFLOW)
     return Head(said, int(length), request_id if len(request_id) <= LONGEST_ID else "")
 
 

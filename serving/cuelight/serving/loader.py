@@ -59,8 +59,9 @@ class LoadedVersion:
     """A version in memory: its signature, and one call that predicts.
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
-    `predict_seconds` is what its input example took in the trial. `way`: `linear` or `arrays` (see `compiled`),
-    `direct` (see `pyfunc`), or `model`: as the model itself does. `image`: the digest of the one it came from, or made.
+    `predict_seconds` is what its input example took in the trial, `byte_seconds` what each byte more took. `way`:
+    `linear` or `arrays` (see `compiled`), `direct` (see `pyfunc`), or `model`: as the model itself does. `image`: the
+    digest of the one it came from, or made.
     """
 
     digest: str
@@ -71,6 +72,7 @@ class LoadedVersion:
     predict: Callable[[Rows, Mapping[str, Any]], Output]
     load_seconds: float
     predict_seconds: float = 0.0
+    byte_seconds: float = 0.0
     way: str = "model"
     image: str = ""
     decoder: Decoder = field(init=False, repr=False, compare=False)

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 
 from cuelight.journal.record import Prediction
@@ -19,6 +19,8 @@ from cuelight.serving.board import Board
 from cuelight.serving.scoring import Outcome
 
 _LABELS = ("model", "version", "track", "arm")
+_LATE = 504
+REASONS = WAIT, DEADLINE, MEMORY, THREADS = "wait", "deadline", "memory", "threads"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -46,6 +48,11 @@ class Metrics:
         self._latency = _Durations("cuelight_request_seconds", "Time to an answer.", _LABELS, buckets=_SECONDS)
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
         self._unmirrored = Counter("cuelight_shadow_dropped", "Requests that the shadow's queue had no room for.")
+        self._refused = Counter("cuelight_refused", "Requests refused for want of time or room.", ("reason",))
+        for reason in REASONS:
+            self._refused.labels(reason)
+        self._waiting = Gauge("cuelight_waiting", "Requests that wait.", multiprocess_mode="livesum")
+        self._wait = Gauge("cuelight_wait_seconds", "Predicted wait.", multiprocess_mode="livemax")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
         self._series: dict[tuple[Any, ...], tuple[Counter, Counter, _Durations]] = {}
 
@@ -59,6 +66,8 @@ class Metrics:
         for key, records in alike.items():
             requests, rows, latency = self._series.get(key) or self._open(key)
             requests.inc(len(records))
+            if key[-1] == _LATE:
+                self._refused.labels(DEADLINE).inc(len(records))
             if key[1] and key[-1] == 200:
                 rows.inc(sum(each.rows for each in records))
             latency.observe_all([record.latency_ms / 1000 for record in records])
@@ -69,6 +78,15 @@ class Metrics:
         series = self._requests.labels(*key), self._rows.labels(*labels), self._latency.labels(*labels)
         self._series[key] = series
         return series
+
+    def count_refused(self, reason: str) -> None:
+        """A request for which there is no room."""
+        self._refused.labels(reason).inc()
+
+    def set_waiting(self, number: int, seconds: float) -> None:
+        """How many requests wait in this worker for a thread, and how long the longest lane is thought to take."""
+        self._waiting.set(number)
+        self._wait.set(seconds)
 
     def count_labels(self, model: str, number: int) -> None:
         """Labels that came for a served model."""

@@ -13,10 +13,23 @@ from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.serving.call import Asked, Call, patience
+from cuelight.serving.choice import choose, default
+from cuelight.serving.lanes import Kind
 from cuelight.serving.metrics import Metrics
-from cuelight.serving.residents import Residents
+from cuelight.serving.residents import Cast, Residents
 from cuelight.serving.scoring import Outcome, respond
 from cuelight.serving.shadow import Shadow, mirrored
+
+_AWAY = Kind("", seconds=1.0)  # what was just put in charge is not loaded yet: whoever asks for it waits aside
+_MOST_KINDS = 512
+
+
+@dataclass
+class _Kinds:
+    """What was found out for one generation."""
+
+    cast: Cast | None = None
+    by_asked: dict[Asked, Kind | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -28,25 +41,31 @@ class Parts:
     metrics: Metrics
     settings: Settings
     _declared: set[str] = field(default_factory=set)
+    _kinds: _Kinds = field(default_factory=_Kinds)
 
     @cached_property
     def shadow(self) -> Shadow:
         """Where mirrored requests go."""
         return Shadow(self.answer_unheard, self.metrics.count_unmirrored)
 
-    def expected_seconds(self, model: str) -> float:
-        """How long the slowest served version of `model` took to predict in its trial; 0 if it is not served."""
-        try:
-            cast = self.residents.current()
-        except CuelightError:
-            return 0.0
-        digests = {each.digest for (name, _), each in cast.deployment.tracks.items() if name == model or not model}
-        return max((cast.loaded[each].predict_seconds for each in digests if each in cast.loaded), default=0.0)
+    def kind(self, asked: Asked) -> Kind | None:
+        """What is known beforehand of the version that answers; None where nothing will be predicted."""
+        if not self.residents.ready:
+            return _AWAY
+        cast, known = self.residents.current(), self._kinds
+        if known.cast is not cast or len(known.by_asked) > _MOST_KINDS:  # callers make up what they ask for
+            known.cast, known.by_asked = cast, {}
+        if asked not in known.by_asked:
+            known.by_asked[asked] = self._find(cast, asked)
+        return known.by_asked[asked]
 
-    @property
-    def _limits(self) -> tuple[int, str, int]:
-        chosen = self.settings
-        return chosen.serving_max_rows, chosen.serving_default_model, chosen.serving_max_expanded_bytes
+    def _find(self, cast: Cast, asked: Asked) -> Kind | None:
+        try:
+            name = asked.model or default(cast.deployment, self.settings.serving_default_model)
+            loaded = cast.version(choose(cast.deployment, name, asked).served)
+        except CuelightError:
+            return None
+        return Kind(loaded.digest, loaded.by_row, loaded.predict_seconds, loaded.byte_seconds)
 
     def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None = None) -> Call:
         """A request that has come whole just now, with the time that it has from now on."""
@@ -59,8 +78,8 @@ class Parts:
 
     def answer(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""
-        outcomes = respond(self.residents.current, calls, *self._limits)
-        self._keep(outcomes)
+        outcomes = self.respond(calls)
+        self.record(outcomes)
         return outcomes
 
     def mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
@@ -76,16 +95,21 @@ class Parts:
 
     def answer_unheard(self, calls: Sequence[Call]) -> None:
         """Answer mirrored calls for the journal and the metrics; one whose version has gone meanwhile is forgotten."""
-        outcomes = respond(self.residents.current, calls, *self._limits)
-        self._keep([each for each in outcomes if each.record.version])
+        self.record([each for each in self.respond(calls) if each.record.version])
 
-    def _keep(self, outcomes: Sequence[Outcome]) -> None:
+    def respond(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Answer calls together, without record."""
         chosen = self.settings
-        if chosen.journal_record and not self._record(outcomes):
+        limits = chosen.serving_max_rows, chosen.serving_default_model, chosen.serving_max_expanded_bytes
+        return respond(self.residents.current, calls, *limits)
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Journal and count answers that are about to leave."""
+        if self.settings.journal_record and not self._write(outcomes):
             self.metrics.count_dropped(len(outcomes))
         self.metrics.count(outcomes)
 
-    def _record(self, outcomes: Sequence[Outcome]) -> bool:
+    def _write(self, outcomes: Sequence[Outcome]) -> bool:
         """Write what was asked and answered, each version's signature first; False where the disk did not take it."""
         for outcome in outcomes:
             loaded = outcome.loaded

@@ -209,7 +209,8 @@ class Residents:
         self._untidy()
         loaded = load(entry.files, served.digest, served.signed_by, shortcuts)
         _warm(loaded, entry.files)
-        return replace(loaded, predict_seconds=float(trial.get("predict_ms", 0.0)) / 1000)
+        once, more = (float(trial.get(name, 0.0)) / 1000 for name in ("predict_ms", "byte_ms"))
+        return replace(loaded, predict_seconds=once, byte_seconds=more)
 
     def _keep(self, generation: int, cast: Cast) -> None:
         with self._arrived:

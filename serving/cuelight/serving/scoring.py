@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
         return
     first = due[0]
     assert first.loaded is not None
-    work = Work(first.loaded.digest, sum(len(each.call.body) for each in due), sum(each.seconds for each in due))
+    work = Work(first.loaded.digest, sum(each.size for each in due), sum(each.seconds for each in due))
     for attempt in due:
         attempt.work = work
     work.predicts = _predict_together(due)
@@ -195,6 +196,11 @@ class _Attempt(Struct):
         self.rows, self.parameters, self.wanted = request.rows, request.parameters, request.wanted
         self.seconds = time.monotonic() - began
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body, expanded."""
+        return len(self.call.body if self.body is None else self.body)
+
     def check_deadline(self, now: float) -> None:
         """Go on only for a caller who still waits.
 
@@ -207,9 +213,10 @@ class _Attempt(Struct):
     def group(self) -> Any:
         """Equal for calls that may be predicted together: same version, parameters and columns, one row each apart."""
         assert self.loaded is not None
-        if not self.loaded.by_row or self.parameters:
+        given = self.parameters
+        if not self.loaded.by_row or not all(isinstance(each, str) for each in given.values()):
             return id(self)
-        return self.loaded.digest, self.rows.names
+        return self.loaded.digest, self.rows.names, tuple(sorted(given.items()))
 
     def predict(self, rows: Rows) -> Output:
         """What the model answers.
@@ -249,7 +256,7 @@ class _Attempt(Struct):
 
     def failed(self, fault: CuelightError) -> Outcome:
         """The answer for a fault."""
-        headers = {"Retry-After": str(max(1, round(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
+        headers = {"Retry-After": str(max(1, math.ceil(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
         body = error(fault.code, str(fault), self.call.request_id, self.call.asked.protocol)
         return self._outcome(status_of(fault), Written(body), None, str(fault), headers)
 

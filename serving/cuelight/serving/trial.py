@@ -34,7 +34,7 @@ from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
 from cuelight.serving.pyfunc import DIRECT
 
-_REPEATS = 20
+_REPEATS, _COPIES, _LONG_MS = 20, 8, 1000.0
 _ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
 _ALONE = 16  # rows that are predicted one by one, to be held against the same rows together
 _NICENESS = 5  # requests in flight go first, and it still ends in time on a busy host
@@ -53,7 +53,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the trial found; `predict_ms` is the median for the input example."""
+    """What the trial found; `predict_ms` is the median for the input example.
+
+    `byte_ms` is what each byte of a larger body adds: eight examples at once take so much longer than one.
+    """
 
     ok: bool
     reason: str = ""
@@ -65,6 +68,7 @@ class Verdict:
     compiled: str = ""
     by_row: bool = True
     image: str = ""
+    byte_ms: float = 0.0
 
 
 def run(
@@ -132,7 +136,8 @@ def rehearse(version: LoadedVersion, files: Path, recent: Sequence[Sample]) -> V
     median = _median_ms(version, examples[0][1]) if examples else 0.0
     unfit = len(recent) - fitting
     note = f"{unfit} of {len(recent)} recent requests do not fit it" if unfit else ""
-    return Verdict(True, "", version.load_seconds, median, len(examples) + fitting, False, note)
+    more = _byte_ms(version, examples[0][1], files) if examples else 0.0
+    return Verdict(True, "", version.load_seconds, median, len(examples) + fitting, False, note, byte_ms=more)
 
 
 def _check(version: LoadedVersion, request: ScoringRequest, what: str) -> None:
@@ -197,6 +202,25 @@ def _median_ms(version: LoadedVersion, request: ScoringRequest) -> float:
         version.predict(request.rows, request.parameters)
         times.append(1000 * (time.perf_counter() - began))
     return float(np.median(times))
+
+
+def _byte_ms(version: LoadedVersion, request: ScoringRequest, files: Path) -> float:
+    try:
+        once, many = (_least_ms(version, request, copies) for copies in (1, _COPIES))
+    except Exception:  # noqa: BLE001  it takes only so many rows
+        return 0.0
+    return max(0.0, many - once) / ((_COPIES - 1) * len(example.body(files)))
+
+
+def _least_ms(version: LoadedVersion, request: ScoringRequest, copies: int) -> float:
+    """The least of three, so that a busy machine is not taken for a slow model; of a really slow one, the first."""
+    rows = Rows.joined([request.rows] * copies)
+    times: list[float] = []
+    while len(times) < 3 and sum(times) < _LONG_MS:
+        began = time.perf_counter()
+        version.predict(rows, request.parameters)
+        times.append(1000 * (time.perf_counter() - began))
+    return min(times)
 
 
 def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:

@@ -2,51 +2,50 @@
 
 The loop thread reads ready connections itself. All plain scoring requests (`framing`) that are whole in one turn are
 answered together, each with one send: a batch is what came while the last one ran, there is no timer, and a lone
-request is served at once. Slow or unusual requests never hold the loop: what is not whole waits in its buffer, and
-what `framing` does not cut goes to gunicorn's parser and Flask, in the thread pool, from its first byte.
+request is served at once. Slow or unusual requests never hold the loop: what is not whole waits in its buffer, what
+takes long is done aside (`lanes`), in threads of its own, and what `framing` does not cut goes to gunicorn's parser
+and Flask, in the thread pool, from its first byte.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import formatdate
+from functools import cached_property, partial
 from http import HTTPStatus
-from typing import Any
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any, TypeAlias
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from cuelight.kit.errors import CuelightError, DeadlineExceeded, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error
 from cuelight.serving import framing
-from cuelight.serving.call import Call
 from cuelight.serving.faults import code_of
+from cuelight.serving.lanes import SMALL, Key, Lanes, Ticket
+from cuelight.serving.line import Line
+from cuelight.serving.metrics import MEMORY, THREADS, WAIT
 from cuelight.serving.parts import Parts
-from cuelight.serving.scoring import JSON, Answer, Outcome
+from cuelight.serving.scoring import JSON, Answer, Outcome, Work
 
 _log = Log("serving.worker")
 _IDLE_SECONDS = 1.0
+_STALLED = struct.pack("ll", 30, 0)  # seconds and microseconds, as the kernel has them
 _PARTIAL_SECONDS = 30.0
+_SLOWEST_READER = 1 << 16  # bytes a second; one who takes less is given up after `_PARTIAL_SECONDS`
 _SWEEP_SECONDS = 0.25
-_CHUNK = 1 << 16
-_PHRASES = {each.value: each.phrase for each in HTTPStatus}
-# A version whose calls take longer than this together is predicted in the thread pool, not on the loop.
-_SLOW_SECONDS = 0.005
+_BIG_BODIES = 8  # of the largest size; a worker keeps no more at once
+_HANDED_EACH = 16  # requests that may be with Flask or wait for it, per thread
 
-
-class Line:
-    """A connection as the loop sees it: what it sent and was not answered yet."""
-
-    __slots__ = ("buffer", "conn", "deadline", "sock")
-
-    def __init__(self, conn: Any) -> None:
-        self.conn = conn
-        self.sock: socket.socket = conn.sock
-        self.buffer = bytearray()
-        self.deadline = 0.0
+_Aside: TypeAlias = tuple[list[Outcome], list[Outcome | None]]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -61,10 +60,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._lines: set[Line] = set()
+        self._again: list[Line] = []  # lines with something in the buffer, to be looked at in the next turn
+        self._handed: dict[TConn, float] = {}  # connections that are gunicorn's and Flask's now, and since when
+        self._reserved = 0
         self._next_sweep = 0.0
-        self._seconds: dict[str, float] = {}
-        self._aside: dict[str, list[tuple[Line, Call]]] = {}  # per model in a thread: who waits for the next turn there
         self._date = (0, b"")
+
+    @cached_property
+    def _parts(self) -> Parts:
+        parts: Parts = self.wsgi.extensions["cuelight"]
+        return parts
+
+    @cached_property
+    def _lanes(self) -> Lanes:
+        return Lanes(self.cfg.threads, self._parts.settings.serving_max_wait_seconds)
+
+    @cached_property
+    def _hands(self) -> ThreadPoolExecutor:
+        # Not gunicorn's pool: a caller who sends Flask a body byte by byte holds one of those.
+        return ThreadPoolExecutor(self.cfg.threads, "lane")
+
+    def run(self) -> None:
+        """The loop, until the worker is told to stop and nobody waits any more."""
+        super().run()
+        self._hands.shutdown(wait=False)
 
     # Connections
 
@@ -81,13 +100,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(conn)
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _STALLED)  # for Flask's answers: the loop never blocks
         self._listen(Line(conn))
 
     def _listen(self, line: Line) -> None:
         line.sock.setblocking(False)
         line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer else self.cfg.keepalive)
         self._lines.add(line)
-        self.poller.register(line.sock, 1, line)
+        self.poller.register(line.sock, EVENT_READ, line)
 
     def _forget(self, line: Line) -> None:
         self._lines.discard(line)
@@ -95,34 +115,41 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _hang_up(self, line: Line) -> None:
         self._forget(line)
+        self._release(line)
         self.nr_conns -= 1
         line.conn.close()
 
     def _give_up(self, line: Line) -> None:
-        if line.buffer:
+        if line.buffer and not line.out:
             self._refuse(line, 408, f"The request did not come whole within {_PARTIAL_SECONDS:.0f} s.")
         else:
             self._hang_up(line)
 
-    def _refuse(self, line: Line, status: int, message: str) -> None:
+    def _refuse(self, line: Line, status: int, message: str, **headers: str) -> None:
         """The last answer on a connection."""
         body = error(code_of(status), message, "")
         with contextlib.suppress(OSError):
-            line.sock.send(self._wire(Answer(status, body, {"Content-Type": JSON, "Connection": "close"})))
+            line.sock.send(self._wire(Answer(status, body, {"Content-Type": JSON, "Connection": "close"} | headers)))
         self._hang_up(line)
 
     def _hand_over(self, line: Line) -> None:
         """Let gunicorn read this request, from its first byte, in the thread pool."""
+        if len(self._handed) >= _HANDED_EACH * self.cfg.threads:
+            self._parts.metrics.count_refused(THREADS)
+            self._refuse(line, 503, "Too many requests wait for a thread: try again.", **{"Retry-After": "1"})
+            return
         self._forget(line)
         conn = line.conn
         line.sock.setblocking(True)
         conn.init()
         conn.parser.unreader.unread(bytes(line.buffer))
         conn.data_ready = True
+        self._handed[conn] = time.monotonic()
         self.enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A thread has answered: the connection comes back to the loop, with what was read ahead."""
+        self._handed.pop(conn, None)
         keep = not fs.cancelled() and fs.exception() is None and fs.result() is True and self.alive
         if not keep or self.cfg.is_ssl or conn.is_http2:
             super().finish_request(conn, fs)
@@ -130,170 +157,194 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         line = Line(conn)
         line.buffer += conn.parser.unreader.take_buffered()
         self._listen(line)
+        self._go_on(line)
+
+    def _go_on(self, line: Line) -> None:
+        """The caller has its answer: on to its next request, which may be here already."""
+        self._release(line)
+        line.busy = bool(line.buffer)
         if line.buffer:
-            self._turn([line])
+            self._again.append(line)
+        line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer or line.skip else self.cfg.keepalive)
 
     # The loop
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """One turn: read what is ready, answer together what is whole."""
+        heard, self._again = self._again, []
         limit = timeout if self.alive else min(timeout, _IDLE_SECONDS / 4)
-        heard = []
-        for key, _ in self.poller.select(limit):
-            if isinstance(key.data, Line):
-                if self._receive(key.data):
-                    heard.append(key.data)
-            else:
-                key.data(key.fileobj)
-        if heard:
-            self._turn(heard)
+        if heard or self._lanes.more:
+            limit = 0.0
+        for key, _ in self.poller.select(min(limit, self._lanes.seconds_to_deadline(time.monotonic()))):
+            line = key.data
+            if not isinstance(line, Line):
+                line(key.fileobj)
+            elif line.out:
+                self._send_on(line)
+            elif not line.busy and self._receive(line):
+                heard.append(line)
+        for line in heard:
+            try:
+                self._read(line)
+            except Exception as fault:  # noqa: BLE001  the loop must outlive whatever one caller sends
+                self._fail_all([line], fault)
+        self._answer_late()
+        self._start_lanes()
+        self._answer(self._lanes.turn())
 
     def _receive(self, line: Line) -> bool:
-        try:
-            chunk = line.sock.recv(_CHUNK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            chunk = b""
-        if not chunk:
+        came = line.receive()
+        if came is False:
             self._hang_up(line)
-            return False
-        line.buffer += chunk
-        return True
+        return bool(came) and bool(line.buffer)
 
-    def _turn(self, lines: list[Line]) -> None:
-        while lines:
-            ready: list[tuple[Line, Call]] = []
-            for line in lines:
-                request = framing.cut(line.buffer)
-                if isinstance(request, framing.Plain):
-                    del line.buffer[: request.end]
-                    ready.append((line, self._call(line, request)))
-                elif request == framing.OTHER:
-                    self._hand_over(line)
-                else:
-                    self._wait_for_more(line)
-            self._answer(ready)
-            lines = [line for line, _ in ready if line.buffer and line in self._lines]
+    def _read(self, line: Line) -> None:
+        line.busy = False
+        request = framing.cut(line.buffer)
+        if isinstance(request, framing.Plain):
+            del line.buffer[: request.end]
+            fault = self._too_large(request.head)
+            self._enter(line, request.head, b"" if fault else request.body, fault)
+        elif isinstance(request, framing.Begun):
+            self._expect(line, request)
+        elif request == framing.OTHER:
+            self._hand_over(line)
+        else:
+            self._wait_for_more(line)
+
+    def _expect(self, line: Line, request: framing.Begun) -> None:
+        """A body is on its way: refuse it now if it is too large, or if too much is on its way already."""
+        length = request.head.length
+        fault: CuelightError | None = self._too_large(request.head)
+        if not fault and length > SMALL and not line.reserved:
+            if self._reserved + length > _BIG_BODIES * self._parts.settings.serving_max_body_bytes:
+                self._parts.metrics.count_refused(MEMORY)
+                fault = Unavailable("Too many big requests at once: try again.")
+            else:
+                line.reserved = length
+                self._reserved += length
+        self._wait_for_more(line)
+        if fault:
+            line.throw_away(request.start, length)
+            self._enter(line, request.head, b"", fault)
+
+    def _too_large(self, head: framing.Head) -> TooLarge | None:
+        if head.length <= self._parts.settings.serving_max_body_bytes:
+            return None
+        return TooLarge("The body is larger than serving_max_body_bytes.")
+
+    def _release(self, line: Line) -> None:
+        self._reserved -= line.reserved
+        line.reserved = 0
 
     def _wait_for_more(self, line: Line) -> None:
         if line.deadline - time.monotonic() > _PARTIAL_SECONDS:
             line.deadline = time.monotonic() + _PARTIAL_SECONDS
 
-    def _call(self, line: Line, request: framing.Plain) -> Call:
-        head = request.head
-        return self._parts.call(head.asked, request.body, head.request_id or new_id(), line.conn.client[0])
-
-    def _answer(self, ready: Sequence[tuple[Line, Call]]) -> None:
-        quick: list[tuple[Line, Call]] = []
-        slow: dict[str, list[tuple[Line, Call]]] = {}
-        for each in ready:
-            model = each[1].asked.model
-            (slow.setdefault(model, []) if self._is_slow(model) else quick).append(each)
-        for model, group in slow.items():
-            self._answer_aside(model, group)
-        if quick:
-            try:
-                outcomes = self._outcomes([call for _, call in quick])
-            except Exception as fault:  # noqa: BLE001  the loop must outlive whatever one turn meets
-                self._fail_all(quick, fault)
-            else:
-                self._send_all(quick, outcomes)
-
-    def _is_slow(self, model: str) -> bool:
-        if model in self._aside:
-            return True
-        seconds = self._seconds.get(model)  # nothing is kept under a name that a caller made up
-        return (self._parts.expected_seconds(model) if seconds is None else seconds) > _SLOW_SECONDS
-
-    def _outcomes(self, calls: Sequence[Call]) -> list[Outcome]:
-        began = time.perf_counter()
-        outcomes = self._parts.answer(calls)
-        seconds = time.perf_counter() - began
-        for model in {each.record.model for each in outcomes}:
-            self._seconds[model] = 0.8 * self._seconds.get(model, seconds) + 0.2 * seconds
-        return outcomes
-
-    @property
-    def _parts(self) -> Parts:
-        parts: Parts = self.wsgi.extensions["cuelight"]
-        return parts
-
-    def _answer_aside(self, model: str, group: list[tuple[Line, Call]]) -> None:
-        """A slow model's calls, in a thread: the loop goes on. Who comes while it works waits for its next turn."""
-        for line, _ in group:
-            self._forget(line)
-        if model in self._aside:
-            self._aside[model] += group
+    def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
+        parts = self._parts
+        call = parts.call(head.asked, body, head.request_id or new_id(), line.conn.client[0], fault)
+        ticket = Ticket(line, call, parts.kind(call.asked))
+        line.busy = True
+        try:
+            aside = self._lanes.enter(ticket, call.arrived)
+        except CuelightError as refused:
+            self._lanes.enter(Ticket(line, replace(call, fault=refused)), call.arrived)
+            if isinstance(refused, Unavailable):
+                parts.metrics.count_refused(WAIT)
         else:
-            self._aside[model] = []
-            self._work_aside(model, group)
+            if aside:
+                self._forget(line)
 
-    def _work_aside(self, model: str, group: list[tuple[Line, Call]]) -> None:
-        def done(future: Any) -> None:
-            self.method_queue.defer(self._finish_aside, model, group, future)
+    # On the loop
 
-        self.tpool.submit(self._outcomes, [call for _, call in group]).add_done_callback(done)
-
-    def _finish_aside(self, model: str, group: list[tuple[Line, Call]], future: Any) -> None:
-        waiting = self._aside[model]
-        if waiting:
-            self._aside[model] = []
-            self._work_aside(model, waiting)
-        else:
-            del self._aside[model]
-        for line, _ in group:
-            self._listen(line)
-        fault = None if future.cancelled() else future.exception()
-        if future.cancelled() or fault:
-            self._fail_all(group, fault)
+    def _answer(self, turn: Sequence[Ticket]) -> None:
+        if not turn:
             return
-        self._send_all(group, future.result())
-        self._turn([line for line, _ in group if line.buffer and line in self._lines])
+        try:
+            outcomes = self._parts.answer([each.call for each in turn])
+        except Exception as fault:  # noqa: BLE001  the loop must outlive whatever one turn meets
+            self._fail_all([each.whose for each in turn], fault)
+            return
+        self._learn(outcomes)
+        for ticket, outcome in zip(turn, outcomes, strict=True):
+            self._send(ticket.whose, outcome)
 
-    def _fail_all(self, ready: Sequence[tuple[Line, Call]], fault: BaseException | None) -> None:
+    def _learn(self, outcomes: Sequence[Outcome]) -> None:
+        works: dict[int, Work] = {id(each.work): each.work for each in outcomes if each.work}
+        self._lanes.learn(works.values())
+
+    def _fail_all(self, lines: Sequence[Line], fault: BaseException | None) -> None:
         if fault:
             _log.fault("turn-failed", fault)
-        for line, _ in ready:
+        for line in lines:
             self._refuse(line, 500, "Something failed here that should not. It is in the server's log.")
 
-    def _send_all(self, ready: Sequence[tuple[Line, Call]], outcomes: Sequence[Outcome]) -> None:
-        now = time.monotonic()
-        for (line, _), outcome in zip(ready, outcomes, strict=True):
-            content = self._wire(outcome.answer)
-            try:
-                sent = line.sock.send(content)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._hang_up(line)
-                continue
-            if sent < len(content):
-                self._send_aside(line, content[sent:])
-                continue
-            line.deadline = now + self.cfg.keepalive
-        self._parts.mirror([call for _, call in ready], outcomes)
+    # Aside
 
-    def _send_aside(self, line: Line, rest: bytes) -> None:
-        """The caller reads slowly: a thread sends what is left, for as long as a stalled one is given."""
-        self._forget(line)
+    def _start_lanes(self) -> None:
+        for key, batch in self._lanes.start(time.monotonic()):
+            future = self._hands.submit(self._work_aside, batch)
+            future.add_done_callback(partial(self._defer, key, batch))
 
-        def send() -> bool:
-            line.sock.settimeout(_PARTIAL_SECONDS)
-            line.sock.sendall(rest)
-            return True
+    def _defer(self, key: Key, batch: list[Ticket], future: Future[_Aside]) -> None:
+        self.method_queue.defer(self._finish_aside, key, batch, future)
 
-        def done(future: Any) -> None:
-            self.method_queue.defer(self._finish_send, line, future)
+    def _work_aside(self, batch: list[Ticket]) -> _Aside:
+        """In a thread: all outcomes, and those that are still wanted; the others are answered and recorded already."""
+        outcomes = self._parts.respond([each.call for each in batch])
+        wanted = [each if ticket.settle() else None for ticket, each in zip(batch, outcomes, strict=True)]
+        self._parts.record([each for each in wanted if each])
+        return outcomes, wanted
 
-        self.tpool.submit(send).add_done_callback(done)
+    def _finish_aside(self, key: Key, batch: list[Ticket], future: Future[_Aside]) -> None:
+        left = [each.whose for each in self._lanes.finish(key, batch)]
+        fault = None if future.cancelled() else future.exception()
+        if future.cancelled() or fault:
+            for line in left:
+                self._listen(line)
+            self._fail_all(left, fault)
+            return
+        outcomes, wanted = future.result()
+        self._learn(outcomes)
+        for ticket, outcome in zip(batch, wanted, strict=True):
+            if outcome:
+                self._listen(ticket.whose)
+                self._send(ticket.whose, outcome)
 
-    def _finish_send(self, line: Line, future: Any) -> None:
-        self._listen(line)
-        if future.cancelled() or future.exception():
+    def _answer_late(self) -> None:
+        """Whoever waits aside and is past its deadline is told so now, whatever the model is doing."""
+        late = self._lanes.expired(time.monotonic())
+        fault = DeadlineExceeded("The answer was not there by the request's deadline.")
+        for ticket in late:
+            self._listen(ticket.whose)
+        self._answer([Ticket(each.whose, replace(each.call, fault=fault)) for each in late])
+
+    # Sending
+
+    def _send(self, line: Line, outcome: Outcome) -> None:
+        try:
+            if line.send(self._wire(outcome.answer)):
+                self._go_on(line)
+                return
+        except OSError:
             self._hang_up(line)
-        elif line.buffer:
-            self._turn([line])
+            return
+        line.deadline = time.monotonic() + _PARTIAL_SECONDS
+        self.poller.modify(line.sock, EVENT_WRITE, line)
+
+    def _send_on(self, line: Line) -> None:
+        """The caller reads slowly: it has what is left as it can take it, if not too slowly."""
+        before = len(line.out)
+        try:
+            whole = line.send(line.out)
+        except OSError:
+            self._hang_up(line)
+            return
+        line.deadline += (before - len(line.out)) / _SLOWEST_READER
+        if whole:
+            self.poller.modify(line.sock, EVENT_READ, line)
+            self._go_on(line)
 
     def _wire(self, answer: Answer) -> bytes:
         headers = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
@@ -317,10 +368,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if now < self._next_sweep:
             return
         self._next_sweep = now + _SWEEP_SECONDS
+        self._parts.metrics.set_waiting(self._lanes.waiting, self._lanes.longest_wait(now))
         for line in list(self._lines):
             deadline = line.deadline
-            if not self.alive:
+            if not self.alive and not line.out:
                 deadline = min(deadline, self._stopping_since + _IDLE_SECONDS)
-            if deadline <= now:
+            if deadline <= now and (line.out or not line.busy):
                 self._give_up(line)
+        for conn, since in self._handed.items():
+            if now - since > _PARTIAL_SECONDS:
+                with contextlib.suppress(OSError):  # what is not here by now is not waited for; the answer may leave
+                    conn.sock.shutdown(socket.SHUT_RD)
         super().murder_keepalived()

@@ -8,9 +8,10 @@ from gunicorn.http.parser import RequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuelight.protocol.media import INFERENCE
 from cuelight.serving import framing
 from cuelight.serving.call import Asked
-from cuelight.serving.framing import OTHER, PARTIAL, Plain
+from cuelight.serving.framing import OTHER, PARTIAL, Begun, Plain
 
 BODY = b'{"instances": [[1, 2]]}'
 LENGTH = b"Content-Length: %d" % len(BODY)
@@ -38,12 +39,36 @@ def test_a_plain_request_is_cut_whole() -> None:
     assert cut.head == framing.Head(Asked("a b", "text/csv", track="Staging"), len(BODY), "r1")
 
 
-@pytest.mark.parametrize(
-    "path", [b"/invocations", b"/models/m/aliases/x/invocations", b"/models/m/versions/3/invocations"]
-)
+PATHS = {
+    b"/invocations": Asked(""),
+    b"/models/m/invocations": Asked("m"),
+    b"/models/m/aliases/x/invocations": Asked("m", alias="x"),
+    b"/models/m/versions/3/invocations": Asked("m", version=3),
+    b"/v2/models/a%20b/infer": Asked("a b", protocol=INFERENCE),
+    b"/v2/models/m/versions/3/infer": Asked("m", version=3, protocol=INFERENCE),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_every_scoring_url_is_plain(path: bytes) -> None:
-    """Plain, by alias and by version."""
-    assert isinstance(framing.cut(request(b"POST " + path + b" HTTP/1.1")), Plain)
+    """By track, alias and version, in both protocols."""
+    cut = framing.cut(request(b"POST " + path + b" HTTP/1.1"))
+    assert isinstance(cut, Plain)
+    assert cut.head.asked == PATHS[path]
+
+
+def test_what_a_body_is_is_the_headers_to_say() -> None:
+    """How it is compressed, how much of it is JSON, what the answer should be, and how long the caller waits."""
+    fields = (
+        b"Content-Encoding: gzip",
+        b"Inference-Header-Content-Length: 9",
+        b"Accept: a/b",
+        b"X-Request-Timeout-Ms: 5",
+    )
+    cut = framing.cut(request(b"POST /v2/models/m/infer HTTP/1.1", *fields))
+    assert isinstance(cut, Plain)
+    said = cut.head.asked
+    assert (said.encoding, said.header_length, said.accept, said.timeout_ms) == ("gzip", "9", "a/b", "5")
 
 
 DOUBTFUL = {
@@ -51,6 +76,9 @@ DOUBTFUL = {
     "another URL": request(b"POST /models/m/feedback HTTP/1.1"),
     "a query": request(b"POST /models/m/invocations?x=1 HTTP/1.1"),
     "a double slash": request(b"POST //invocations HTTP/1.1"),
+    "tensors by stage": request(b"POST /v2/models/m/stages/Staging/infer HTTP/1.1"),
+    "tensors of no model": request(b"POST /v2/infer HTTP/1.1"),
+    "tensors of a version that is no number": request(b"POST /v2/models/m/versions/x/infer HTTP/1.1"),
     "a version that is no number": request(b"POST /models/m/versions/abc/invocations HTTP/1.1"),
     "a version in other digits": request(b"POST /models/m/versions/%C2%B2/invocations HTTP/1.1"),
     "HTTP/1.0": request(b"POST /invocations HTTP/1.0"),
@@ -73,7 +101,6 @@ DOUBTFUL = {
     "a control character": request(b"POST /invocations HTTP/1.1", b"X-A: \x00"),
     "a field beyond ASCII": request(b"POST /invocations HTTP/1.1", b"X-Request-Id: \xff"),
     "Expect": request(b"POST /invocations HTTP/1.1", b"Expect: 100-continue"),
-    "a compressed body": request(b"POST /invocations HTTP/1.1", b"Content-Encoding: gzip"),
     "an upgrade": request(b"POST /invocations HTTP/1.1", b"Connection: Upgrade", b"Upgrade: h2c"),
     "a last request": request(b"POST /invocations HTTP/1.1", b"Connection: close"),
     "a large body": request(length=b"Content-Length: %d" % (framing.LARGEST + 1)),
@@ -90,15 +117,20 @@ def test_a_request_that_leaves_room_for_doubt_is_gunicorns(name: str) -> None:
 
 @given(st.integers(0, len(request()) - 1))
 def test_a_part_of_a_request_is_never_taken_for_a_whole(size: int) -> None:
-    """Whatever is missing at the end, more is waited for."""
-    assert framing.cut(request()[:size]) == PARTIAL
+    """Whatever is missing at the end, more is waited for; once the head is there, it is known what for."""
+    cut = framing.cut(request()[:size])
+    if size < len(request()) - len(BODY):
+        assert cut == PARTIAL
+    else:
+        assert isinstance(cut, Begun)
+        assert (cut.head.length, cut.start) == (len(BODY), len(request()) - len(BODY))
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_give_an_answer(content: bytes) -> None:
     """Nothing that a caller sends raises."""
-    assert isinstance(framing.cut(b"POST /invocations HTTP/1.1\r\n" + content), Plain | str)
-    assert isinstance(framing.cut(content), Plain | str)
+    assert isinstance(framing.cut(b"POST /invocations HTTP/1.1\r\n" + content), Plain | Begun | str)
+    assert isinstance(framing.cut(content), Plain | Begun | str)
 
 
 NAMES = st.sampled_from([b"X-A", b"Accept", b"User-Agent", b"Content-Type", b"x-request-id", b"Cookie", b"TE"])

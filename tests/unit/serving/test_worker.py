@@ -6,14 +6,28 @@ import os
 import selectors
 import socket
 from collections.abc import Iterator
-from typing import ClassVar
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
+from cuelight.kit.settings import Settings
 from cuelight.serving.call import Asked, Call
-from cuelight.serving.worker import Line, Worker
+from cuelight.serving.line import Line
+from cuelight.serving.worker import Worker
+
+
+class Quiet:
+    """The parts of a worker that scores nothing."""
+
+    settings = Settings()
+
+    @property
+    def metrics(self) -> Quiet:
+        return self
+
+    def set_waiting(self, number: int, seconds: float) -> None:
+        pass
 
 
 @pytest.fixture
@@ -22,6 +36,7 @@ def worker() -> Iterator[Worker]:
     config = Config()
     config.set("keepalive", 60)
     worker = Worker(0, os.getppid(), [], None, 30, config, None)
+    worker._parts = Quiet()  # type: ignore[assignment]
     worker.poller = selectors.DefaultSelector()
     yield worker
     worker.poller.close()
@@ -93,9 +108,9 @@ def test_a_stopping_worker_lets_idle_connections_go_after_a_second(worker: Worke
 def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller: socket.socket) -> None:
     """Whatever goes wrong in a turn, the callers get an error in the one shape, and the loop goes on."""
 
-    class Broken:
-        def expected_seconds(self, model: str) -> float:
-            return 0.0
+    class Broken(Quiet):
+        def kind(self, asked: Asked) -> None:
+            pass
 
         def call(self, asked: Asked, body: bytes, *_: object) -> Call:
             return Call(asked, body)
@@ -103,10 +118,7 @@ def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller
         def answer(self, calls: object) -> None:
             raise RuntimeError("out of luck")
 
-    class App:
-        extensions: ClassVar[dict[str, object]] = {"cuelight": Broken()}
-
-    worker.wsgi = App()
+    worker._parts = Broken()  # type: ignore[assignment]
     body = b'{"instances": [[1]]}'
     caller.send(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     worker.wait_for_and_dispatch_events(1.0)

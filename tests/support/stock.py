@@ -1,0 +1,21 @@
+"""The same app on stock gunicorn: `python -m tests.support.stock`, with settings from the environment."""
+
+from __future__ import annotations
+
+import os
+
+from cuelight.kit.settings import read
+from cuelight.serving.server import ScoringServer
+
+
+class Stock(ScoringServer):
+    """The scoring server with gunicorn's own threaded worker, and Flask for every request."""
+
+    def load_config(self) -> None:
+        """All but the worker's class is as it is served."""
+        super().load_config()
+        self.cfg.set("worker_class", "gthread")
+
+
+if __name__ == "__main__":
+    Stock(read(environment=os.environ)).run()
