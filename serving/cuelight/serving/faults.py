@@ -22,6 +22,7 @@ _CODES = {
     408: "REQUEST_TIMEOUT",
     413: errors.TooLarge.code,
     415: errors.WrongMediaType.code,
+    503: errors.Unavailable.code,
 }
 
 

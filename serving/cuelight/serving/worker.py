@@ -15,26 +15,23 @@ import struct
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from email.utils import formatdate
 from functools import cached_property, partial
-from http import HTTPStatus
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, TypeAlias
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
+from msgspec.structs import replace
 
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
-from cuelight.protocol.encode import error
 from cuelight.serving import framing
-from cuelight.serving.faults import code_of
 from cuelight.serving.lanes import SMALL, Key, Lanes, Ticket
 from cuelight.serving.line import Line
 from cuelight.serving.metrics import MEMORY, THREADS, WAIT
 from cuelight.serving.parts import Parts
-from cuelight.serving.scoring import JSON, Answer, Outcome, Work
+from cuelight.serving.scoring import Outcome, Work
+from cuelight.serving.wire import last_words, wire
 
 _log = Log("serving.worker")
 _IDLE_SECONDS = 1.0
@@ -64,7 +61,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._handed: dict[TConn, float] = {}  # connections that are gunicorn's and Flask's now, and since when
         self._reserved = 0
         self._next_sweep = 0.0
-        self._date = (0, b"")
 
     @cached_property
     def _parts(self) -> Parts:
@@ -91,7 +87,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take a connection onto the loop; nothing is done for it until it has sent something."""
         try:
             sock, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
+        except OSError as fault:
+            if not isinstance(fault, BlockingIOError | ConnectionAbortedError):
+                _log.exception("accept-failed", fault)  # out of descriptors, say: those who are here go on
             return
         self.nr_conns += 1
         conn = TConn(self.cfg, sock, address, listener.getsockname())
@@ -114,6 +112,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(line.sock)
 
     def _hang_up(self, line: Line) -> None:
+        if line not in self._lines:
+            return
         self._forget(line)
         self._release(line)
         self.nr_conns -= 1
@@ -125,18 +125,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             self._hang_up(line)
 
-    def _refuse(self, line: Line, status: int, message: str, **headers: str) -> None:
-        """The last answer on a connection."""
-        body = error(code_of(status), message, "")
+    def _refuse(self, line: Line, status: int, message: str) -> None:
         with contextlib.suppress(OSError):
-            line.sock.send(self._wire(Answer(status, body, {"Content-Type": JSON, "Connection": "close"} | headers)))
+            line.sock.send(last_words(status, message))
         self._hang_up(line)
 
     def _hand_over(self, line: Line) -> None:
         """Let gunicorn read this request, from its first byte, in the thread pool."""
         if len(self._handed) >= _HANDED_EACH * self.cfg.threads:
             self._parts.metrics.count_refused(THREADS)
-            self._refuse(line, 503, "Too many requests wait for a thread: try again.", **{"Retry-After": "1"})
+            self._refuse(line, 503, "Too many requests wait for a thread: try again.")
             return
         self._forget(line)
         conn = line.conn
@@ -269,6 +267,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._learn(outcomes)
         for ticket, outcome in zip(turn, outcomes, strict=True):
             self._send(ticket.whose, outcome)
+        self._parts.mirror([each.call for each in turn], outcomes)
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         works: dict[int, Work] = {id(each.work): each.work for each in outcomes if each.work}
@@ -307,10 +306,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         outcomes, wanted = future.result()
         self._learn(outcomes)
-        for ticket, outcome in zip(batch, wanted, strict=True):
-            if outcome:
-                self._listen(ticket.whose)
-                self._send(ticket.whose, outcome)
+        sent = [(ticket, outcome) for ticket, outcome in zip(batch, wanted, strict=True) if outcome]
+        for ticket, outcome in sent:
+            self._listen(ticket.whose)
+            self._send(ticket.whose, outcome)
+        self._parts.mirror([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
 
     def _answer_late(self) -> None:
         """Whoever waits aside and is past its deadline is told so now, whatever the model is doing."""
@@ -324,7 +324,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _send(self, line: Line, outcome: Outcome) -> None:
         try:
-            if line.send(self._wire(outcome.answer)):
+            if line.send(wire(outcome.answer)):
                 self._go_on(line)
                 return
         except OSError:
@@ -345,18 +345,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if whole:
             self.poller.modify(line.sock, EVENT_READ, line)
             self._go_on(line)
-
-    def _wire(self, answer: Answer) -> bytes:
-        headers = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
-        first = f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}\r\n"
-        first += f"{headers}Content-Length: {len(answer.body)}\r\n"
-        return first.encode("latin-1") + self._now() + answer.body
-
-    def _now(self) -> bytes:
-        second = int(time.time())
-        if second != self._date[0]:
-            self._date = (second, f"Date: {formatdate(second, usegmt=True)}\r\nServer: cuelight\r\n\r\n".encode())
-        return self._date[1]
 
     # Time-outs
 
