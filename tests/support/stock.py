@@ -15,6 +15,7 @@ class Stock(ScoringServer):
         """All but the worker's class is as it is served."""
         super().load_config()
         self.cfg.set("worker_class", "gthread")
+        self.cfg.set("graceful_timeout", 1)  # it waits so long for idle callers
 
 
 if __name__ == "__main__":
