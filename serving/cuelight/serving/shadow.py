@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from cuelight.journal.record import CHAMPION
 from cuelight.kit.log import Log
 from cuelight.registry.model import Track
@@ -35,7 +37,7 @@ def mirrored(call: Call, outcome: Outcome, traffic: Traffic | None) -> Call | No
     if not is_mirrored(record.model, record.prediction_id, traffic.shadow):
         return None
     asked = replace(call.asked, model=record.model, track=Track.STAGING.value, version="", alias="", timeout_ms="")
-    return replace(call, asked=asked, mirrors=record.prediction_id)
+    return structs.replace(call, asked=asked, mirrors=record.prediction_id)
 
 
 class Shadow:
@@ -74,7 +76,7 @@ class Shadow:
             if not self._calls:
                 self._offered.clear()
         now = time.monotonic()
-        return [replace(each, arrived=now, deadline=float("inf")) for each in batch]
+        return [structs.replace(each, arrived=now, deadline=float("inf")) for each in batch]
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # Linux gives each thread a niceness of its own

@@ -26,6 +26,7 @@ from cuelight.kit.errors import CuelightError, DeadlineExceeded, TooLarge, Unava
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.serving import framing
+from cuelight.serving.call import Call
 from cuelight.serving.lanes import SMALL, Key, Lanes, Ticket
 from cuelight.serving.line import Line
 from cuelight.serving.metrics import MEMORY, THREADS, WAIT
@@ -267,7 +268,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._learn(outcomes)
         for ticket, outcome in zip(turn, outcomes, strict=True):
             self._send(ticket.whose, outcome)
-        self._parts.mirror([each.call for each in turn], outcomes)
+        self._mirror([each.call for each in turn], outcomes)
+
+    def _mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        try:
+            self._parts.mirror(calls, outcomes)
+        except Exception as fault:  # noqa: BLE001  their callers have their answers
+            _log.fault("mirror-failed", fault)
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         works: dict[int, Work] = {id(each.work): each.work for each in outcomes if each.work}
@@ -310,7 +317,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for ticket, outcome in sent:
             self._listen(ticket.whose)
             self._send(ticket.whose, outcome)
-        self._parts.mirror([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
+        self._mirror([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
 
     def _answer_late(self) -> None:
         """Whoever waits aside and is past its deadline is told so now, whatever the model is doing."""

@@ -43,9 +43,9 @@ PATHS = {
     b"/invocations": Asked(""),
     b"/models/m/invocations": Asked("m"),
     b"/models/m/aliases/x/invocations": Asked("m", alias="x"),
-    b"/models/m/versions/3/invocations": Asked("m", version=3),
+    b"/models/m/versions/3/invocations": Asked("m", version="3"),
     b"/v2/models/a%20b/infer": Asked("a b", protocol=INFERENCE),
-    b"/v2/models/m/versions/3/infer": Asked("m", version=3, protocol=INFERENCE),
+    b"/v2/models/m/versions/3/infer": Asked("m", version="3", protocol=INFERENCE),
 }
 
 
