@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from benchmarks.processes import QUIET
+from benchmarks.processes import PYTHON, QUIET
 
 os.environ.update(QUIET)  # before NumPy is imported: what is timed in process has one thread too
 
@@ -13,6 +14,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,11 +96,12 @@ def draw(file: Path) -> None:
 
 
 def _measure(plan: Plan, console: Console) -> Results:
-    results, began = Results(_conditions(plan)), time.monotonic()
+    began = time.monotonic()
 
     def tell(what: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
 
+    results = Results(_conditions(plan, tell))
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         folder = Path(name)
         for each in plan.models:
@@ -113,19 +116,18 @@ def _measure(plan: Plan, console: Console) -> Results:
     return results
 
 
-def _conditions(plan: Plan) -> dict[str, object]:
+def _conditions(plan: Plan, tell: Callable[[str], None]) -> dict[str, object]:
     """The machine in words that name nobody, versions, settings; loads the environments that are needed."""
-    versions = {"python": platform.python_version()}
-    for kind in PEERS:
-        if plan.takes(kind.name):
-            try:
-                versions |= environments.versions(Path(kind().python), *_PACKAGES)
-            except environments.Missing:
-                continue  # each cell says so
+    load, versions = round(os.getloadavg()[0], 2), {"python": platform.python_version()}
+    for name in dict.fromkeys(kind.requirements for kind in PEERS if plan.takes(kind.name)):
+        tell(f"environment of {name or 'Cuelight'} (the first time this takes minutes)")
+        with contextlib.suppress(environments.Missing):  # each cell says so
+            interpreter = environments.python(name) if name else Path(PYTHON)
+            versions |= environments.versions(interpreter, *_PACKAGES)
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, which the load generator shares",
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
-        "load_before": round(os.getloadavg()[0], 2),
+        "load_before": load,
         "versions": versions,
         "settings": {kind.name: kind.settings for kind in PEERS if plan.takes(kind.name)},
         "rounds": plan.rounds,
@@ -151,7 +153,7 @@ def _print(results: Results) -> None:
         for row in each.rows:
             table.add_row(*(cell.replace("**", "") for cell in row))
         console.print(table)
-    console.print(tables.conditions(results))
+    console.print(tables.conditions(results).replace("**", ""))
 
 
 def _markdown(results: Results) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _HOME = ROOT / ".cuelight" / "bench"
 _REQUIREMENTS = Path(__file__).parent / "requirements"
+_FAILED: dict[str, Missing] = {}
 
 
 class Missing(Exception):
@@ -25,18 +27,25 @@ def python(name: str) -> Path:
     """The interpreter of the environment called `name`, made if it is not there or its requirements have moved.
 
     Raises:
-        Missing: pip could not make it.
+        Missing: pip could not make it; it is not tried again in this run.
     """
+    if name in _FAILED:
+        raise _FAILED[name]
     locked, folder = _REQUIREMENTS / f"{name}.txt", _HOME / name
     interpreter, mark = folder / "bin" / "python", folder / ".made-of"
     digest = hashlib.sha256(locked.read_bytes()).hexdigest()
-    if not (mark.is_file() and mark.read_text() == digest and interpreter.exists()):
-        shutil.rmtree(folder, ignore_errors=True)
+    if mark.is_file() and mark.read_text() == digest and interpreter.exists():
+        return interpreter
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
         _run(sys.executable, "-m", "venv", str(folder))
         # The lock is complete: --no-deps keeps pip from resolving it again.
         options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
         _run(str(interpreter), "-m", "pip", "install", *options, "-r", str(locked))
-        mark.write_text(digest)
+    except Missing as missing:
+        _FAILED[name] = missing
+        raise
+    mark.write_text(digest)
     return interpreter
 
 
@@ -47,8 +56,6 @@ def versions(interpreter: Path, *packages: str) -> dict[str, str]:
         "known = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
         "print(json.dumps({n: known[n] for n in sys.argv[1:] if n in known}))"
     )
-    import json
-
     done = subprocess.run([str(interpreter), "-c", script, *packages], capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
 

@@ -60,7 +60,7 @@ def _panel(axis: Any, model: str, found: dict[str, list[Single]]) -> None:
     axis.barh(names, middles, color=[_colour(each) for each in names], height=0.72)
     axis.errorbar(middles, range(len(names)), xerr=spread, fmt="none", ecolor="#555555", elinewidth=0.8, capsize=1.5)
     for index, (middle, each) in enumerate(zip(middles, rates, strict=True)):
-        axis.text(max(each), index, f"  {number(middle)}", va="center")
+        axis.annotate(number(middle), (max(each), index), (5, 0), textcoords="offset points", va="center")
     axis.set_title(model, loc="left", fontweight="bold")
     axis.set_xlim(0, 1.22 * max(map(max, rates)))
     axis.spines[["top", "right", "left"]].set_visible(False)

@@ -13,6 +13,10 @@ from benchmarks.records import Results, Single
 _REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
 
 
+_MOST_LOAD = 0.7  # processes that wanted to run, on average over the minute before
+_BUSY = " **The machine did other work at the same time: this shows what is measured, and not how fast it is.**"
+
+
 @dataclass(frozen=True)
 class Table:
     """A title, the columns' names, and the rows."""
@@ -127,7 +131,7 @@ def conditions(results: Results) -> str:
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
         f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s, with two workers half as many. "
-        f"Load before the run: {known.get('load_before', '?')}. {versions}."
+        f"{versions}.{_BUSY if known.get('load_before', 0) > _MOST_LOAD else ''}"
     )
 
 
