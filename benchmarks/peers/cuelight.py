@@ -87,6 +87,9 @@ class CuelightPlain(Cuelight):
     most_workers = 1
     more: Mapping[str, str] = {"CUELIGHT_SERVING_COMPILE": "false"}
 
+    def batches(self, model: Model, frame: Any) -> list[Body]:  # noqa: ARG002  its part is single rows
+        return []
+
 
 def variables(home: Path, port: int, workers: int) -> dict[str, str]:
     """What the scoring server is told."""
