@@ -19,7 +19,7 @@ import numpy as np
 from cuelight.kit.errors import Refused
 from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import skops_io
-from cuelight.serving.compiled import ARRAYS, Compiled
+from cuelight.serving.compiled import Compiled, on_arrays
 
 XGBOOST, LIGHTGBM = "xgboost", "lightgbm"
 _LOADERS = {"mlflow.xgboost": XGBOOST, "mlflow.lightgbm": LIGHTGBM}
@@ -47,10 +47,10 @@ def arrays(model: Any, signature: Signature) -> list[Compiled]:
     if not signature.columns or any(each.type not in _NUMBERS or not each.required for each in signature.columns):
         return []
     if isinstance(model, SimpleNamespace):  # a booster
-        return [Compiled(ARRAYS, SimpleNamespace(predict=model.on_arrays))]
+        return [on_arrays(SimpleNamespace(predict=model.on_arrays))]
     if hasattr(model, "booster_"):
-        return [Compiled(ARRAYS, _lightgbm_on_arrays(model))]
-    return [Compiled(ARRAYS, _methods(model, validate_features=False))]
+        return [on_arrays(_lightgbm_on_arrays(model))]
+    return [on_arrays(_methods(model, validate_features=False))]
 
 
 def _load_xgboost(path: Path, kind: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import time
@@ -21,7 +22,7 @@ from cuelight.protocol.signature import Signature
 from cuelight.registry.trusted_types import allowed_types, skops_io
 from cuelight.serving import flavors, image, pyfunc, soundness
 from cuelight.serving.code_paths import CodePaths
-from cuelight.serving.compiled import Compiled, candidates
+from cuelight.serving.compiled import Answer, Compiled, candidates
 from cuelight.serving.trust import read_mlmodel
 
 # In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
@@ -54,14 +55,19 @@ class Shortcuts:
     image: str = ""
 
 
+Predict = Callable[[Rows, Mapping[str, Any]], Output]
+
+
 @dataclass(frozen=True)
 class LoadedVersion:
     """A version in memory: its signature, and one call that predicts.
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
-    `predict_seconds` is what its input example took in the trial, `byte_seconds` what each byte more took. `way`:
-    `linear` or `arrays` (see `compiled`), `direct` (see `pyfunc`), or `model`: as the model itself does. `image`: the
-    digest of the one it came from, or made.
+    `predict_seconds` is what its input example took in the trial, `byte_seconds` what each byte more took. `way`: the
+    name of the compiled way that predicts (see `compiled`), `direct` (see `pyfunc`), or `model`: as the model itself
+    does. `image`: the digest of the one it came from, or made. `model` is what was loaded, with methods as
+    scikit-learn's estimators have them, and `method` the usual one; None where MLflow loaded it. `bound` lets a
+    predict find the code that came with the version.
     """
 
     digest: str
@@ -69,16 +75,30 @@ class LoadedVersion:
     signature_json: str
     flavor: str
     by_row: bool
-    predict: Callable[[Rows, Mapping[str, Any]], Output]
+    predict: Predict
     load_seconds: float
     predict_seconds: float = 0.0
     byte_seconds: float = 0.0
     way: str = "model"
     image: str = ""
+    model: Any = field(default=None, repr=False)
+    method: str = "predict"
+    bound: Callable[[Predict], Predict] = field(default=lambda predict: predict, repr=False)
     decoder: Decoder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decoder", Decoder(self.signature))
+
+    def candidates(self) -> list[Compiled]:
+        """The ways that may be quicker, the quickest first."""
+        if self.model is None:
+            return []
+        return (candidates if self.flavor == "sklearn" else flavors.arrays)(self.model, self.signature)
+
+    def by(self, shortcuts: Shortcuts, quick: Compiled | None) -> LoadedVersion:
+        """This version, predicting in another way; only for one with a `model`."""
+        predict = _sklearn_predict(self.model, self.method, shortcuts.labels_from_probabilities, quick)
+        return replace(self, predict=self.bound(predict), way=quick.name if quick else _MODEL)
 
 
 def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None = None) -> LoadedVersion:
@@ -98,7 +118,8 @@ def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None =
         raise
     except Exception as error:  # anything can come out of loading somebody's file
         raise Refused(f"It can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
-    return replace(version, predict=code.bound(version.predict), load_seconds=time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return replace(version, predict=code.bound(version.predict), bound=code.bound, load_seconds=seconds)
 
 
 def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, chosen: Shortcuts) -> LoadedVersion:
@@ -108,22 +129,23 @@ def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, 
     native = flavors.native(parts, signature)
     if "sklearn" in parts and parts.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
         flavor, (model, picture) = "sklearn", _pictured(files, parts["sklearn"], signed_by, chosen.image)
-        method, quicker = str(parts["python_function"].get("predict_fn") or "predict"), candidates(model, signature)
+        method = str(parts["python_function"].get("predict_fn") or "predict")
     elif not signed_by:
         raise Refused("It is no scikit-learn model in skops form, and it is not signed.")
     elif native:
         flavor, model = native, flavors.load_native(files, native, parts[native])
-        method, quicker = "predict", flavors.arrays(model, signature)
+        method = "predict"
     else:
         direct = way == pyfunc.DIRECT and pyfunc.may_be_direct(signature)
         way = pyfunc.DIRECT if direct else _MODEL
         predict = _pyfunc_predict(pyfunc.load(files, signature, direct))
         by_row = by_row and (mlmodel.get("metadata") or {}).get(BY_ROW) is True
         return LoadedVersion(digest, signature, signature.to_json(), "pyfunc", by_row, predict, 0.0, way=way)
-    quick = next((each for each in quicker if each.name == way), None)
-    predict = _sklearn_predict(model, method, chosen.labels_from_probabilities, quick)
-    way = quick.name if quick else _MODEL
-    return LoadedVersion(digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, way=way, image=picture)
+    predict = _sklearn_predict(model, method, False, None)
+    version = LoadedVersion(
+        digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, image=picture, model=model, method=method
+    )
+    return version.by(chosen, next((each for each in version.candidates() if each.name == way), None) if way else None)
 
 
 def preload() -> None:
@@ -183,38 +205,34 @@ def _load_skops(path: Path, signed: bool) -> Any:
     return io.load(path, trusted=[*allowed, *strange])
 
 
-def _pyfunc_predict(answer: Callable[[Rows, Mapping[str, Any]], Any]) -> Callable[[Rows, Mapping[str, Any]], Output]:
+def _pyfunc_predict(answer: Callable[[Rows, Mapping[str, Any]], Any]) -> Predict:
     return lambda rows, parameters: Output(answer(rows, parameters))
 
 
-def _sklearn_predict(
-    original: Any, usual: str, labels_from_probabilities: bool, quick: Compiled | None
-) -> Callable[[Rows, Mapping[str, Any]], Output]:
+def _sklearn_predict(model: Any, usual: str, labels_from_probabilities: bool, quick: Compiled | None) -> Predict:
     """`usual` is the method that MLflow calls for this version (`pyfunc_predict_fn` when it was saved)."""
-    classes = getattr(original, "classes_", None)
-    model = quick.model if quick else original
-    shortest = quick.predict if quick and usual == "predict" else None
+    classes = getattr(model, "classes_", None)
+    known = [each for each in METHODS if hasattr(model, each)]
+    quickly = quick.methods if quick else frozenset()
+    labels_apart = labels_from_probabilities and not (quick and quick.with_shares)
 
     def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
-        method = parameters.get("predict_method", usual)
-        if method not in METHODS or not hasattr(model, method):
-            known = [each for each in METHODS if hasattr(model, each)]
+        asked = parameters.get("predict_method", usual)
+        if asked not in known:
             raise BadInput(f"This model has no such predict_method; it has {', '.join(known)}.")
-        data = rows.matrix() if quick else rows.native()
-        if shortest and method == "predict":
-            return Output(shortest(data))
-        if method == "predict" and labels_from_probabilities:
-            return both(model, data)
-        values = getattr(model, method)(data)
-        return Output(values, _probabilities(classes, values) if method == "predict_proba" else None)
+        method = "predict_proba" if asked == "predict" and labels_apart else asked
+        answer = None
+        if quick and method in quickly:
+            with contextlib.suppress(Exception):  # an input that it was not made for: the model itself answers
+                answer = quick.answer(rows, method)
+        if answer is None:
+            answer = Answer(getattr(model, method)(rows.native()))
+        values, shares = answer.values, answer.values if method == "predict_proba" else answer.shares
+        if method != asked:
+            values = np.asarray(classes)[np.argmax(values, axis=1)]
+        return Output(values, _probabilities(classes, shares))
 
     return predict
-
-
-def both(model: Any, data: Any) -> Output:
-    """Labels and probabilities by one call: the label is the class of the highest probability."""
-    shares = model.predict_proba(data)
-    return Output(np.asarray(model.classes_)[np.argmax(shares, axis=1)], _probabilities(model.classes_, shares))
 
 
 def _probabilities(classes: Any, values: Any) -> dict[str, Any] | None:

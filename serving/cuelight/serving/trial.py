@@ -26,17 +26,14 @@ from cuelight.kit.errors import BadInput, CuelightError, Refused
 from cuelight.protocol import media
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
-from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.serving import example
-from cuelight.serving.compiled import ARRAYS, LINEAR, equal, probes
 from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
-from cuelight.serving.pyfunc import DIRECT
+from cuelight.serving.proof import prove
 
 _REPEATS, _COPIES, _LONG_MS = 20, 8, 1000.0
 _ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
-_ALONE = 16  # rows that are predicted one by one, to be held against the same rows together
 _NICENESS = 5  # requests in flight go first, and it still ends in time on a busy host
 _NUMERIC = ("double", "float", "long", "integer")
 
@@ -250,74 +247,18 @@ def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[s
 
 
 def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequence[Sample]) -> Shortcuts:
-    """The quicker ways that answer as the version does, on its example, on recent requests, and on rows around them."""
+    """The quicker way that the version may be served in; none where the proof itself fails."""
     files = Path(order["files"])
+
+    def again(shortcuts: Shortcuts) -> LoadedVersion:
+        return load(files, order["digest"], order["signed_by"], shortcuts)
+
     try:
-        requests = [
-            each.rows for _, each in [*_examples(files, version.signature), *_fitting(recent, version.signature)]
-        ]
-        requests += _around(requests, version.signature)
-        answers = [version.predict(rows, {}).values for rows in requests]
+        examples = [request.rows for _, request in _examples(files, version.signature)]
+        asked = [request.rows for _, request in _fitting(recent, version.signature)]
+        return prove(version, examples, asked, again)
     except Exception:  # noqa: BLE001  then the plain prediction serves
         return Shortcuts()
-    if not requests:
-        return Shortcuts()
-
-    def holds(shortcuts: Shortcuts) -> bool:
-        try:
-            other = load(files, order["digest"], order["signed_by"], shortcuts)
-            outputs = [other.predict(rows, {}) for rows in requests]
-            right = all(equal(one, two.values) for one, two in zip(answers, outputs, strict=True))
-        except Exception:  # noqa: BLE001  a way that fails is no way, nor is one that can't be compared
-            return False
-        complete = not shortcuts.labels_from_probabilities or all(each.probabilities for each in outputs)
-        chosen = other.way == (shortcuts.compiled or "model") and other.image == shortcuts.image
-        return complete and right and chosen
-
-    alone = _by_row(version, requests)
-    if version.flavor == "pyfunc":
-        return Shortcuts(compiled=DIRECT if holds(Shortcuts(compiled=DIRECT)) else "", by_row=alone)
-    picture = Shortcuts(image=version.image)
-    base = replace(picture if version.image and holds(picture) else Shortcuts(), by_row=alone)
-    way = next((name for name in (LINEAR, ARRAYS) if holds(replace(base, compiled=name))), "")
-    best = replace(base, labels_from_probabilities=True, compiled=way)
-    return best if holds(best) else replace(base, compiled=way)
-
-
-def _by_row(version: LoadedVersion, requests: Sequence[Rows]) -> bool:
-    """Whether rows are answered together as each is alone; False if they are not, or it can't be told."""
-    kinds: dict[Any, list[Rows]] = {}
-    for rows in requests:
-        kinds.setdefault(tuple((name, values.shape[1:]) for name, values in rows.columns.items()), []).append(rows)
-    try:
-        return version.by_row and all(_together(version, Rows.joined(each)) for each in kinds.values())
-    except Exception:  # noqa: BLE001  it can't take them together, or not alone
-        return False
-
-
-def _together(version: LoadedVersion, rows: Rows) -> bool:
-    chosen = sorted(set(np.linspace(0, rows.count - 1, _ALONE).astype(int)))
-    few = rows.picked(chosen)
-    answers = version.predict(few, {}).values
-    apart = [plain(version.predict(few.picked([i]), {}).values) for i in range(few.count)]
-    one, two = _cells(plain(answers)), _cells([row for each in apart for row in each])
-    if one.shape != two.shape or one.dtype.kind != "f":
-        return bool(np.array_equal(one, two))
-    # A sum over more rows at once may go in another order.
-    tolerance = 1e-5 if np.asarray(answers).dtype == np.float32 else 1e-9
-    return bool(np.allclose(one, two, rtol=tolerance, atol=tolerance * float(np.abs(one).max(initial=0.0))))
-
-
-def _cells(rows: list[Any]) -> Any:
-    return np.asarray([list(row.values()) if isinstance(row, dict) else row for row in rows])
-
-
-def _around(requests: Sequence[Rows], signature: Signature) -> list[Rows]:
-    """Rows around those that were asked for, where all columns are doubles."""
-    if not requests or not signature.columns or any(each.type != "double" for each in signature.columns):
-        return []
-    values = probes(np.concatenate([each.matrix() for each in requests]))
-    return [Rows(dict(zip(requests[0].columns, values.T, strict=True)), len(values))]
 
 
 def _main() -> None:
