@@ -95,6 +95,13 @@ class LoadedVersion:
             return []
         return (candidates if self.flavor == "sklearn" else flavors.arrays)(self.model, self.signature)
 
+    def shortened(self, shortcuts: Shortcuts) -> LoadedVersion:
+        """This version as these shortcuts say; one that MLflow loaded as it is."""
+        if self.model is None:
+            return self
+        known = self.candidates() if shortcuts.compiled else []
+        return self.by(shortcuts, next((each for each in known if each.name == shortcuts.compiled), None))
+
     def by(self, shortcuts: Shortcuts, quick: Compiled | None) -> LoadedVersion:
         """This version, predicting in another way; only for one with a `model`."""
         predict = _sklearn_predict(self.model, self.method, shortcuts.labels_from_probabilities, quick)
@@ -145,7 +152,7 @@ def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, 
     version = LoadedVersion(
         digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, image=picture, model=model, method=method
     )
-    return version.by(chosen, next((each for each in version.candidates() if each.name == way), None) if way else None)
+    return version.shortened(chosen)
 
 
 def preload() -> None:

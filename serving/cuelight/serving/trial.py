@@ -130,11 +130,9 @@ def rehearse(version: LoadedVersion, files: Path, recent: Sequence[Sample]) -> V
         with contextlib.suppress(BadInput):  # it has no such `predict_method`: the caller asked another version
             _check(version, request, what)
             fitting += 1
-    median = _median_ms(version, examples[0][1]) if examples else 0.0
     unfit = len(recent) - fitting
     note = f"{unfit} of {len(recent)} recent requests do not fit it" if unfit else ""
-    more = _byte_ms(version, examples[0][1], files) if examples else 0.0
-    return Verdict(True, "", version.load_seconds, median, len(examples) + fitting, False, note, byte_ms=more)
+    return Verdict(True, "", version.load_seconds, tried=len(examples) + fitting, note=note)
 
 
 def _check(version: LoadedVersion, request: ScoringRequest, what: str) -> None:
@@ -190,6 +188,13 @@ def _predict(version: LoadedVersion, request: ScoringRequest, what: str) -> Any:
         raise
     except Exception as error:  # a model may raise anything
         raise Refused(f"It raised {type(error).__name__} on {what}.") from error
+
+
+def _timed(verdict: Verdict, version: LoadedVersion, files: Path) -> Verdict:
+    """With what its input example takes."""
+    for _, request in _examples(files, version.signature):
+        return replace(verdict, predict_ms=_median_ms(version, request), byte_ms=_byte_ms(version, request, files))
+    return verdict
 
 
 def _median_ms(version: LoadedVersion, request: ScoringRequest) -> float:
@@ -275,7 +280,8 @@ def _main() -> None:
         version = load(Path(order["files"]), order["digest"], order["signed_by"], Shortcuts(image=MAKE))
         verdict = rehearse(version, Path(order["files"]), recent)
         if verdict.ok:
-            verdict = replace(verdict, **asdict(_shortcuts(order, version, recent)))
+            shortcuts = _shortcuts(order, version, recent)
+            verdict = _timed(replace(verdict, **asdict(shortcuts)), version.shortened(shortcuts), Path(order["files"]))
     except (Refused, MemoryError) as error:
         reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."
         starved = any(isinstance(each, MemoryError) for each in (error, error.__cause__))

@@ -38,9 +38,8 @@ def _mixed(unknown: str = "ignore") -> Any:
 
 
 def _version(model: Any, signature: Signature = SIGNATURE, method: str = "predict") -> LoadedVersion:
-    return LoadedVersion(
-        "d", signature, "", "sklearn", True, lambda *_: Output(None), 0.0, model=model, method=method
-    ).by(Shortcuts(), None)
+    nothing = LoadedVersion("d", signature, "", "sklearn", True, lambda *_: Output(None), 0.0)
+    return replace(nothing, model=model, method=method).by(Shortcuts(), None)
 
 
 def _proved(model: Any, signature: Signature = SIGNATURE, rows: Rows = EXAMPLE, method: str = "predict") -> Shortcuts:
