@@ -19,10 +19,12 @@ import pandas as pd
 import pytest
 from mlflow.models import infer_signature
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from tests.support.host import POOL, Host, eventually
 from tests.support.models import Shelf
@@ -33,6 +35,7 @@ NUMBER = 2 * X.a - X.b
 LABEL = np.where(NUMBER > 0, "yes", "no")
 CODE = (NUMBER > 0).astype(int)
 FEW = X.head(5)
+TABLE = X[["a", "b"]].assign(age=_RANDOM.integers(18, 90, 120), town=_RANDOM.choice(["Bath", "York"], 120))
 SPLIT = {"dataframe_split": {"columns": list("abcd"), "data": FEW.to_numpy().tolist()}}
 PROBABILITIES = {"params": {"predict_method": "predict_proba"}}
 
@@ -124,6 +127,12 @@ def _cases(folder: Path) -> dict[str, Case]:
     clusters = KMeans(3, n_init=1, random_state=0).fit(X)
     several = MultiOutputRegressor(LinearRegression()).fit(X, np.column_stack([NUMBER, X.c]))
     nameless = LogisticRegression().fit(X.to_numpy(), LABEL)
+    columns = make_column_transformer(
+        (StandardScaler(), ["a", "b", "age"]), (OneHotEncoder(handle_unknown="ignore"), ["town"])
+    )
+    mixed = make_pipeline(columns, LogisticRegression()).fit(TABLE, LABEL)
+    people = [*TABLE.head().to_dict("records"), {"a": 1.0, "b": 2.0, "age": 3, "town": "elsewhere"}]
+    forest = RandomForestClassifier(20, random_state=0).fit(X, LABEL)
     moments = pd.DataFrame({"when": pd.to_datetime(["2024-05-01", "1999-01-01"]), "word": ["x", None]})
     records = FEW.to_dict("records")
     return {
@@ -192,7 +201,7 @@ def _cases(folder: Path) -> dict[str, Case]:
             SPLIT,
             lambda: clusters.predict(FEW).tolist(),
             "sklearn",
-            "arrays",
+            "linear",
             ((SPLIT | {"params": {"predict_method": "transform"}}, lambda: clusters.transform(FEW).tolist()),),
         ),
         "several": Case(
@@ -222,7 +231,28 @@ def _cases(folder: Path) -> dict[str, Case]:
             {"inputs": FEW.to_numpy().tolist()},
             lambda: nameless.predict(FEW.to_numpy()).tolist(),
             "sklearn",
-            "model",
+            "linear",
+        ),
+        "mixed": Case(
+            lambda path: _sklearn(path, mixed, signature=infer_signature(TABLE), input_example=TABLE.head()),
+            {"dataframe_records": people},
+            lambda: mixed.predict(pd.DataFrame(people)).tolist(),
+            "sklearn",
+            "columns, linear",
+            (
+                (
+                    {"dataframe_records": people} | PROBABILITIES,
+                    lambda: mixed.predict_proba(pd.DataFrame(people)).tolist(),
+                ),
+            ),
+        ),
+        "forest": Case(
+            lambda path: _sklearn(path, forest),
+            SPLIT,
+            lambda: forest.predict(FEW).tolist(),
+            "sklearn",
+            "trees",
+            ((SPLIT | PROBABILITIES, lambda: forest.predict_proba(FEW).tolist()),),
         ),
     }
 
@@ -249,6 +279,8 @@ NAMES = [
     "several",
     "nameless",
     "tensor",
+    "mixed",
+    "forest",
 ]
 
 

@@ -328,3 +328,22 @@ def test_a_version_has_predicted_before_it_is_stood_by_for(
         worker.look()
         assert (_word(room), asked) == ((number, 0), [2] * number)
         room.board.commit(number)
+
+
+@pytest.mark.parametrize(("compiles", "way"), [(True, "linear"), (False, "model")])
+def test_a_compiled_way_serves_if_it_was_proved_and_settings_allow(room: Room, compiles: bool, way: str) -> None:
+    """`serving.compile = false`: the model itself, with the same answer."""
+    served = room.served("m", "7")
+    _deploy(room, 1, m=served)
+    room.store.verified(served.digest).trial.write_text(json.dumps({"compiled": "linear"}))
+    room.board.commit(1)
+    worker = _Worker(
+        room.board, room.generations, room.store, room.places.failures, FakeClock(), compile_models=compiles
+    )
+    worker.start()
+    try:
+        cast = worker.current()
+        assert cast.version(served).way == way
+        assert _answer(worker, "m") == 7.0
+    finally:
+        worker.stop()
