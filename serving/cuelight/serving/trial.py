@@ -26,6 +26,7 @@ from cuelight.kit.errors import BadInput, CuelightError, Refused
 from cuelight.protocol import media
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
+from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.serving import example
 from cuelight.serving.image import MAKE
