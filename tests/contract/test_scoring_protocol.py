@@ -23,7 +23,7 @@ from cuelight.protocol.signature import Signature
 from cuelight.serving.loader import LoadedVersion, load
 from cuelight.serving.trust import read_mlmodel
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _peer(folder: Path, native: bool) -> Peer:
     schema = model.metadata.get_input_schema()
 
     def theirs(kind: str, body: bytes) -> Any:
-        data: Any = body if kind == CSV else body.decode()
+        data: Any = body.decode() if kind == JSON else body
         return json.loads(scoring_server.invocations(data, kind, model, schema).response)
 
     if native:
@@ -150,6 +150,9 @@ NUMBERS: dict[str, tuple[str, Any]] = {
     "inputs of objects": (JSON, {"inputs": [{"a": 1.0, "b": 2.0}]}),
     "CSV": (CSV, b"a,b\n1,2\n3.5,4e0\n"),
     "CSV, other order, blank line": (CSV, b"b,a\n1,2\n\n3,4\n"),
+    "Parquet": (PARQUET, pd.DataFrame({"a": [1.0, 3.5], "b": [2.0, 4.0]}).to_parquet()),
+    "Parquet, other order, extra column": (PARQUET, pd.DataFrame({"z": ["x"], "b": [2.0], "a": [1.0]}).to_parquet()),
+    "Parquet, an index": (PARQUET, pd.DataFrame({"a": [1.0], "b": [2.0]}, index=["i"]).to_parquet()),
 }
 
 TABLE: dict[str, tuple[str, Any]] = {
@@ -171,6 +174,7 @@ TABLE: dict[str, tuple[str, Any]] = {
             }
         },
     ),
+    "Parquet": (PARQUET, FRAME.to_parquet()),
     "inputs": (
         JSON,
         {
@@ -245,6 +249,7 @@ STRICTER: dict[str, tuple[str, Any]] = {
         JSON,
         {"dataframe_records": [ROW | {"z": 1}, ROW]},
     ),
+    "infinity in Parquet is refused": (PARQUET, FRAME.assign(d=[1.5, np.inf]).to_parquet()),
     "no rows are refused, not answered by nothing": (
         JSON,
         {"dataframe_split": {"columns": list(ROW), "data": []}},
@@ -279,6 +284,9 @@ MORE: dict[str, tuple[str, Any]] = {
         JSON,
         {"dataframe_records": [ROW, ROW | {"t": "2026-01-01T02:00:00"}]},
     ),
+    "whole numbers for a double that holds them, in Parquet": (PARQUET, FRAME.assign(d=[2**53, 1]).to_parquet()),
+    "whole doubles for a whole number in Parquet": (PARQUET, FRAME.assign(l=[1.0, 2.0]).to_parquet()),
+    "a larger type for a whole number that fits, in Parquet": (PARQUET, FRAME.assign(i=[1, 2]).to_parquet()),
     "datetimes in CSV": (CSV, b"d,l,i,b,s,t\n1.5,1,2,True,x,2026-01-01\n"),
     "3.0 for a whole number in CSV": (CSV, b"d,l,i,b,s,t\n1.5,3.0,2,True,x,2026-01-01\n"),
 }
