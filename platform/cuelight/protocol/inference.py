@@ -245,8 +245,8 @@ def _matrix_rows(given: _Given, signature: Signature) -> Rows:
     width = given.shape[1]
     specs = specs or tuple(Column(str(i), "") for i in range(width))
     if isinstance(given.data, memoryview) and given.datatype != _BYTES:
-        values = _from_bytes(given).values
-        columns = {each.name: Typed(values[:, i]) for i, each in enumerate(specs)}
+        values = np.ascontiguousarray(_from_bytes(given).values.T)  # models read columns faster that are in one piece
+        columns = {each.name: Typed(values[i]) for i, each in enumerate(specs)}
     else:
         flat = _texts(given) if isinstance(given.data, memoryview) else _flat(given)
         columns = {

@@ -108,7 +108,8 @@ class Rows:
         """What an MLflow model's predict takes: a DataFrame for columns, an array or a dict of arrays for tensors."""
         if not self.tensors:
             return self.frame()
-        return self.columns[""] if list(self.columns) == [""] else dict(self.columns)
+        columns = self._own()
+        return columns[""] if list(columns) == [""] else columns
 
     def matrix(self) -> Array:
         """The columns as a new array (count, columns) of doubles."""
@@ -120,7 +121,11 @@ class Rows:
         """The columns as a pandas DataFrame."""
         import pandas as pd  # not every model needs it, and a worker starts faster without
 
-        return pd.DataFrame(dict(self.columns), copy=False)
+        return pd.DataFrame(self._own(), copy=False)
+
+    def _own(self) -> dict[str, Array]:
+        """The columns, none a view of a request's body: models may write into what they are given."""
+        return {name: np.require(values, requirements="W") for name, values in self.columns.items()}
 
     def flat(self) -> dict[str, Array]:
         """One-dimensional columns: a tensor of shape (count, 2) named `x` becomes `x0` and `x1`."""

@@ -30,3 +30,14 @@ def test_flat_columns_are_named_for_their_place() -> None:
     many = Rows({"u": np.array([1, 2]), "v": np.arange(8).reshape(2, 2, 2)}, 2, tensors=True).flat()
     assert list(many) == ["u", "v0", "v1", "v2", "v3"]
     assert many["v3"].tolist() == [3, 7]
+
+
+def test_a_model_may_write_into_what_it_is_given() -> None:
+    """Columns may be a view of the request's body, which the journal keeps: the model has its own."""
+    body = np.array([1.0, 2.0]).tobytes()
+    view = np.frombuffer(body)
+    given = Rows({"": view}, 2, tensors=True).native()
+    given[0] = 9.0
+    frame = Rows({"a": view}, 2).native()
+    frame.loc[0, "a"] = 9.0
+    assert np.frombuffer(body).tolist() == [1.0, 2.0]
