@@ -21,7 +21,9 @@ from cuelight.serving.scoring import Work
 
 SMALL = 1 << 16  # bytes; a larger body, or one that is compressed, is big
 TURN_SECONDS = 0.005  # what the loop works off before it listens again, and the most that one call of it may take
+_REFUSAL_SECONDS = 0.0002  # what an answer takes for which nothing is predicted
 _MOST_TOGETHER = 512
+_SLICE_SECONDS = 0.25  # how long a lane has a thread, where it predicts call by call
 
 
 Key: TypeAlias = tuple[str, bool]  # a lane: the version's digest, and whether it is that of the big bodies
@@ -94,12 +96,18 @@ class Lane:
         return abs(self.ends - now) if self.ends else 0.0
 
     def take(self, now: float) -> list[Ticket]:
-        """What runs next: all that can be predicted together, else one."""
-        number = min(len(self.waiting), _MOST_TOGETHER if self.together else 1)
-        batch = [self.waiting.popleft() for _ in range(number)]
-        size = sum(each.size for each in batch)
-        self.size -= size
-        self.ends = now + self.pace.expect(min(number, 1), size)
+        """What runs next: all that can be predicted together, else a slice's worth, one after the other."""
+        batch: list[Ticket] = []
+        self.ends = now
+        while self.waiting and len(batch) < _MOST_TOGETHER:
+            ticket = self.waiting[0]
+            predicts = 0 if self.together and batch else 1
+            ends = self.ends + self.pace.expect(predicts, ticket.size)
+            if batch and not self.together and ends > now + _SLICE_SECONDS:
+                break
+            batch.append(self.waiting.popleft())
+            self.size -= ticket.size
+            self.ends = ends
         return batch
 
 
@@ -173,12 +181,14 @@ class Lanes:
         here = self._here
         while here:
             kind = here[0].kind
-            if kind is not None:
+            if kind is None:
+                spent += _REFUSAL_SECONDS
+            else:
                 predicts = 0 if kind.together and kind.digest in seen else 1
                 spent += self._pace(kind).expect(predicts, here[0].size)
-                if turn and spent > TURN_SECONDS:
-                    break
                 seen.add(kind.digest)
+            if turn and spent > TURN_SECONDS:
+                break
             turn.append(here.popleft())
         return turn
 
@@ -187,26 +197,33 @@ class Lanes:
         """Whether the loop has work left for another turn."""
         return bool(self._here)
 
-    def start(self, now: float) -> list[tuple[Key, list[Ticket]]]:
-        """The batches that free threads take up now, each with its lane; `finish` ends them."""
+    def start(self, now: float) -> list[tuple[Key, list[list[Ticket]]]]:
+        """What free threads take up now: for each lane, the calls to predict together, batch by batch.
+
+        `done` says that one batch is, `finish` that a lane's last one is.
+        """
         started = []
         while self._ready and self._running < self._threads:
             key = self._ready.popleft()
-            batch = self._lanes[key].take(now)
-            if batch:
+            lane = self._lanes[key]
+            taken = lane.take(now)
+            if taken:
                 self._running += 1
-                started.append((key, batch))
+                started.append((key, [taken] if lane.together else [[each] for each in taken]))
             else:
                 self._rest(key)
         return started
 
-    def finish(self, key: Key, batch: Iterable[Ticket]) -> list[Ticket]:
-        """A lane's batch is done; those of it that were not late."""
-        self._running -= 1
+    def done(self, batch: Iterable[Ticket]) -> list[Ticket]:
+        """A batch is done; those of it that were not late."""
         left = [each for each in batch if each in self._aside]
         self._aside.difference_update(left)
-        self._rest(key)
         return left
+
+    def finish(self, key: Key) -> None:
+        """A lane's thread is free."""
+        self._running -= 1
+        self._rest(key)
 
     def _rest(self, key: Key) -> None:
         lane = self._lanes[key]

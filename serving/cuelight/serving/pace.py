@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_FORGET = 0.95  # what an observation still weighs after the next one: the last twenty count
+_FORGET = 0.85  # what an observation still weighs after the next one: the last six or seven count
 _EVEN = 2.0  # in squares of the mean size: the less sizes differ, the less their slope is believed
 _TRIAL_SIZE = 100  # bytes
 

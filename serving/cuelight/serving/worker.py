@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, TypeAlias
+from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from msgspec.structs import replace
@@ -42,8 +42,6 @@ _SLOWEST_READER = 1 << 16  # bytes a second; one who takes less is given up afte
 _SWEEP_SECONDS = 0.25
 _BIG_BODIES = 8  # of the largest size; a worker keeps no more at once
 _HANDED_EACH = 16  # requests that may be with Flask or wait for it, per thread
-
-_Aside: TypeAlias = tuple[list[Outcome], list[Outcome | None]]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -280,38 +278,42 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         works: dict[int, Work] = {id(each.work): each.work for each in outcomes if each.work}
         self._lanes.learn(works.values())
 
-    def _fail_all(self, lines: Sequence[Line], fault: BaseException | None) -> None:
-        if fault:
-            _log.fault("turn-failed", fault)
+    def _fail_all(self, lines: Sequence[Line], fault: Exception) -> None:
+        _log.fault("turn-failed", fault)
         for line in lines:
             self._refuse(line, 500, "Something failed here that should not. It is in the server's log.")
 
     # Aside
 
     def _start_lanes(self) -> None:
-        for key, batch in self._lanes.start(time.monotonic()):
-            future = self._hands.submit(self._work_aside, batch)
-            future.add_done_callback(partial(self._defer, key, batch))
+        for key, batches in self._lanes.start(time.monotonic()):
+            future = self._hands.submit(self._work_aside, batches)
+            future.add_done_callback(partial(self.method_queue.defer, self._finish_aside, key))
 
-    def _defer(self, key: Key, batch: list[Ticket], future: Future[_Aside]) -> None:
-        self.method_queue.defer(self._finish_aside, key, batch, future)
+    def _work_aside(self, batches: list[list[Ticket]]) -> None:
+        """In a thread: batch by batch, each with its answers as soon as they are there."""
+        for batch in batches:
+            try:
+                outcomes = self._parts.respond([each.call for each in batch])
+                # Those that are no longer wanted are answered and recorded already.
+                wanted = [each if ticket.settle() else None for ticket, each in zip(batch, outcomes, strict=True)]
+                self._parts.record([each for each in wanted if each])
+            except Exception as fault:  # noqa: BLE001  the next batch must not go down with this one
+                self.method_queue.defer(self._fail_aside, batch, fault)
+            else:
+                self.method_queue.defer(self._deliver, batch, outcomes, wanted)
 
-    def _work_aside(self, batch: list[Ticket]) -> _Aside:
-        """In a thread: all outcomes, and those that are still wanted; the others are answered and recorded already."""
-        outcomes = self._parts.respond([each.call for each in batch])
-        wanted = [each if ticket.settle() else None for ticket, each in zip(batch, outcomes, strict=True)]
-        self._parts.record([each for each in wanted if each])
-        return outcomes, wanted
+    def _finish_aside(self, key: Key, _: Future[None]) -> None:
+        self._lanes.finish(key)
 
-    def _finish_aside(self, key: Key, batch: list[Ticket], future: Future[_Aside]) -> None:
-        left = [each.whose for each in self._lanes.finish(key, batch)]
-        fault = None if future.cancelled() else future.exception()
-        if future.cancelled() or fault:
-            for line in left:
-                self._listen(line)
-            self._fail_all(left, fault)
-            return
-        outcomes, wanted = future.result()
+    def _fail_aside(self, batch: list[Ticket], fault: Exception) -> None:
+        left = [each.whose for each in self._lanes.done(batch)]
+        for line in left:
+            self._listen(line)
+        self._fail_all(left, fault)
+
+    def _deliver(self, batch: list[Ticket], outcomes: list[Outcome], wanted: list[Outcome | None]) -> None:
+        self._lanes.done(batch)
         self._learn(outcomes)
         sent = [(ticket, outcome) for ticket, outcome in zip(batch, wanted, strict=True) if outcome]
         for ticket, outcome in sent:

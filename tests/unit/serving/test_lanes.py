@@ -8,7 +8,7 @@ import pytest
 
 from cuelight.kit.errors import DeadlineExceeded, NotFound, Unavailable
 from cuelight.serving.call import Asked, Call
-from cuelight.serving.lanes import SMALL, TURN_SECONDS, Kind, Lanes, Ticket
+from cuelight.serving.lanes import SMALL, TURN_SECONDS, Key, Kind, Lanes, Ticket
 from cuelight.serving.scoring import Work
 
 QUICK = Kind("quick", seconds=0.0001)
@@ -19,6 +19,13 @@ LONELY = Kind("lonely", together=False, seconds=0.1)
 def ticket(kind: Kind | None = QUICK, size: int = 100, deadline: float = math.inf, encoding: str = "") -> Ticket:
     """A call of that many bytes."""
     return Ticket("somebody", Call(Asked("m", encoding=encoding), b" " * size, deadline=deadline), kind)
+
+
+def end(lanes: Lanes, key: Key, batches: list[list[Ticket]]) -> list[Ticket]:
+    """A thread is done with all that it took up; those whose answers are still wanted."""
+    left = [each for batch in batches for each in lanes.done(batch)]
+    lanes.finish(key)
+    return left
 
 
 @pytest.fixture
@@ -59,30 +66,30 @@ def test_big_bodies_go_aside(big: Ticket, lanes: Lanes) -> None:
     """Small ones of the same version stay on the loop."""
     assert lanes.enter(big, 0.0) is True
     assert lanes.enter(ticket(), 0.0) is False
-    assert [batch for _, batch in lanes.start(0.0)] == [[big]]
+    assert [batches for _, batches in lanes.start(0.0)] == [[[big]]]
 
 
 def test_a_slow_versions_calls_gather_while_it_works(lanes: Lanes) -> None:
     """One batch at a time: what came meanwhile is the next."""
     first, *more = [ticket(SLOW) for _ in range(5)]
     lanes.enter(first, 0.0)
-    ((key, batch),) = lanes.start(0.0)
+    ((key, batches),) = lanes.start(0.0)
     for each in more:
         lanes.enter(each, 0.01)
-    assert (batch, lanes.start(0.02), lanes.waiting) == ([first], [], 4)
-    assert lanes.finish(key, batch) == [first]
-    assert [batch for _, batch in lanes.start(0.1)] == [more]
+    assert (batches, lanes.start(0.02), lanes.waiting) == ([[first]], [], 4)
+    assert end(lanes, key, batches) == [first]
+    assert [batches for _, batches in lanes.start(0.1)] == [[more]]
 
 
 def test_calls_of_a_version_that_takes_no_company_go_one_by_one(lanes: Lanes) -> None:
-    """Each has its answer as soon as it is there."""
-    tickets = [ticket(LONELY) for _ in range(3)]
+    """Each has its answer as soon as it is there, and a lane has a thread for a quarter of a second at a time."""
+    tickets = [ticket(LONELY) for _ in range(5)]
     for each in tickets:
         lanes.enter(each, 0.0)
-    for each in tickets:
-        ((key, batch),) = lanes.start(0.0)
-        assert batch == [each]
-        lanes.finish(key, batch)
+    for slice_ in ([0, 1], [2, 3], [4]):
+        ((key, batches),) = lanes.start(0.0)
+        assert batches == [[tickets[number]] for number in slice_]
+        end(lanes, key, batches)
     assert lanes.start(0.0) == []
 
 
@@ -92,11 +99,11 @@ def test_lanes_take_turns_at_the_threads() -> None:
     for kind in (LONELY, LONELY, LONELY, other):
         lanes.enter(ticket(kind), 0.0)
     order = []
-    for _ in range(4):
-        ((key, batch),) = lanes.start(0.0)
+    for _ in range(3):
+        ((key, batches),) = lanes.start(0.0)
         order.append(key[0])
-        lanes.finish(key, batch)
-    assert order == ["lonely", "other", "lonely", "lonely"]
+        end(lanes, key, batches)
+    assert order == ["lonely", "other", "lonely"]
 
 
 def test_who_would_wait_too_long_is_refused_at_once(lanes: Lanes) -> None:
@@ -106,9 +113,9 @@ def test_who_would_wait_too_long_is_refused_at_once(lanes: Lanes) -> None:
     with pytest.raises(Unavailable) as refused:
         lanes.enter(ticket(LONELY), 0.0)
     assert refused.value.retry_after == pytest.approx(1.1)
-    for _ in range(11):
-        ((key, batch),) = lanes.start(0.0)
-        lanes.finish(key, batch)
+    while started := lanes.start(0.0):
+        for key, batches in started:
+            end(lanes, key, batches)
     assert lanes.enter(ticket(LONELY), 2.0)
 
 
@@ -123,9 +130,9 @@ def test_who_would_miss_its_deadline_is_refused_at_once(lanes: Lanes) -> None:
 def test_an_idle_version_always_tries(lanes: Lanes) -> None:
     """However slow it is thought to be: it may have become quicker, and else nobody would find out."""
     assert lanes.enter(ticket(Kind("dull", seconds=50.0), deadline=1.0), 0.0)
-    ((key, batch),) = lanes.start(0.0)
+    ((key, batches),) = lanes.start(0.0)
     lanes.learn([Work("dull", 100, 0.01)])
-    lanes.finish(key, batch)
+    end(lanes, key, batches)
     for _ in range(200):
         lanes.learn([Work("dull", 100, 0.001)])
     assert lanes.enter(ticket(Kind("dull", seconds=50.0)), 0.0) is False
@@ -152,7 +159,7 @@ def test_deadlines_pass_while_calls_wait_and_while_they_run(lanes: Lanes) -> Non
     """Each is told once: the thread that comes with the answer finds it settled, and who waited is not predicted."""
     running, waiting, patient = (ticket(LONELY, deadline=each) for each in (0.5, 0.6, 60.0))
     lanes.enter(running, 0.0)
-    ((key, batch),) = lanes.start(0.0)
+    ((key, batches),) = lanes.start(0.0)
     lanes.enter(waiting, 0.0)
     lanes.enter(patient, 0.0)
     assert lanes.expired(0.4) == []
@@ -160,8 +167,8 @@ def test_deadlines_pass_while_calls_wait_and_while_they_run(lanes: Lanes) -> Non
     assert set(lanes.expired(0.7)) == {running, waiting}
     assert lanes.expired(0.8) == []
     assert running.settle() is False
-    assert lanes.finish(key, batch) == []
-    assert [batch for _, batch in lanes.start(1.0)] == [[patient]]
+    assert end(lanes, key, batches) == []
+    assert [batches for _, batches in lanes.start(1.0)] == [[[patient]]]
     assert patient.settle() is True
     assert lanes.expired(100.0) == []
 
@@ -173,7 +180,7 @@ def test_a_lane_that_was_emptied_by_deadlines_is_gone() -> None:
     lanes.start(0.0)
     lanes.enter(ticket(LONELY, deadline=0.5), 0.0)
     assert len(lanes.expired(1.0)) == 1
-    lanes.finish(("slow", False), [])
+    lanes.finish(("slow", False))
     assert lanes.start(1.0) == []
     assert lanes.enter(ticket(LONELY), 1.0)
     assert len(lanes.start(1.0)) == 1
@@ -186,3 +193,10 @@ def test_what_has_a_fault_waits_for_nobody(lanes: Lanes) -> None:
     faulty = Ticket("somebody", Call(Asked("m"), b"", fault=NotFound("gone")), LONELY)
     assert lanes.enter(faulty, 0.0) is False
     assert lanes.turn() == [faulty]
+
+
+def test_refusals_are_no_long_turn_either(lanes: Lanes) -> None:
+    """A crowd that is sent away does not keep a lane's thread waiting for its next work."""
+    for _ in range(1000):
+        lanes.enter(ticket(None), 0.0)
+    assert len(lanes.turn()) < 100
