@@ -17,7 +17,7 @@ from cuelight.pipelines.register import Trained
 from cuelight.pipelines.train import train
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
-from cuelight.registry.manifest import Manifest, file_digest
+from cuelight.registry.manifest import REFERENCE_SAMPLE, Manifest, file_digest
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.signing import TrustedKeys
@@ -83,6 +83,12 @@ def test_the_reference_is_what_the_version_answers_to_rows_it_has_not_seen(works
     known = champion.load(workshop, version).estimator
     again = known.predict_proba(reference[inputs].rename(columns=lambda each: each.removeprefix("input.")))
     assert abs(again[:, 1] - reference["output.proba.1"]).max() < 1e-12
+
+    files = workshop.tracking.download(version.source, tmp_path / "model")
+    tried = pd.read_parquet(files / REFERENCE_SAMPLE)
+    assert list(tried.columns) == list(pipeline.features)
+    assert 250 <= len(tried) <= 500
+    assert REFERENCE_SAMPLE in version.tags[tags.MANIFEST]
 
 
 def test_what_people_look_at_is_on_the_run(workshop: Workshop, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from cuelight.pipelines.metrics import metric, row_losses
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.plots.figures import figures
 from cuelight.pipelines.progress import Progress
-from cuelight.pipelines.reference import IMPORTANCE, REFERENCE, reference
-from cuelight.registry.manifest import file_digest
+from cuelight.pipelines.reference import IMPORTANCE, REFERENCE, reference, sample
+from cuelight.registry.manifest import REFERENCE_SAMPLE, file_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +122,7 @@ def log(run: Run, pipeline: TrainingPipeline, lesson: Lesson, candidate: Candida
     with progress.step("Log the model and its reference"):
         digest = _log_frames(run, lesson, candidate.answers)
         source = run.sklearn_model(candidate.estimator, candidate.answers.features, candidate.answers.prediction)
+        _log_sample(run, source, candidate.answers)
     return Logged(source, f"{REFERENCE}:{digest}")
 
 
@@ -146,6 +147,14 @@ def _log_frames(run: Run, lesson: Lesson, answers: Answers) -> str:
                 keys[["prediction_id", "row"]].to_parquet(rows, index=False)
                 run.file(rows, "training")
         return file_digest(path)
+
+
+def _log_sample(run: Run, source: str, answers: Answers) -> None:
+    """Some rows of the reference go with the model's own files: the trial tries it on them."""
+    with tempfile.TemporaryDirectory(prefix="cuelight-training-") as folder:
+        path = Path(folder, REFERENCE_SAMPLE)
+        sample(answers).to_parquet(path, index=False)
+        run.beside_model(source, path)
 
 
 def _parameters(pipeline: TrainingPipeline, lesson: Lesson, estimator: Any) -> dict[str, object]:

@@ -13,6 +13,14 @@ REFERENCE = "reference/reference.parquet"
 IMPORTANCE = "reference/importance.json"
 
 
+_SAMPLE_ROWS = 500
+
+
+def sample(answers: Answers) -> pd.DataFrame:
+    """At most 500 rows of the reference as they would be sent, evenly spread over it, [rows, columns]."""
+    return answers.features.iloc[:: -(-len(answers.features) // _SAMPLE_ROWS)]
+
+
 def reference(answers: Answers) -> pd.DataFrame:
     """Columns `input.<column>`, `output.prediction`, `output.proba.<class>` and, where there is a truth, `label`."""
     import pandas as pd

@@ -14,6 +14,8 @@ from cuelight.kit.errors import Refused
 
 # MLflow's client adds this file to downloads; it is not part of what was logged.
 IGNORED = "registered_model_meta"
+# Some rows of the reference, which training puts among a version's files; the trial tries it on them.
+REFERENCE_SAMPLE = "reference_sample.parquet"
 _HEX = frozenset("0123456789abcdef")
 
 

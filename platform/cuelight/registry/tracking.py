@@ -152,6 +152,11 @@ class Run:
             )
         return f"models:/{info.model_id}"
 
+    def beside_model(self, source: str, local_path: Path) -> None:
+        """Put a file beside those of a logged model, which must not be registered yet."""
+        with _told_plainly(self._uri):
+            self._mlflow.MlflowClient().log_model_artifact(source.removeprefix("models:/"), str(local_path))
+
 
 def installed_requirements(names: Iterable[str] = _REQUIREMENTS) -> list[str]:
     """`name==version` of installed distributions, without asking any index; those not installed are left out."""

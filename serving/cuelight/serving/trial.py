@@ -28,6 +28,7 @@ from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.encode import plain
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
+from cuelight.registry.manifest import REFERENCE_SAMPLE
 from cuelight.serving import example
 from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
@@ -120,7 +121,7 @@ def rehearse(version: LoadedVersion, files: Path, recent: Sequence[Sample]) -> V
     Raises:
         Refused: an answer is missing, not finite, or not of the signature's kind.
     """
-    examples = list(_examples(files, version.signature))
+    examples = list(_tried(files, version.signature))
     for what, request in examples:
         try:
             _check(version, request, what)
@@ -235,6 +236,15 @@ def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringR
             raise Refused(f"Its input example does not fit its signature: {error}") from error
 
 
+def _tried(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
+    """The input example, and the rows of the reference that came with the version, where they can be read."""
+    yield from _examples(files, signature)
+    path = files / REFERENCE_SAMPLE
+    if path.is_file():
+        with contextlib.suppress(CuelightError):
+            yield "its reference sample", decode(media.PARQUET, path.read_bytes(), signature)
+
+
 def _fitting(recent: Sequence[Sample], signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
     for sample in recent:
         try:
@@ -260,7 +270,7 @@ def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequenc
         return load(files, order["digest"], order["signed_by"], shortcuts)
 
     try:
-        examples = [request.rows for _, request in _examples(files, version.signature)]
+        examples = [request.rows for _, request in _tried(files, version.signature)]
         asked = [request.rows for _, request in _fitting(recent, version.signature)]
         return prove(version, examples, asked, again)
     except Exception:  # noqa: BLE001  then the plain prediction serves

@@ -12,11 +12,13 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from cuelight.kit.errors import Refused
 from cuelight.protocol.signature import Signature
+from cuelight.registry.manifest import REFERENCE_SAMPLE
 from cuelight.serving import image
 from cuelight.serving.board import started
 from cuelight.serving.trial import Sample, Verdict, check_answer, run
@@ -301,3 +303,24 @@ def test_an_input_example_may_have_missing_values(tmp_path: Path) -> None:
     verdict = _try(folder)
     assert verdict.ok, verdict.reason
     assert verdict.tried == 2
+
+
+def _picky(rows: Any) -> Any:
+    values = np.asarray(rows, dtype=float)
+    if (values > 50).any():
+        raise ValueError("beyond me")
+    return values.sum(axis=1)
+
+
+def test_the_reference_sample_is_tried(tmp_path: Path) -> None:
+    """Rows that training left among the files; one that can't be read does not count against the version."""
+    folder = _write(tmp_path / "v", _picky)
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    frame.to_parquet(folder / REFERENCE_SAMPLE, index=False)
+    verdict = _try(folder)
+    assert (verdict.ok, verdict.tried) == (True, 2)
+    frame.assign(b=99.0).to_parquet(folder / REFERENCE_SAMPLE, index=False)
+    assert "on its reference sample" in _try(folder).reason
+    (folder / REFERENCE_SAMPLE).write_bytes(b"PAR1")
+    verdict = _try(folder)
+    assert (verdict.ok, verdict.tried) == (True, 1)
