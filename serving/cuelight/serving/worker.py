@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +40,7 @@ _IDLE_SECONDS = 1.0
 _STALLED = struct.pack("ll", 30, 0)  # seconds and microseconds, as the kernel has them
 _PARTIAL_SECONDS = 30.0
 _SLOWEST_READER = 1 << 16  # bytes a second; one who takes less is given up after `_PARTIAL_SECONDS`
+_PARTING_SECONDS = 2.0
 _SWEEP_SECONDS = 0.25
 _BIG_BODIES = 8  # of the largest size; a worker keeps no more at once
 _HANDED_EACH = 16  # requests that may be with Flask or wait for it, per thread
@@ -127,7 +129,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _refuse(self, line: Line, status: int, message: str) -> None:
         with contextlib.suppress(OSError):
             line.sock.send(last_words(status, message))
-        self._hang_up(line)
+        self._part(line)
+
+    def _part(self, line: Line) -> None:
+        """The last answer has left: close when the caller has, and until then throw away what still comes.
+
+        To close on unread bytes resets the connection, and the caller may lose the answer (RFC 9112, section 9.6).
+        gunicorn waits here for the caller, and would hold up the loop.
+        """
+        if line not in self._lines:
+            return
+        self._release(line)
+        line.buffer.clear()
+        line.skip, line.busy = sys.maxsize, False
+        line.deadline = time.monotonic() + _PARTING_SECONDS
+        try:
+            line.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._hang_up(line)
 
     def _hand_over(self, line: Line) -> None:
         """Let gunicorn read this request, from its first byte, in the thread pool."""
@@ -147,13 +166,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A thread has answered: the connection comes back to the loop, with what was read ahead."""
         self._handed.pop(conn, None)
-        keep = not fs.cancelled() and fs.exception() is None and fs.result() is True and self.alive
-        if not keep or self.cfg.is_ssl or conn.is_http2:
+        if self.cfg.is_ssl or conn.is_http2:
             super().finish_request(conn, fs)
             return
+        if conn.sock.fileno() < 0:  # it failed amid its answer
+            self.nr_conns -= 1
+            return
         line = Line(conn)
-        line.buffer += conn.parser.unreader.take_buffered()
         self._listen(line)
+        if fs.cancelled() or fs.exception() or fs.result() is not True or not self.alive:
+            self._part(line)
+            return
+        line.buffer += conn.parser.unreader.take_buffered()
         self._go_on(line)
 
     def _go_on(self, line: Line) -> None:

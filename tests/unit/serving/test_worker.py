@@ -6,6 +6,7 @@ import os
 import selectors
 import socket
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 from gunicorn.config import Config
@@ -127,3 +128,51 @@ def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller
     assert b"out of luck" not in answer
     assert _closed(caller)
     worker.wait_for_and_dispatch_events(0.0)
+
+
+def _handed(worker: Worker) -> tuple[socket.socket, TConn]:
+    """The far end of a connection that is with Flask."""
+    near, far = socket.socketpair()
+    conn = TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    worker.nr_conns = 1
+    worker._handed[conn] = 0.0
+    return far, conn
+
+
+def _answered(keep: bool) -> Future[bool]:
+    future: Future[bool] = Future()
+    future.set_result(keep)
+    return future
+
+
+def test_the_loop_does_not_wait_for_a_caller_to_close(worker: Worker) -> None:
+    """After the last answer on a connection what still comes is thrown away, and the rest is the caller's to do."""
+    far, conn = _handed(worker)
+    with far:
+        worker.finish_request(conn, _answered(keep=False))
+        assert _closed(far)  # nothing more comes
+        assert worker.nr_conns == 1
+        far.send(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        worker.wait_for_and_dispatch_events(1.0)
+        assert worker.nr_conns == 1
+    worker.wait_for_and_dispatch_events(1.0)
+    assert worker.nr_conns == 0
+
+
+def test_a_caller_who_does_not_close_is_left(worker: Worker) -> None:
+    """He has two seconds."""
+    far, conn = _handed(worker)
+    with far:
+        worker.finish_request(conn, _answered(keep=False))
+        next(iter(worker._lines)).deadline -= 3
+        _sweep(worker)
+        assert worker.nr_conns == 0
+
+
+def test_a_connection_that_was_closed_amid_its_answer_is_counted_once(worker: Worker) -> None:
+    """gunicorn's thread may close it; that is one connection less."""
+    far, conn = _handed(worker)
+    conn.close()
+    with far:
+        worker.finish_request(conn, _answered(keep=False))
+    assert (worker.nr_conns, worker._lines) == (0, set())
