@@ -12,6 +12,7 @@ from functools import lru_cache
 from msgspec import Struct, field
 
 from cuelight.kit.errors import BadInput, CuelightError
+from cuelight.kit.identity import new_id
 from cuelight.protocol.media import INFERENCE, MLFLOW
 
 _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,8}")
@@ -44,7 +45,8 @@ class Call(Struct, frozen=True):
 
     `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had
     come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
-    prediction that this call repeats, in the shadow.
+    prediction that this call repeats, in the shadow. `prediction_id` is here from the start: where a caller has no key,
+    it says which arm of a canary answers.
     """
 
     asked: Asked
@@ -56,6 +58,7 @@ class Call(Struct, frozen=True):
     arrived: float = field(default_factory=time.monotonic)
     deadline: float = math.inf
     mirrors: str = ""
+    prediction_id: str = field(default_factory=new_id)
 
 
 @lru_cache(maxsize=512)

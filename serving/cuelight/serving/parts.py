@@ -29,6 +29,7 @@ class _Kinds:
     """What was found out for one generation."""
 
     cast: Cast | None = None
+    canary: bool = False
     by_asked: dict[Asked, Kind | None] = field(default_factory=dict)
 
 
@@ -48,21 +49,25 @@ class Parts:
         """Where mirrored requests go."""
         return Shadow(self.answer_unheard, self.metrics.count_unmirrored)
 
-    def kind(self, asked: Asked) -> Kind | None:
+    def kind(self, call: Call) -> Kind | None:
         """What is known beforehand of the version that answers; None where nothing will be predicted."""
         if not self.residents.ready:
             return _AWAY
         cast, known = self.residents.current(), self._kinds
         if known.cast is not cast or len(known.by_asked) > _MOST_KINDS:  # callers make up what they ask for
             known.cast, known.by_asked = cast, {}
+            known.canary = any(each.canary for each in cast.deployment.traffic.values())
+        asked = call.asked
+        if known.canary:  # calls that ask the same are answered by one version or the other
+            return self._find(cast, asked, asked.key or call.prediction_id)
         if asked not in known.by_asked:
             known.by_asked[asked] = self._find(cast, asked)
         return known.by_asked[asked]
 
-    def _find(self, cast: Cast, asked: Asked) -> Kind | None:
+    def _find(self, cast: Cast, asked: Asked, key: str = "") -> Kind | None:
         try:
             name = asked.model or default(cast.deployment, self.settings.serving_default_model)
-            loaded = cast.version(choose(cast.deployment, name, asked).served)
+            loaded = cast.version(choose(cast.deployment, name, asked, key).served)
         except CuelightError:
             return None
         return Kind(loaded.digest, loaded.by_row, loaded.predict_seconds, loaded.byte_seconds)

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from cuelight.journal.record import SHADOW, Prediction
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, Unavailable
-from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
@@ -74,7 +73,7 @@ def respond(
     joined rows make the model fail, each call is predicted alone: one caller's bad row fails that caller alone.
     What is past its deadline is not begun.
     """
-    attempts = [_Attempt(call, call.mirrors or new_id()) for call in calls]
+    attempts = [_Attempt(call, call.mirrors or call.prediction_id) for call in calls]
     try:
         cast = current()
     except CuelightError as fault:

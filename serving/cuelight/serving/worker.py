@@ -265,7 +265,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
         parts = self._parts
         call = parts.call(head.asked, body, head.request_id or new_id(), line.conn.client[0], fault)
-        ticket = Ticket(line, call, parts.kind(call.asked))
+        ticket = Ticket(line, call, parts.kind(call))
         line.busy = True
         try:
             aside = self._lanes.enter(ticket, call.arrived)

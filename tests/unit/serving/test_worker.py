@@ -110,7 +110,7 @@ def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller
     """Whatever goes wrong in a turn, the callers get an error in the one shape, and the loop goes on."""
 
     class Broken(Quiet):
-        def kind(self, asked: Asked) -> None:
+        def kind(self, call: Call) -> None:
             pass
 
         def call(self, asked: Asked, body: bytes, *_: object) -> Call:
