@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from cuelight.protocol import fit, media, quick
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.signature import Signature
 
-_PLAIN = (media.JSON, f"{media.JSON}; charset=utf-8")
+if TYPE_CHECKING:
+    from cuelight.protocol import quick_csv
+
+_JSON = (media.JSON, f"{media.JSON}; charset=utf-8")
+_CSV = (media.CSV, f"{media.CSV}; charset=utf-8")
+_SMALL = 1 << 12  # bytes of CSV that `decode` reads about as fast
 
 
 class Decoder:
-    """`decode` for one signature; usual JSON bodies are read in a quicker way, with the same outcome."""
+    """`decode` for one signature; usual JSON and CSV bodies are read in a quicker way, with the same outcome."""
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
         self._reader = quick.reader(signature)
+
+    @cached_property
+    def _csv_reader(self) -> quick_csv.Reader | None:
+        from cuelight.protocol import quick_csv  # brings PyArrow
+
+        signature = self._signature
+        return None if signature.entries else quick_csv.reader(signature.columns)
 
     def decode(
         self,
@@ -26,10 +41,17 @@ class Decoder:
         header_length: str = "",
     ) -> ScoringRequest:
         """What the caller asks for; see `decode.decode`."""
-        if self._reader and media_type in _PLAIN and protocol == media.MLFLOW:
-            request = self._reader.read(body)
-            if request:
-                if request.rows.count > max_rows:
-                    raise fit.too_many(request.rows.count, max_rows)
-                return request
-        return decode(media_type, body, self._signature, max_rows, max_bytes, protocol, header_length)
+        request = self._quickly(media_type, body) if protocol == media.MLFLOW else None
+        if request is None:
+            return decode(media_type, body, self._signature, max_rows, max_bytes, protocol, header_length)
+        if request.rows.count > max_rows:
+            raise fit.too_many(request.rows.count, max_rows)
+        return request
+
+    def _quickly(self, media_type: str, body: bytes) -> ScoringRequest | None:
+        if media_type in _JSON:
+            return self._reader.read(body) if self._reader else None
+        if media_type in _CSV and len(body) > _SMALL and self._csv_reader:
+            rows = self._csv_reader.read(body)
+            return ScoringRequest(rows, {}) if rows else None
+        return None
