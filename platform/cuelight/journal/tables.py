@@ -13,7 +13,7 @@ import pyarrow as pa
 from cuelight.journal.record import Label, Prediction
 from cuelight.kit.errors import CuelightError
 from cuelight.protocol.answer import read
-from cuelight.protocol.decode import decode
+from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
 
@@ -99,7 +99,7 @@ class RowsTable:
     """
 
     def __init__(self, signature: Signature) -> None:
-        self._signature = signature
+        self._decoder = Decoder(signature)
         self._columns: dict[str, list[Any]] = {name: [] for name in ROWS.names}
         self._types = dict(zip(ROWS.names, ROWS.types, strict=True))
         self._types |= {f"input.{each.name}": _ARROW.get(each.type) for each in signature.columns}
@@ -112,10 +112,9 @@ class RowsTable:
             ValueError: request or answer can't be read as the signature says.
         """
         try:
-            asked = decode(
+            asked = self._decoder.decode(
                 prediction.media_type,
                 prediction.request,
-                self._signature,
                 max_rows=sys.maxsize,
                 max_bytes=sys.maxsize,
                 protocol=prediction.protocol,
