@@ -10,7 +10,7 @@ from importlib import metadata
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cuelight.kit.errors import CuelightError, NotFound, TooLarge, Unavailable
+from cuelight.kit.errors import BadInput, CuelightError, NotFound, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
@@ -125,12 +125,19 @@ def _take_body() -> None:
     body's rest, and waits for it on the socket (tests/integration/test_bad_input.py).
     """
     try:
-        request.get_data(cache=True)
+        body = request.get_data(cache=True)
+        if len(body) == request.max_content_length and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge  # werkzeug cuts a body that has no length
     except RequestEntityTooLarge:
         _discard_body()
         if request.endpoint != "score":
             raise
         g.fault = TooLarge("The body is larger than serving_max_body_bytes.")  # for the model's record as well
+    else:
+        if len(body) < (request.content_length or 0):  # to gunicorn and werkzeug this is a body like any other
+            g.fault = BadInput("The body ended before its Content-Length.")
+            if request.endpoint != "score":
+                raise g.fault
 
 
 def _discard_body() -> None:

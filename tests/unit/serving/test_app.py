@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,3 +118,26 @@ def test_a_timeout_that_is_no_number_is_400(client: FlaskClient) -> None:
     for given, status in (("soon", 400), ("10000", 200)):
         answer = client.post("/models/a%20b/invocations", json=ZEROS, headers={"X-Request-Timeout-Ms": given})
         assert answer.status_code == status
+
+
+ROWS = b"a,b\n" + b"0,0\n" * 400
+TERMINATED = {"wsgi.input_terminated": True, "CONTENT_TYPE": "text/csv"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"HTTP_TRANSFER_ENCODING": "chunked"}, 413, "REQUEST_TOO_LARGE"),
+        ({"CONTENT_LENGTH": "900"}, 400, "BAD_REQUEST"),
+    ],
+    ids=["too long", "too short"],
+)
+@pytest.mark.parametrize(("path", "recorded"), [("/invocations", 1), ("/models/a%20b/feedback", 0)])
+def test_what_is_left_of_a_body_is_not_taken_for_it(
+    path: str, recorded: int, headers: dict[str, str], status: int, code: str, client: FlaskClient, tmp_path: Path
+) -> None:
+    """Cut at the largest size, or by a caller who left: a table's first rows are not the table."""
+    came = io.BytesIO(ROWS if status == 413 else ROWS[:100])
+    answer = client.post(path, input_stream=came, environ_overrides=TERMINATED | headers)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (status, code)
+    assert [each.status for each in stored(tmp_path / "journal") if isinstance(each, Prediction)] == [status] * recorded
