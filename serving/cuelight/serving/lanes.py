@@ -21,6 +21,7 @@ from cuelight.serving.scoring import Work
 
 SMALL = 1 << 16  # bytes; a larger body, or one that is compressed, is big
 TURN_SECONDS = 0.005  # what the loop works off before it listens again, and the most that one call of it may take
+_BEFORE_SECONDS = 0.1  # who would have more before him on the loop waits aside, not to hold up other versions' callers
 _REFUSAL_SECONDS = 0.0002  # what an answer takes for which nothing is predicted
 _MOST_TOGETHER = 512
 _SLICE_SECONDS = 0.25  # how long a lane has a thread, where it predicts call by call
@@ -117,7 +118,8 @@ class Lanes:
     def __init__(self, threads: int, longest: float) -> None:
         self._threads, self._longest = threads, longest
         self._paces: dict[str, Pace] = {}
-        self._here: deque[Ticket] = deque()
+        self._here: deque[tuple[Ticket, float]] = deque()  # each with what it adds to the loop's work, in seconds
+        self._before = 0.0  # seconds of work on the loop
         self._lanes: dict[Key, Lane] = {}
         self._ready: deque[Key] = deque()  # lanes that wait for a thread
         self._running = 0
@@ -133,12 +135,12 @@ class Lanes:
         """
         kind, call = ticket.kind, ticket.call
         if kind is None or call.fault:
-            self._here.append(ticket)
+            self._stay(ticket, _REFUSAL_SECONDS)
             return False
         pace = self._pace(kind)
         big = ticket.size > SMALL or bool(call.asked.encoding)
-        if not big and pace.expect(1, ticket.size) <= TURN_SECONDS:
-            self._here.append(ticket)
+        if not big and pace.expect(1, ticket.size) <= TURN_SECONDS and self._before < _BEFORE_SECONDS:
+            self._stay(ticket, pace.expect(0 if kind.together else 1, ticket.size))
             return False
         key = kind.digest, big
         lane = self._lanes.get(key) or Lane(pace, kind.together and not big)
@@ -150,6 +152,10 @@ class Lanes:
         self._aside.add(ticket)
         self._soonest = min(self._soonest, call.deadline)
         return True
+
+    def _stay(self, ticket: Ticket, seconds: float) -> None:
+        self._here.append((ticket, seconds))
+        self._before += seconds
 
     def _pace(self, kind: Kind) -> Pace:
         pace = self._paces.get(kind.digest)
@@ -180,16 +186,19 @@ class Lanes:
         spent = 0.0
         here = self._here
         while here:
-            kind = here[0].kind
-            if kind is None:
+            ticket, seconds = here[0]
+            kind = ticket.kind
+            if kind is None or ticket.call.fault:
                 spent += _REFUSAL_SECONDS
             else:
                 predicts = 0 if kind.together and kind.digest in seen else 1
-                spent += self._pace(kind).expect(predicts, here[0].size)
+                spent += self._pace(kind).expect(predicts, ticket.size)
                 seen.add(kind.digest)
             if turn and spent > TURN_SECONDS:
                 break
-            turn.append(here.popleft())
+            here.popleft()
+            self._before = self._before - seconds if here else 0.0
+            turn.append(ticket)
         return turn
 
     @property

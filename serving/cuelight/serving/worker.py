@@ -224,7 +224,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         request = framing.cut(line.buffer)
         if isinstance(request, framing.Plain):
             del line.buffer[: request.end]
-            fault = self._too_large(request.head)
+            fault = self._too_large(request.head) or self._reserve(line, request.head.length)
             self._enter(line, request.head, b"" if fault else request.body, fault)
         elif isinstance(request, framing.Begun):
             self._expect(line, request)
@@ -236,14 +236,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _expect(self, line: Line, request: framing.Begun) -> None:
         """A body is on its way: refuse it now if it is too large, or if too much is on its way already."""
         length = request.head.length
-        fault: CuelightError | None = self._too_large(request.head)
-        if not fault and length > SMALL and not line.reserved:
-            if self._reserved + length > _BIG_BODIES * self._parts.settings.serving_max_body_bytes:
-                self._parts.metrics.count_refused(MEMORY)
-                fault = Unavailable("Too many big requests at once: try again.")
-            else:
-                line.reserved = length
-                self._reserved += length
+        fault = self._too_large(request.head) or self._reserve(line, length)
         self._wait_for_more(line)
         if fault:
             line.throw_away(request.start, length)
@@ -253,6 +246,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if head.length <= self._parts.settings.serving_max_body_bytes:
             return None
         return TooLarge("The body is larger than serving_max_body_bytes.")
+
+    def _reserve(self, line: Line, length: int) -> Unavailable | None:
+        """Room for a big body until it is answered."""
+        if length <= SMALL or line.reserved:
+            return None
+        if self._reserved + length > _BIG_BODIES * self._parts.settings.serving_max_body_bytes:
+            self._parts.metrics.count_refused(MEMORY)
+            return Unavailable("Too many big requests at once: try again.")
+        line.reserved = length
+        self._reserved += length
+        return None
 
     def _release(self, line: Line) -> None:
         self._reserved -= line.reserved

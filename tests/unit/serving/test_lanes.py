@@ -61,6 +61,17 @@ def test_calls_that_go_together_cost_little_more_than_one(lanes: Lanes) -> None:
     assert len(lanes.turn()) == 100
 
 
+def test_a_crowd_does_not_keep_the_loop(lanes: Lanes) -> None:
+    """Calls that are predicted one by one: those who would wait long on the loop wait in their lane instead."""
+    kind = Kind("each", together=False, seconds=0.004)
+    aside = [lanes.enter(ticket(kind), 0.0) for _ in range(200)]
+    assert 10 < aside.count(False) < 40
+    assert lanes.enter(ticket(QUICK), 0.0)
+    while lanes.more:
+        lanes.turn()
+    assert lanes.enter(ticket(kind), 0.0) is False
+
+
 @pytest.mark.parametrize("big", [ticket(size=SMALL + 1), ticket(encoding="gzip")], ids=["long", "compressed"])
 def test_big_bodies_go_aside(big: Ticket, lanes: Lanes) -> None:
     """Small ones of the same version stay on the loop."""

@@ -12,8 +12,10 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
+from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.serving.call import Asked, Call
+from cuelight.serving.lanes import SMALL, Kind
 from cuelight.serving.line import Line
 from cuelight.serving.worker import Worker
 
@@ -28,6 +30,9 @@ class Quiet:
         return self
 
     def set_waiting(self, number: int, seconds: float) -> None:
+        pass
+
+    def count_refused(self, reason: str) -> None:
         pass
 
 
@@ -176,3 +181,31 @@ def test_a_connection_that_was_closed_amid_its_answer_is_counted_once(worker: Wo
     with far:
         worker.finish_request(conn, _answered(keep=False))
     assert (worker.nr_conns, worker._lines) == (0, set())
+
+
+def test_big_bodies_that_come_in_one_piece_are_bounded_too(worker: Worker) -> None:
+    """Those that wait for a lane are kept whole: no more of them than of those that are on their way."""
+    size = 2 * SMALL
+
+    class Waiting(Quiet):
+        settings = Settings(serving_max_body_bytes=size)
+
+        def kind(self, call: Call) -> Kind:
+            return Kind("slow", seconds=0.01)
+
+        def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None) -> Call:
+            return Call(asked, body, fault=fault, arrived=0.0)
+
+    worker._parts = Waiting()  # type: ignore[assignment]
+    pairs = [socket.socketpair() for _ in range(12)]
+    for near, _ in pairs:
+        line = Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2)))
+        worker._listen(line)
+        line.buffer += b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b" " * size
+        worker._read(line)
+    refused = [each.call for each in worker._lanes.turn()]
+    assert [str(call.fault) for call in refused] == ["Too many big requests at once: try again."] * 4
+    assert {call.body for call in refused} == {b""}
+    for pair in pairs:
+        for each in pair:
+            each.close()
