@@ -1,8 +1,8 @@
 """Who waits where, and who is refused. Pure: the time is given, and others do the work.
 
 Quick work is the loop's own, a turn's worth at a time. A version whose calls take longer has a lane of its own, and
-every version has one for its big bodies; a lane has one thread at a time, and lanes take turns at the threads: neither
-holds up the loop, small calls of the same version, or another version.
+every version has one for its big bodies, and one for those that came compressed; a lane has one thread at a time, and
+lanes take turns at the threads: neither holds up the loop, small calls of the same version, or another version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_TOGETHER = 512
 _SLICE_SECONDS = 0.25  # how long a lane has a thread, where it predicts call by call
 
 
-Key: TypeAlias = tuple[str, bool]  # a lane: the version's digest, and whether it is that of the big bodies
+Key: TypeAlias = tuple[str, bool, bool]  # a lane: the version's digest; for big bodies; for compressed ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Ticket:
 
 
 class Lane:
-    """The calls that wait for one version, or for its big bodies' turn."""
+    """The calls that wait for one version, or for the turn of its big or compressed bodies."""
 
     def __init__(self, pace: Pace, together: bool) -> None:
         self.pace, self.together = pace, together
@@ -117,7 +117,7 @@ class Lanes:
 
     def __init__(self, threads: int, longest: float) -> None:
         self._threads, self._longest = threads, longest
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[tuple[str, bool], Pace] = {}  # by digest, and whether bodies come compressed
         self._here: deque[tuple[Ticket, float]] = deque()  # each with what it adds to the loop's work, in seconds
         self._before = 0.0  # seconds of work on the loop
         self._lanes: dict[Key, Lane] = {}
@@ -137,12 +137,13 @@ class Lanes:
         if kind is None or call.fault:
             self._stay(ticket, _REFUSAL_SECONDS)
             return False
-        pace = self._pace(kind)
-        big = ticket.size > SMALL or bool(call.asked.encoding)
+        packed = bool(call.asked.encoding)
+        pace = self._pace(kind, packed)
+        big = packed or ticket.size > SMALL
         if not big and pace.expect(1, ticket.size) <= TURN_SECONDS and self._before < _BEFORE_SECONDS:
             self._stay(ticket, pace.expect(0 if kind.together else 1, ticket.size))
             return False
-        key = kind.digest, big
+        key = kind.digest, big, packed
         lane = self._lanes.get(key) or Lane(pace, kind.together and not big)
         self._refuse_late(lane, ticket, now)
         self._lanes[key] = lane
@@ -157,10 +158,11 @@ class Lanes:
         self._here.append((ticket, seconds))
         self._before += seconds
 
-    def _pace(self, kind: Kind) -> Pace:
-        pace = self._paces.get(kind.digest)
+    def _pace(self, kind: Kind, packed: bool = False) -> Pace:
+        key = kind.digest, packed
+        pace = self._paces.get(key)
         if pace is None:
-            pace = self._paces[kind.digest] = Pace(kind.seconds, kind.byte_seconds)
+            pace = self._paces[key] = Pace(kind.seconds, kind.byte_seconds)
         return pace
 
     def _refuse_late(self, lane: Lane, ticket: Ticket, now: float) -> None:
@@ -245,7 +247,7 @@ class Lanes:
     def learn(self, works: Iterable[Work]) -> None:
         """What was done took so long."""
         for work in works:
-            pace = self._paces.get(work.digest)
+            pace = self._paces.get((work.digest, work.packed))
             if pace is not None:
                 pace.learn(work.predicts, work.size, work.seconds)
 

@@ -43,12 +43,17 @@ class Answer(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Work:
-    """What calls that belong together cost, decoding and encoding included; `size` is that of their bodies."""
+    """What calls that belong together cost, decoding and encoding included.
+
+    `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
+    compressed.
+    """
 
     digest: str
     size: int
     seconds: float
     predicts: int = 1
+    packed: bool = False
 
 
 class Outcome(Struct, frozen=True):
@@ -94,7 +99,8 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
         return
     first = due[0]
     assert first.loaded is not None
-    work = Work(first.loaded.digest, sum(each.size for each in due), sum(each.seconds for each in due))
+    size, seconds = sum(len(each.call.body) for each in due), sum(each.seconds for each in due)
+    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None)
     for attempt in due:
         attempt.work = work
     work.predicts = _predict_together(due)
@@ -194,11 +200,6 @@ class _Attempt(Struct):
         )
         self.rows, self.parameters, self.wanted = request.rows, request.parameters, request.wanted
         self.seconds = time.monotonic() - began
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body, expanded."""
-        return len(self.call.body if self.body is None else self.body)
 
     def check_deadline(self, now: float) -> None:
         """Go on only for a caller who still waits.

@@ -54,6 +54,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """
 
     _stopping_since = 0.0
+    _accept_again = 0.0
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -84,6 +85,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # Connections
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Not at once where a connection could not be taken: it would be tried, and logged, in every turn."""
+        if not enabled or time.monotonic() >= self._accept_again:
+            super().set_accept_enabled(enabled)
+
     def accept(self, listener: Any) -> None:
         """Take a connection onto the loop; nothing is done for it until it has sent something."""
         try:
@@ -91,6 +97,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as fault:
             if not isinstance(fault, BlockingIOError | ConnectionAbortedError):
                 _log.exception("accept-failed", fault)  # out of descriptors, say: those who are here go on
+                self._accept_again = time.monotonic() + _IDLE_SECONDS
+                self.set_accept_enabled(False)
             return
         self.nr_conns += 1
         conn = TConn(self.cfg, sock, address, listener.getsockname())

@@ -158,6 +158,20 @@ def test_a_new_version_has_a_pace_of_its_own(lanes: Lanes) -> None:
     assert lanes.enter(ticket(Kind("quick version 2", seconds=0.0001)), 0.0) is False
 
 
+def test_compressed_bodies_have_a_pace_of_their_own(lanes: Lanes) -> None:
+    """A byte of theirs is many, so that it takes longer; and they don't hold up big bodies that came as they are."""
+    packed = ticket(size=1000, encoding="gzip")
+    assert lanes.enter(packed, 0.0)
+    for _ in range(50):
+        lanes.learn([Work("quick", 1000, 0.6, packed=True)])
+    lanes.start(0.0)
+    assert lanes.enter(ticket(size=1000, encoding="gzip"), 0.0)
+    with pytest.raises(Unavailable):
+        lanes.enter(ticket(size=1000, encoding="gzip"), 0.0)
+    assert lanes.enter(ticket(size=SMALL + 1), 0.0)
+    assert lanes.enter(ticket(), 0.0) is False
+
+
 def test_what_runs_over_is_thought_to_go_on(lanes: Lanes) -> None:
     """A predict that has taken three seconds instead of a tenth keeps newcomers out, not in."""
     lanes.enter(ticket(SLOW), 0.0)
@@ -191,7 +205,7 @@ def test_a_lane_that_was_emptied_by_deadlines_is_gone() -> None:
     lanes.start(0.0)
     lanes.enter(ticket(LONELY, deadline=0.5), 0.0)
     assert len(lanes.expired(1.0)) == 1
-    lanes.finish(("slow", False))
+    lanes.finish(("slow", False, False))
     assert lanes.start(1.0) == []
     assert lanes.enter(ticket(LONELY), 1.0)
     assert len(lanes.start(1.0)) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Mapping
@@ -301,6 +302,10 @@ def test_work_is_measured_by_version() -> None:
     assert alone[0].work is not None
     assert alone[0].work.predicts == 1
     assert _respond(_call(body=b"not JSON"))[2].work is None
+    body = gzip.compress(BODY)
+    (packed,) = respond(lambda: _cast(None), [structs.replace(_call(encoding="gzip"), body=body)], 10)
+    assert packed.work is not None
+    assert (packed.work.size, packed.work.packed) == (len(body), True)
 
 
 @pytest.mark.parametrize("given", ["", "0", "-5", "1.5", "1e3", "0x10", " 5", "٣", "9" * 10])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import socket
@@ -209,3 +210,31 @@ def test_big_bodies_that_come_in_one_piece_are_bounded_too(worker: Worker) -> No
     for pair in pairs:
         for each in pair:
             each.close()
+
+
+def test_a_want_of_descriptors_is_not_met_in_every_turn(worker: Worker) -> None:
+    """A connection that can't be taken stays ready: the loop looks away for a second, and then takes it."""
+
+    class Listener(socket.socket):
+        tried = 0
+
+        def accept(self) -> tuple[socket.socket, object]:
+            self.tried += 1
+            if self.tried == 1:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    with Listener() as listener, socket.socket() as caller:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        caller.connect(listener.getsockname())
+        worker.sockets = [listener]
+        for _ in range(5):  # as gunicorn's loop does
+            worker.set_accept_enabled(True)
+            worker.wait_for_and_dispatch_events(0.0)
+        assert (listener.tried, worker.nr_conns) == (1, 0)
+        worker._accept_again -= 1.0
+        worker.set_accept_enabled(True)
+        worker.wait_for_and_dispatch_events(0.0)
+        assert (listener.tried, worker.nr_conns) == (2, 1)
+        worker._hang_up(next(iter(worker._lines)))
