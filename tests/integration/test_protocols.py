@@ -276,8 +276,10 @@ def _faults() -> Iterator[tuple[str, Form, int]]:
     yield "an unknown type", Form(b"{}", {"Content-Type": "application/x"}), 415
     length = {"Inference-Header-Content-Length": "5000"}
     yield "a header beyond the body", Form(b'{"inputs": []}', length, media.INFERENCE), 400
-    huge = {"name": "x", "shape": [2**62, 2**62], "datatype": "FP64", "parameters": {"binary_data_size": 0}}
+    huge = {"name": "x", "shape": [9, 2**62], "datatype": "FP64", "parameters": {"binary_data_size": 0}}
     yield "a shape beyond memory", Form(json.dumps({"inputs": [huge]}).encode(), {}, media.INFERENCE), 400
+    huge = huge | {"shape": [2**62, 2**62]}
+    yield "a shape of too many rows", Form(json.dumps({"inputs": [huge]}).encode(), {}, media.INFERENCE), 413
     yield "no JSON", Form(b"{", {}, media.INFERENCE), 400
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.kit.errors import BadInput
+from cuelight.kit.errors import BadInput, TooLarge
+from cuelight.protocol import fit
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Column, Tensor
 
 _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 _EXACT = {np.dtype("float64"): 2**53, np.dtype("float32"): 2**24, np.dtype("float16"): 2**11}
+_LARGEST_TEXTS = 1 << 26  # bytes of one tensor
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 _FRACTION = re.compile(r"[.,](\d{6})(\d+)")
 
@@ -36,16 +38,18 @@ def tensor(values: Any, spec: Tensor) -> Array:
 
     Raises:
         BadInput: shape or values do not fit.
+        TooLarge: the texts together, each with the room of the longest one.
     """
     label = f"Input `{spec.name}`" if spec.name else "The input"
+    wanted = np.dtype(spec.dtype)
     try:
-        array = np.asarray(values)
+        # Without a type NumPy would give each text the room of the longest one.
+        array = np.asarray(values, dtype=object if holds_texts(values) else None)
     except ValueError as error:
         raise BadInput(f"{label} is ragged: all rows need the same shape.") from error
-    wanted = np.dtype(spec.dtype)
     kinds = _kinds(values, array.ndim)
     allowed = _TENSOR_KINDS.get(wanted.kind)
-    if array.dtype == object or allowed is None or not kinds <= allowed:
+    if allowed is None or not kinds <= allowed or (array.dtype == object and wanted.kind not in "USO"):
         raise BadInput(f"{label} must hold {wanted} values only, without nulls.")
     if wanted.kind in "iuf" and int in kinds:
         array = _exact(values, array, wanted, label)
@@ -56,6 +60,8 @@ def tensor(values: Any, spec: Tensor) -> Array:
     )
     if not fits:
         raise BadInput(f"{label} has shape {array.shape}; the model takes {spec.shape} (-1 is any length).")
+    if wanted.kind in "US":
+        return _fixed(array, wanted, label)
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(wanted)
     if wanted.kind in "iu" and not np.array_equal(cast, array):
@@ -74,6 +80,30 @@ _TENSOR_KINDS: dict[str, set[type]] = {
     "S": {str},
     "O": {str},
 }
+
+
+def holds_texts(values: Any) -> bool:
+    """Whether texts or bytes are anywhere in nested lists."""
+    level: list[Any] = [values]
+    while level:
+        kinds = set(map(type, level))
+        if str in kinds or bytes in kinds:
+            return True
+        level = list(chain.from_iterable(each for each in level if type(each) is list)) if list in kinds else []
+    return False
+
+
+def _fixed(texts: Array, wanted: np.dtype[Any], label: str) -> Array:
+    """Texts as NumPy holds them by itself: each with the room of the longest."""
+    room = 4 * max(map(len, texts.ravel().tolist()), default=0) * texts.size
+    if room > _LARGEST_TEXTS:
+        raise TooLarge(
+            f"{label} would take {room} bytes, more than {_LARGEST_TEXTS}: each text as much as the longest."
+        )
+    try:
+        return texts.astype(wanted)
+    except UnicodeEncodeError:
+        raise BadInput(f"{label} must hold ASCII characters only.") from None
 
 
 def _leaves(values: Any, depth: int) -> Iterable[Any]:
@@ -110,7 +140,7 @@ def _exact(values: Any, array: Array, wanted: np.dtype[Any], label: str) -> Arra
 
 
 def _fail(name: str, row: int, what: str) -> BadInput:
-    return BadInput(f"Column `{name}`, row {row}: {what}.")
+    return BadInput(f"Column `{fit.short(name)}`, row {row}: {what}.")
 
 
 def _floats(values: Sequence[Any], name: str) -> Array:
@@ -122,7 +152,7 @@ def _floats(values: Sequence[Any], name: str) -> Array:
     try:
         array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except OverflowError as error:
-        raise BadInput(f"Column `{name}` holds a number beyond the range of a double.") from error
+        raise BadInput(f"Column `{fit.short(name)}` holds a number beyond the range of a double.") from error
     _hold_integers(values, array, 2**53, name)
     return array
 
@@ -132,7 +162,7 @@ def _singles(values: Sequence[Any], name: str) -> Array:
     with np.errstate(over="ignore"):
         narrow: Array = wide.astype(np.float32)
     if not np.array_equal(np.isinf(narrow), np.isinf(wide)):
-        raise BadInput(f"Column `{name}` holds a number beyond the range of a 32-bit float.")
+        raise BadInput(f"Column `{fit.short(name)}` holds a number beyond the range of a 32-bit float.")
     _hold_integers(values, narrow, 2**24, name)
     return narrow
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,11 +60,11 @@ def decode(
     if protocol == media.INFERENCE:
         from cuelight.protocol import inference
 
-        request = ScoringRequest(*inference.decode(body, header_length, signature))
+        request = ScoringRequest(*inference.decode(body, header_length, signature, max_rows))
     else:
         request = _decode_mlflow(media_type, body, signature, max_rows, max_bytes)
     if request.rows.count > max_rows:
-        raise fit.too_many(request.rows.count, max_rows)
+        raise fit.too_many(max_rows)
     return request
 
 
@@ -75,18 +77,18 @@ def _decode_mlflow(media_type: str, body: bytes, signature: Signature, max_rows:
     if not body.strip():
         raise BadInput(f"The body is empty. Send JSON with one of {', '.join(FORMS)}, or CSV with a header line.")
     if kind == media.JSON:
-        return _decode_json(body, signature)
+        return _decode_json(body, signature, max_rows)
     if signature.entries:
         raise BadInput("This model takes a list with one entry a row: send JSON with inputs.")
     if kind == media.CSV:
-        return _decode_csv(body, signature)
+        return _decode_csv(body, signature, max_rows)
     from cuelight.protocol import tables  # brings PyArrow
 
     given, params = tables.read(kind, body, signature, max_rows, max_bytes)
     return ScoringRequest(typed.rows(given, signature), parameters(params, signature))
 
 
-def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
+def _decode_json(body: bytes, signature: Signature, max_rows: int) -> ScoringRequest:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -100,7 +102,8 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
     unknown = sorted(set(document) - set(FORMS) - {"params"})
     if len(given) != 1 or unknown:
         raise BadInput(f"The body must have exactly one of {', '.join(FORMS)}, and may have params; nothing else.")
-    if keys.colons(body) != _count_keys(document):
+    fit.rows(_longest(document[given[0]]), signature, max_rows)
+    if keys.colons(body) != keys.count(document):
         keys.refuse_twice(body)
     content, params = document[given[0]], parameters(document.get("params"), signature)
     if signature.entries:
@@ -108,28 +111,29 @@ def _decode_json(body: bytes, signature: Signature) -> ScoringRequest:
     return ScoringRequest(_rows(_READERS[given[0]](content), signature), params)
 
 
-def _count_keys(document: dict[str, Any]) -> int:
-    """Those of the document and of the objects right below it; deeper ones are not worth the time."""
-    count = len(document)
-    for value in document.values():
-        if isinstance(value, dict):
-            count += len(value)
-        elif isinstance(value, list):
-            count += sum(len(each) for each in value if isinstance(each, dict))
-    return count
+def _longest(content: Any) -> int:
+    """How many rows a form's content can only have, going by its first list."""
+    if isinstance(content, dict):
+        content = content["data"] if "data" in content else next(iter(content.values()), None)
+    return len(content) if isinstance(content, list) else 0
 
 
-def _decode_csv(body: bytes, signature: Signature) -> ScoringRequest:
+def _decode_csv(body: bytes, signature: Signature, max_rows: int) -> ScoringRequest:
     try:
-        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True) if line]
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True)
+        lines = list(islice(filter(None, reader), min(max_rows, sys.maxsize - 2) + 2))  # one more shows that
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"The body is not CSV in UTF-8: {type(error).__name__}.") from None
     if len(lines) < 2:
         raise BadInput("The CSV needs a header line and at least one row.")
-    types = {each.name: each.type for each in signature.columns}
     header, records = lines[0], lines[1:]
+    fit.rows(len(records), signature, max_rows)
+    types = {each.name: each.type for each in signature.columns}
     table = _split_table(header, records)
-    parsed = {name: [_cell(each, types.get(name)) for each in values] for name, values in table.items()}
+    parsed = {
+        name: [_cell(each, types.get(name)) for each in values] if name in types or not types else values
+        for name, values in table.items()
+    }
     return ScoringRequest(_rows(parsed, signature), {})
 
 
@@ -179,7 +183,7 @@ def _read_records(value: Any) -> dict[str, Any]:
         if len(record) != len(names):
             missing = next(name for name in names if name not in record)
             raise BadInput(
-                f"Row {number} has no `{missing[:100]}`, which another row has. Send null for a missing value."
+                f"Row {number} has no `{fit.short(missing)}`, which another row has. Send null for a missing value."
             )
     return {name: [record[name] for record in value] for name in names}
 
@@ -219,6 +223,8 @@ def _rows(given: Any, signature: Signature) -> Rows:
     count = lengths.pop() if lengths else 0
     if count == 0:
         raise BadInput("There are no rows to score.")
+    if not signature.columns:
+        fit.width(len(given))
     specs = signature.columns or tuple(_guess(name, values) for name, values in given.items())
     return Rows({each.name: convert.column(given[each.name], each) for each in fit.columns(given, specs)}, count)
 
@@ -242,6 +248,8 @@ def _guess(name: str, values: Sequence[Any]) -> Column:
 def _by_position(values: list[Any], signature: Signature) -> dict[str, Any]:
     data = [each if isinstance(each, list) else [each] for each in values]
     width = len(data[0]) if data else 0
+    if not signature.columns:
+        fit.width(width)
     names = [each.name for each in signature.columns] or [str(i) for i in range(width)]
     return _split_table(names, data)
 

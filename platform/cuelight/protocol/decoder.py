@@ -41,16 +41,16 @@ class Decoder:
         header_length: str = "",
     ) -> ScoringRequest:
         """What the caller asks for; see `decode.decode`."""
-        request = self._quickly(media_type, body) if protocol == media.MLFLOW else None
+        request = self._quickly(media_type, body, max_rows) if protocol == media.MLFLOW else None
         if request is None:
             return decode(media_type, body, self._signature, max_rows, max_bytes, protocol, header_length)
         if request.rows.count > max_rows:
-            raise fit.too_many(request.rows.count, max_rows)
+            raise fit.too_many(max_rows)
         return request
 
-    def _quickly(self, media_type: str, body: bytes) -> ScoringRequest | None:
+    def _quickly(self, media_type: str, body: bytes, max_rows: int) -> ScoringRequest | None:
         if media_type in _JSON:
-            return self._reader.read(body) if self._reader else None
+            return self._reader.read(body, max_rows) if self._reader else None
         if media_type in _CSV and len(body) > _SMALL and self._csv_reader:
             rows = self._csv_reader.read(body)
             return ScoringRequest(rows, {}) if rows else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cuelight.kit.errors import BadInput, TooLarge
-from cuelight.protocol.signature import Column, Tensor
+from cuelight.protocol.signature import Column, Signature, Tensor
+
+MOST_COLUMNS = 10_000  # of a request that no signature holds against anything
+_LONGEST_NAME = 100  # characters of it in a message
 
 
 def columns(given: Collection[str], specs: Sequence[Column]) -> list[Column]:
@@ -34,6 +37,33 @@ def tensors(given: Collection[str], specs: Sequence[Tensor]) -> None:
         raise BadInput(f"Missing inputs: {', '.join(missing)}.")
 
 
-def too_many(rows: int, most: int) -> TooLarge:
+def rows(count: int, signature: Signature, most: int) -> None:
+    """Check a number of rows before their values are read.
+
+    A lone row may come without its brackets: what a tensor holds in it is then no number of rows.
+
+    Raises:
+        TooLarge: there are more than `most`.
+    """
+    if count > most and all(len(each.shape) < 2 or 0 <= each.shape[1] <= most for each in signature.tensors):
+        raise too_many(most)
+
+
+def too_many(most: int) -> TooLarge:
     """The error for more rows than a request may have."""
-    return TooLarge(f"{rows} rows are more than the {most} allowed in one request (serving_max_rows).")
+    return TooLarge(f"There are more rows than the {most} allowed in one request (serving_max_rows).")
+
+
+def width(count: int) -> None:
+    """Check how many columns come for a model without a signature: each costs as much as many of its values.
+
+    Raises:
+        TooLarge: there are more than `MOST_COLUMNS`.
+    """
+    if count > MOST_COLUMNS:
+        raise TooLarge(f"A model without a signature takes {MOST_COLUMNS} columns at most: log it with one.")
+
+
+def short(name: str) -> str:
+    """A name as a message can carry it: without a signature it is the caller's, and may be of any length."""
+    return name[:_LONGEST_NAME]

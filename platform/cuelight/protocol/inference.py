@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from cuelight.kit.errors import BadInput, ModelFault
-from cuelight.protocol import answer, convert, media, typed
+from cuelight.protocol import answer, convert, fit, keys, media, typed
 from cuelight.protocol.answer import Written
 from cuelight.protocol.encode import encode as as_json
 from cuelight.protocol.encode import plain
@@ -73,14 +73,20 @@ class _Given:
 # Requests
 
 
-def decode(body: bytes, header_length: str, signature: Signature) -> tuple[Rows, dict[str, Any], Wanted]:
+def decode(body: bytes, header_length: str, signature: Signature, max_rows: int) -> tuple[Rows, dict[str, Any], Wanted]:
     """Rows, parameters, and what is wanted back. `header_length`: how many bytes are JSON, as the header says.
 
     Raises:
         BadInput: it is no request of this protocol, or does not fit the signature; the message says where.
+        TooLarge: more rows than `max_rows`.
     """
     document, rest = _split(body, header_length)
     given = _inputs(document.get("inputs"), rest)
+    named = {each.name for each in signature.columns} | {each.name for each in signature.tensors}
+    if not named:
+        fit.width(len(given))
+    used = [each for name, each in given.items() if name in named] or list(given.values())
+    fit.rows(max(each.shape[0] for each in used), signature, max_rows)
     asked = _object(document.get("parameters"), "parameters")
     wanted = _wanted(document, asked)
     own = {each.name for each in signature.parameters}
@@ -110,7 +116,16 @@ def _split(body: bytes, header_length: str) -> tuple[dict[str, Any], memoryview]
         ) from None
     if not isinstance(document, dict) or not document.keys() <= _KEYS:
         raise BadInput(f"The request must be a JSON object of {', '.join(sorted(_KEYS))}; nothing else.")
+    if keys.colons(body[:size]) != _count_keys(document):
+        keys.refuse_twice(body[:size])
     return document, content[size:]
+
+
+def _count_keys(document: dict[str, Any]) -> int:
+    """Those of an honest request; one that has more is read once more, see `keys`."""
+    listed = [each for name in ("inputs", "outputs") if isinstance(each := document.get(name), list)]
+    settings = [each.get("parameters") for each in chain(*listed) if isinstance(each, dict)]
+    return keys.count(document) + sum(len(each) for each in settings if isinstance(each, dict))
 
 
 def _inputs(listed: Any, rest: memoryview) -> dict[str, _Given]:
@@ -239,10 +254,12 @@ def _matrix_rows(given: _Given, signature: Signature) -> Rows:
     if len(given.shape) != 2 or (specs and given.shape[1] != len(specs)):
         names = ", ".join(each.name for each in specs) or "its columns"
         raise BadInput(
-            f"Input `{given.name[:100]}` has shape {list(given.shape)}. "
+            f"Input `{fit.short(given.name)}` has shape {list(given.shape)}. "
             f"The model takes one tensor of shape [rows, {len(specs) or 'columns'}], or one a column: {names}."
         )
     width = given.shape[1]
+    if not specs:
+        fit.width(width)
     specs = specs or tuple(Column(str(i), "") for i in range(width))
     if isinstance(given.data, memoryview) and given.datatype != _BYTES:
         values = np.ascontiguousarray(_from_bytes(given).values.T)  # models read columns faster that are in one piece
@@ -281,7 +298,7 @@ def _from_bytes(given: _Given) -> Typed:
     if given.datatype == "BOOL":
         raw = np.frombuffer(given.data, np.uint8)
         if (raw > 1).any():
-            raise BadInput(f"Input `{given.name[:100]}`: a BOOL is one byte, 0 or 1.")
+            raise BadInput(f"Input `{fit.short(given.name)}`: a BOOL is one byte, 0 or 1.")
     values = np.frombuffer(given.data, dtype)
     return Typed(
         np.require(values, dtype.newbyteorder("="), "A").reshape(given.shape)
@@ -310,7 +327,7 @@ def _flat(given: _Given) -> list[Any]:
     """The values of `data` one after the other, be they nested or not."""
     values = given.data
     if not isinstance(values, list):
-        raise BadInput(f"Input `{given.name[:100]}` has neither `data`, a list, nor `binary_data_size`.")
+        raise BadInput(f"Input `{fit.short(given.name)}` has neither `data`, a list, nor `binary_data_size`.")
     if values and isinstance(values[0], list):
         if len(values) != given.shape[0]:
             raise _lies(given)
@@ -324,7 +341,9 @@ def _flat(given: _Given) -> list[Any]:
 
 
 def _lies(given: _Given) -> BadInput:
-    return BadInput(f"Input `{given.name[:100]}`: its data is not what its shape {list(given.shape)} and datatype say.")
+    return BadInput(
+        f"Input `{fit.short(given.name)}`: its data is not what its shape {list(given.shape)} and datatype say."
+    )
 
 
 def _typed(values: Sequence[Any], name: str, datatype: str, spec: Column | None) -> Typed:
@@ -359,7 +378,7 @@ def _typed(values: Sequence[Any], name: str, datatype: str, spec: Column | None)
             wrong = np.flatnonzero((whole < limits.min) | (whole > limits.max))
         narrow = whole.astype(wanted)
     if wrong.size:
-        raise BadInput(f"Column `{name[:100]}`, row {int(wrong[0])}: beyond the range of {datatype}.")
+        raise BadInput(f"Column `{fit.short(name)}`, row {int(wrong[0])}: beyond the range of {datatype}.")
     return Typed(narrow)
 
 
@@ -369,7 +388,7 @@ def _text(value: Any, name: str, row: int) -> Any:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise BadInput(f"Column `{name[:100]}`, row {row}: a text in UTF-8 is needed.") from None
+        raise BadInput(f"Column `{fit.short(name)}`, row {row}: a text in UTF-8 is needed.") from None
 
 
 # Answers
@@ -385,7 +404,7 @@ def encode(predictions: Any, wanted: Wanted, signature: Signature, model: str, v
     form, tensors = _outputs(predictions, wanted, signature)
     unknown = [name for name in wanted.outputs if name not in tensors]
     if unknown:
-        raise BadInput(f"There is no output `{unknown[0][:100]}`; there are {', '.join(tensors)}.")
+        raise BadInput(f"There is no output `{fit.short(unknown[0])}`; there are {', '.join(tensors)}.")
     outputs, blobs = [], []
     for name in wanted.outputs or tensors:
         values = tensors[name]
@@ -458,7 +477,7 @@ def _outputs(predictions: Any, wanted: Wanted, signature: Signature) -> tuple[st
 def _tensor(values: Any) -> Array:
     """Values as numbers or booleans, else as texts (None where there is none)."""
     try:
-        array = values if isinstance(values, np.ndarray) else np.asarray(plain(values))
+        array = values if isinstance(values, np.ndarray) else _array(plain(values))
     except ValueError:  # ragged
         raise _no_tensor() from None
     if array.dtype.name in _DATATYPES:
@@ -478,6 +497,11 @@ def _tensor(values: Any) -> Array:
     if texts.ndim == 0 or not set(map(type, texts.ravel().tolist())) <= {str, type(None)}:
         raise _no_tensor()
     return texts
+
+
+def _array(values: Any) -> Array:
+    # Without a type NumPy would give each text the room of the longest one.
+    return np.asarray(values, dtype=object if convert.holds_texts(values) else None)
 
 
 def _no_tensor() -> ModelFault:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cuelight.kit.errors import BadInput
-from cuelight.protocol import convert
+from cuelight.protocol import convert, fit
 from cuelight.protocol.signature import SCALARS, Column, Parameter, Signature
 
 # What `predict_method` may ask a scikit-learn model for.
@@ -55,4 +55,4 @@ def _parameter(value: Any, spec: Parameter) -> Any:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(name[:100] for name in names[:_MOST_NAMED]) + more
+    return ", ".join(fit.short(name) for name in names[:_MOST_NAMED]) + more

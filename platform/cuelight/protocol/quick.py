@@ -16,8 +16,8 @@ import numpy as np
 import orjson
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from cuelight.kit.errors import BadInput
-from cuelight.protocol import convert, keys
+from cuelight.kit.errors import BadInput, TooLarge
+from cuelight.protocol import convert, fit, keys
 from cuelight.protocol.decode import ScoringRequest
 from cuelight.protocol.parameters import parameters
 from cuelight.protocol.rows import Array, Layout, Rows
@@ -103,19 +103,27 @@ class Reader:
         self._made: dict[_Beginning, _Way] = {}
         self._known: dict[tuple[bytes, ...], _Way] = {}  # by the very bytes
 
-    def read(self, body: bytes) -> ScoringRequest | None:
-        """The rows and parameters; None: `decode` has to say."""
+    def read(self, body: bytes, max_rows: int) -> ScoringRequest | None:
+        """The rows and parameters; None: `decode` has to say.
+
+        Raises:
+            TooLarge: more rows than `max_rows`.
+        """
         beginning = _BEGINNING.match(body)
         if beginning is None:
             return None
         try:
             way = self._way(beginning.groups(b""))
             document = way.decoder.decode(body)
+            if len(body) > max_rows:  # else it has not as many
+                fit.rows(_longest(document.value), self._signature, max_rows)
             given = _params(document.params)
             taken = way.take(document.value)
             if not taken.rows.count or not _all_read(body, taken, given):
                 return None
             return ScoringRequest(taken.rows, parameters(given, self._signature) if given else {})
+        except TooLarge:
+            raise
         except (_Unusual, BadInput, ValueError, RecursionError):  # msgspec's and orjson's errors are ValueErrors
             return None
 
@@ -144,6 +152,12 @@ def reader(signature: Signature) -> Reader | None:
     if signature.tensors and all(each.dtype in _TENSORS and each.shape for each in signature.tensors):
         return Reader(signature, partial(_tensors, signature.tensors))
     return None
+
+
+def _longest(value: Any) -> int:
+    """How many rows a form's value can have."""
+    lists = [value] if isinstance(value, list) else msgspec.structs.astuple(value)
+    return max((len(each) for each in lists if isinstance(each, list)), default=0)
 
 
 def _params(given: Any) -> dict[str, Any] | None:

@@ -114,7 +114,7 @@ def _arrow(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> 
         for batch in stream:
             rows += batch.num_rows
             if rows > max_rows:
-                raise fit.too_many(rows, max_rows)
+                raise fit.too_many(max_rows)
             batches.append(batch.select(names))
         schema = pa.schema([stream.schema.field(name) for name in names], metadata=stream.schema.metadata)
     return pa.Table.from_batches(batches, schema)
@@ -129,7 +129,7 @@ def _parquet(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -
         thrift_container_size_limit=_LARGEST_METADATA,
     )
     if file.metadata.num_rows > max_rows:
-        raise fit.too_many(file.metadata.num_rows, max_rows)
+        raise fit.too_many(max_rows)
     schema = file.schema_arrow
     names = _chosen(schema.names, signature)
     # Texts that repeat come as indices: a long one in each of many rows must not be multiplied.
@@ -153,6 +153,8 @@ def _chosen(names: list[str], signature: Signature) -> list[str]:
     """
     if len(set(names)) != len(names):
         raise BadInput("A column name is there twice.")
+    if not (signature.columns or signature.tensors):
+        fit.width(len(names))
     if signature.columns:
         there = set(names)
         return [each.name for each in signature.columns if each.name in there]
@@ -172,7 +174,7 @@ def _typed(name: str, chunks: pa.ChunkedArray, max_bytes: int) -> Typed:
     missing = np.asarray(array.is_null()) if array.null_count else None
     if _is_text(kind):
         if _length(array) > max_bytes:
-            raise too_large(f"Column `{name}`", max_bytes)
+            raise too_large(f"Column `{fit.short(name)}`", max_bytes)
         return Typed(convert.objects(array.to_pylist()))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return Typed(_moments(array), missing)
@@ -184,7 +186,9 @@ def _typed(name: str, chunks: pa.ChunkedArray, max_bytes: int) -> Typed:
         return Typed(array.to_numpy_ndarray())
     if _is_plain_list(kind):
         return _from_lists(name, array, max_bytes)
-    raise BadInput(f"Column `{name}` has an Arrow type that is not taken: send numbers, booleans, texts or times.")
+    raise BadInput(
+        f"Column `{fit.short(name)}` has an Arrow type that is not taken: send numbers, booleans, texts or times."
+    )
 
 
 def _numbers(array: pa.Array) -> Array:
@@ -216,7 +220,7 @@ def _from_dictionary(name: str, array: Any, max_bytes: int) -> Typed:
             [len(each) if isinstance(each, str | bytes) else 0 for each in known.values.tolist()], np.int64
         )
         if int(sizes[indices].sum()) > max_bytes:
-            raise too_large(f"Column `{name}`", max_bytes)
+            raise too_large(f"Column `{fit.short(name)}`", max_bytes)
         if missing is not None:
             values[missing] = None
             missing = None
@@ -253,7 +257,7 @@ def _from_lists(name: str, array: Any, max_bytes: int) -> Typed:
     while not (pa.types.is_primitive(leaves.type) or _is_text(leaves.type)):
         leaves, depth = leaves.flatten(), depth + 1
     if _POINTER * len(leaves) * depth > max_bytes:
-        raise too_large(f"Column `{name}`", max_bytes)
+        raise too_large(f"Column `{fit.short(name)}`", max_bytes)
     if pa.types.is_fixed_size_list(array.type) and depth == 1 and not (array.null_count or leaves.null_count):
         return Typed(_numbers(leaves).reshape(len(array), array.type.list_size))
     return Typed(convert.objects(array.to_pylist()))

@@ -47,6 +47,8 @@ def rows(given: Mapping[str, Typed], signature: Signature) -> Rows:
     count = counts.pop() if counts else 0
     if count == 0:
         raise BadInput("There are no rows to score.")
+    if not signature.columns:
+        fit.width(len(given))
     specs = signature.columns or tuple(Column(name, _type_of(each)) for name, each in given.items())
     return Rows({each.name: column(given[each.name], each) for each in fit.columns(given, specs)}, count)
 
@@ -60,7 +62,7 @@ def column(given: Typed, spec: Column) -> Array:
     if spec.type in _NULLS and given.missing is not None and given.missing.all():
         return np.full(len(given.values), _NULLS[spec.type])
     if given.values.ndim > 1 and spec.type in _CONVERTERS:
-        raise BadInput(f"Column `{spec.name}`: one value a row is needed, not a list.")
+        raise BadInput(f"Column `{fit.short(spec.name)}`: one value a row is needed, not a list.")
     return _CONVERTERS.get(spec.type, _objects)(given, spec)
 
 
@@ -214,14 +216,14 @@ def _objects(given: Typed, _spec: Column) -> Array:
 
 def _of_kind(given: Typed, spec: Column, kinds: str, what: str) -> Array:
     if given.values.dtype.kind not in kinds:
-        raise BadInput(f"Column `{spec.name}`: {what} is needed, and its type is another.")
+        raise BadInput(f"Column `{fit.short(spec.name)}`: {what} is needed, and its type is another.")
     return given.values
 
 
 def _of_type(given: Typed, spec: Column, kind: type, what: str) -> Array:
     values = _objects(given, spec)
     if values.dtype != object:
-        raise BadInput(f"Column `{spec.name}`: {what} is needed, and its type is another.")
+        raise BadInput(f"Column `{fit.short(spec.name)}`: {what} is needed, and its type is another.")
     if not set(map(type, values.tolist())) <= {kind, type(None)}:
         row = next(i for i, each in enumerate(values.tolist()) if each is not None and type(each) is not kind)
         raise _fail(spec, row, f"{what} is needed")
@@ -238,7 +240,7 @@ def _there(positions: Array, missing: Array | None) -> Array:
 
 
 def _fail(spec: Column, row: int, what: str) -> BadInput:
-    return BadInput(f"Column `{spec.name}`, row {row}: {what}.")
+    return BadInput(f"Column `{fit.short(spec.name)}`, row {row}: {what}.")
 
 
 def _label(spec: Tensor) -> str:

@@ -221,3 +221,18 @@ def test_any_value_gives_a_tensor_or_bad_input(value: Any, dtype: str) -> None:
     for shape in ((-1,), (-1, 2), (-1, -1, 1), (3,), ()):
         with contextlib.suppress(BadInput):
             assert tensor(value, Tensor("", dtype, shape)).ndim == len(shape)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "str", "S", "bool"])
+def test_one_long_text_does_not_make_room_for_all(dtype: str) -> None:
+    """NumPy's own texts are each as wide as the longest: a few megabytes would become terabytes."""
+    values = ["x" * 2**20] + ["y"] * 2**20
+    with pytest.raises(BadInput):
+        tensor(values, Tensor("x", dtype, (-1,)))
+    assert len(tensor(values, Tensor("x", "object", (-1,)))) == len(values)
+
+
+def test_a_text_that_is_no_ascii_is_no_bytes() -> None:
+    """NumPy's `S` holds nothing else."""
+    with pytest.raises(BadInput, match="ASCII"):
+        tensor(["\u00e4"], Tensor("x", "S", (-1,)))

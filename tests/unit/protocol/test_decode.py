@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from cuelight.kit.errors import BadInput, TooLarge, WrongMediaType
 from cuelight.protocol.decode import FORMS, ScoringRequest, decode
+from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.signature import Column, Parameter, Signature, Tensor
 
 JSON, CSV = "application/json", "text/csv"
@@ -180,8 +182,63 @@ def test_too_many_rows_are_refused_by_their_number() -> None:
     """A request at the limit is taken, one row more is not."""
     body = json.dumps({"instances": [[1, 2]] * 3}).encode()
     assert decode(JSON, body, AB, max_rows=3).rows.count == 3
-    with pytest.raises(TooLarge, match="3 rows are more than the 2"):
+    with pytest.raises(TooLarge, match="more rows than the 2"):
         decode(JSON, body, AB, max_rows=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "signature"),
+    [
+        (JSON, b'{"instances": [[1, 2], [1, 2], [1, "x"]]}', AB),
+        (JSON, b'{"inputs": [[1, 2], [1, 2], [1, "x"]]}', MATRIX),
+        (JSON, b'{"inputs": {"a": [1, 2, 3], "b": [1, 2, "x"]}}', AB),
+        (JSON, b'{"inputs": {"x": [[1, 2], [1, 2], [1, "x"]], "y": [1, 2, 3]}}', NAMED),
+        (JSON, b'{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2], [1, 2], [1, "x"]]}}', AB),
+        (JSON, b'{"dataframe_records": [{"a": 1}, {"b": 2}, {}]}', AB),
+        (JSON, b'{"inputs": {"t": ["2026-01-01", "2026-01-01", "x"]}}', Signature((Column("t", "datetime"),))),
+        (CSV, b'a,b\n1,2\n1,2\n1,2\n"never closed', AB),
+    ],
+)
+def test_rows_are_counted_before_their_values_are_read(kind: str, body: bytes, signature: Signature) -> None:
+    """What is too much costs no more than its parsing, whatever is in it; and so by a version's own decoder."""
+    for read in (Decoder(signature).decode, partial(_plainly, signature)):
+        with pytest.raises(TooLarge, match="more rows than the 2"):
+            read(kind, body, 2)
+        with pytest.raises(BadInput) as refused:
+            read(kind, body, 3)
+        assert not isinstance(refused.value, TooLarge)
+
+
+def _plainly(signature: Signature, kind: str, body: bytes, most: int) -> ScoringRequest:
+    return decode(kind, body, signature, most)
+
+
+def test_a_lone_row_of_a_tensor_is_no_number_of_rows() -> None:
+    """It may come without its brackets; what it holds may be more than the rows that are allowed."""
+    wide = Signature(tensors=(Tensor("", "float64", (-1, 5)),))
+    for signature in (wide, Signature(tensors=(Tensor("", "float64", (-1, -1)),))):
+        assert decode(JSON, b'{"params": {}, "inputs": [1, 2, 3, 4, 5]}', signature, max_rows=2).rows.count == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (JSON, json.dumps({"inputs": {f"c{i}": [1] for i in range(10_001)}}).encode()),
+        (JSON, json.dumps({"instances": [[1] * 10_001]}).encode()),
+        (CSV, (",".join(f"c{i}" for i in range(10_001)) + "\n1" + 10_000 * ",1").encode()),
+    ],
+)
+def test_columns_that_no_signature_asks_for_are_limited(kind: str, body: bytes) -> None:
+    """Each costs as much as many values; with a signature, others are left aside."""
+    with pytest.raises(TooLarge, match="10000 columns"):
+        decode(kind, body, NONE)
+
+
+def test_a_long_name_is_cut_in_a_message() -> None:
+    """Without a signature it is the caller's own."""
+    with pytest.raises(BadInput) as refused:
+        decode(JSON, json.dumps({"inputs": {"n" * 10_000: [2**64 - 1]}}).encode(), NONE)
+    assert len(str(refused.value)) < 200
 
 
 def test_a_model_whose_columns_are_all_optional_needs_one_of_them() -> None:

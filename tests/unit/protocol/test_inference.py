@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuelight.kit.errors import BadInput, ModelFault
+from cuelight.kit.errors import BadInput, ModelFault, TooLarge
 from cuelight.protocol import inference, media
 from cuelight.protocol.answer import Written
 from cuelight.protocol.decode import ScoringRequest, decode
@@ -31,11 +31,13 @@ def tensor(name: str, shape: list[Any], datatype: str, data: Any = None, **param
     return document | ({} if data is None else {"data": data}) | ({"parameters": parameters} if parameters else {})
 
 
-def request(document: Any, signature: Signature = AB, blob: bytes = b"", header: str | None = None) -> ScoringRequest:
+def request(
+    document: Any, signature: Signature = AB, blob: bytes = b"", header: str | None = None, most: int = 100_000
+) -> ScoringRequest:
     """What a request asks for; `blob` stands after the JSON."""
     head = document if isinstance(document, bytes) else json.dumps(document).encode()
     length = header if header is not None else str(len(head)) if blob else ""
-    return decode("", head + blob, signature, protocol=media.INFERENCE, header_length=length)
+    return decode("", head + blob, signature, most, protocol=media.INFERENCE, header_length=length)
 
 
 def values(document: Any, signature: Signature = AB, blob: bytes = b"") -> dict[str, list[Any]]:
@@ -209,6 +211,64 @@ def test_what_is_no_such_request_is_refused(name: str) -> None:
     """By an error that holds no value."""
     with pytest.raises(BadInput):
         request(WRONG[name])
+
+
+TWICE = {
+    "in the request": b'{"id": "1", "id": "2", "inputs": [%s]}',
+    "in parameters": b'{"parameters": {"timeout": 1, "timeout": 2}, "inputs": [%s]}',
+    "in an output": b'{"outputs": [{"name": "a", "name": "b"}], "inputs": [%s]}',
+    "in an output's parameters": (
+        b'{"outputs": [{"name": "a", "parameters": {"binary_data": true, "binary_data": false}}], "inputs": [%s]}'
+    ),
+    "in an input": b'{"inputs": [{"name": "y", %s]}',
+    "in an input's parameters": (
+        b'{"inputs": [%s, {"name": "z", "shape": [1], "datatype": "BOOL", "data": [true], '
+        b'"parameters": {"x": 1, "x": 2}}]}'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_twice_is_refused(name: str) -> None:
+    """Wherever it is: one of the two values would be lost."""
+    inner = b'"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}'
+    body = TWICE[name] % (inner if name == "in an input" else b"{" + inner)
+    with pytest.raises(BadInput, match="twice"):
+        request(body)
+
+
+def test_a_colon_in_a_text_is_no_key() -> None:
+    """Nor is one in a name, or in parameters that are for other servers."""
+    document = {
+        "id": "a:b",
+        "parameters": {"headers": {"x:y": {"deep": ":"}}},
+        "inputs": [tensor("s:t", [2], "BYTES", ["12:30", "::"], content_type="str:")],
+        "outputs": [{"name": "o:", "parameters": {"binary_data": False}}],
+    }
+    assert values(document, Signature((Column("s:t", "string"),))) == {"s:t": ["12:30", "::"]}
+
+
+def test_rows_and_columns_are_counted_before_their_values_are_read() -> None:
+    """What is too much costs no more than its parsing; what is left aside may have more."""
+    rows = [tensor("a", [3], "FP64", [1, 2, "x"]), tensor("b", [3], "FP64", [1, 2, 3])]
+    blob = {"inputs": [tensor("s", [3], "BYTES", binary_data_size=12)]}
+    wide = {"inputs": [tensor("x", [1, 10_001], "INT8", binary_data_size=10_001)]}
+    many = {"inputs": [tensor(f"x{i}", [1], "INT8", ["x"]) for i in range(10_001)]}
+    with pytest.raises(TooLarge, match="more rows than the 2"):
+        request({"inputs": rows}, most=2)
+    with pytest.raises(TooLarge, match="more rows than the 2"):
+        request(blob, Signature((Column("s", "string"),)), b"\xff" * 12, most=2)
+    for document in (wide, many):
+        with pytest.raises(TooLarge, match="10000 columns"):
+            request(document, Signature(), bytes(10_001) if document is wide else b"")
+    aside = [tensor("a", [1], "FP64", [1]), tensor("b", [1], "FP64", [2]), tensor("z", [3], "FP64", [1, 2, 3])]
+    assert request({"inputs": aside}, most=2).rows.count == 1
+
+
+def test_one_long_text_in_an_answer_does_not_make_room_for_all() -> None:
+    """NumPy's own texts are each as wide as the longest: a few megabytes would become terabytes."""
+    texts = ["x" * 2**20] + ["y"] * 2**20
+    assert answered(texts)[0]["outputs"][0]["shape"] == [len(texts)]
 
 
 LYING: dict[str, tuple[dict[str, Any], bytes]] = {

@@ -158,7 +158,7 @@ def test_what_is_read_quickly_is_what_is_read_carefully(case: tuple[Signature, b
     signature, body = case
     reader = READERS[id(signature)]
     assert reader is not None
-    request = reader.read(body)
+    request = reader.read(body, 1000)
     if request is not None:
         _same(request, decode(JSON, body, signature))
     else:
@@ -207,7 +207,7 @@ def test_usual_bodies_are_read_quickly(signature: Signature, body: Any) -> None:
     for text in (json.dumps(body).encode(), orjson.dumps(body), json.dumps(body, indent=1).encode()):
         reader = quick.reader(signature)
         assert reader is not None
-        request = reader.read(text)
+        request = reader.read(text, 1000)
         assert request is not None
         _same(request, decode(JSON, text, signature))
 
@@ -234,7 +234,7 @@ def test_many_orders_of_columns_are_all_read_and_few_remembered() -> None:
         assert decoder.decode(JSON, body).rows.columns["a"].tolist() == [2.0]
     assert len(decoder._reader._made) <= quick._MOST_ORDERS  # type: ignore[union-attr]
     body = orjson.dumps({"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}})
-    assert decoder._reader.read(body) is not None  # type: ignore[union-attr]
+    assert decoder._reader.read(body, 1000) is not None  # type: ignore[union-attr]
 
 
 def test_a_decoder_has_limits_and_errors_of_decode() -> None:
