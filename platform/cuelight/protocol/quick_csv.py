@@ -6,13 +6,14 @@ refuses, is left to `decode`, which says what is wrong with it, if anything.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv
+from pyarrow import csv as arrow
 
 from cuelight.kit.errors import BadInput
 from cuelight.protocol import convert
@@ -33,11 +34,14 @@ _HOLDS = {"double": 2.0**53, "float": 2.0**24}  # every integer below is itself;
 _INTEGERS = ("long", "integer")
 _HEXADECIMAL = (b"0x", b"0X")  # Arrow takes it for an integer
 _MINUS_ZERO = np.float64(-0.0).view(np.int64)
-_WHOLE_MINUS_ZERO = re.compile(rb"-0+[ \t]*(?:[,\r\n]|\Z)")  # an integer, and as such without a sign
+_WHOLE_MINUS_ZERO = re.compile(rb"-0+[ \t]*(?:[,\r\n\"]|\Z)")  # an integer, and as such without a sign
 _LONGEST = 1000  # bytes of a field: beyond, `decode` takes no integer, and Python's reader at some point no text
 _MOST_COLUMNS = 1000
 _MOST_KNOWN = 64  # header lines that a version remembers
-_PLAIN = csv.ParseOptions(quote_char=False)
+# A field in quotes, shorter than the longest that Python's reader takes.
+_QUOTED = re.compile(rb'"(?<![^,\n]")[^"]{0,10000}+(?:""[^"]{0,10000}+){0,10}+"(?![^,\r\n])')
+_PLAIN = arrow.ParseOptions(quote_char=False)
+_WITH_QUOTES = arrow.ParseOptions(newlines_in_values=True)
 
 
 class _Unusual(Exception):
@@ -49,7 +53,7 @@ class _Way(NamedTuple):
 
     specs: Sequence[Column]
     names: Sequence[str]
-    options: csv.ConvertOptions
+    options: arrow.ConvertOptions
     integers: bool
 
 
@@ -68,9 +72,10 @@ class Reader:
             way = self._way(body[: body.index(b"\n")])
             if way.integers and any(each in body for each in _HEXADECIMAL):
                 return None
-            table = csv.read_csv(pa.BufferReader(body), _reading(way, body), _PLAIN, way.options)
+            parsing = _WITH_QUOTES if b'"' in body else _PLAIN
+            table = arrow.read_csv(pa.BufferReader(body), _reading(way, body), parsing, way.options)
             return _rows(way, table, body) if table.num_rows else None
-        except (_Unusual, BadInput, ValueError, pa.ArrowException):
+        except (_Unusual, BadInput, ValueError, csv.Error, pa.ArrowException):
             return None
 
     def _way(self, header: bytes) -> _Way:
@@ -90,12 +95,14 @@ def reader(columns: Sequence[Column]) -> Reader | None:
 
 
 def _plain(body: bytes) -> bool:
-    """Whether all readers see the same fields: UTF-8, no quotes, lines that end alike, nothing very long.
+    """Whether all readers see the same fields: UTF-8, quotes around whole fields only, usual line ends, none very long.
 
     Raises:
         UnicodeDecodeError: it is not UTF-8.
     """
-    if b'"' in body or (b"\r" in body and body.count(b"\r") != body.count(b"\r\n")):
+    if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
+        return False
+    if b'"' in body and b'"' in _QUOTED.sub(b"", body):
         return False
     if not body.isascii():
         body.decode()
@@ -118,15 +125,16 @@ def _way(header: bytes, columns: Sequence[Column]) -> _Way:
 
     Raises:
         _Unusual: the line is empty, a name is there twice, or one that is needed is not.
+        csv.Error: a name goes on in the next line.
     """
     line = header.decode("utf-8-sig").removesuffix("\r")
-    names = line.split(",")
+    names = next(csv.reader([line], strict=True), [])
     given = set(names)
     specs = [each for each in columns if each.name in given]
     lacking = any(each.required and each.name not in given for each in columns)
-    if not line or not specs or lacking or len(given) < len(names) or len(names) > _MOST_COLUMNS:
+    if not specs or lacking or len(given) < len(names) or len(names) > _MOST_COLUMNS:
         raise _Unusual
-    options = csv.ConvertOptions(
+    options = arrow.ConvertOptions(
         column_types={each.name: _TYPES[each.type] for each in specs},
         include_columns=[each.name for each in specs],
         null_values=[""],
@@ -137,8 +145,8 @@ def _way(header: bytes, columns: Sequence[Column]) -> _Way:
     return _Way(specs, names, options, any(each.type in _INTEGERS for each in specs))
 
 
-def _reading(way: _Way, body: bytes) -> csv.ReadOptions:
-    return csv.ReadOptions(use_threads=False, block_size=len(body), skip_rows=1, column_names=way.names)
+def _reading(way: _Way, body: bytes) -> arrow.ReadOptions:
+    return arrow.ReadOptions(use_threads=False, block_size=len(body), skip_rows=1, column_names=way.names)
 
 
 def _rows(way: _Way, table: pa.Table, body: bytes) -> Rows:

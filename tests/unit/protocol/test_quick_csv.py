@@ -106,10 +106,14 @@ wild = st.sampled_from((*NUMBERS, *TEXTS))
 anything = st.text(st.characters(codec="utf-8"), max_size=6) | st.floats().map(repr) | st.integers().map(str)
 
 
+def _quoted(field: str) -> str:
+    return '"' + field.replace('"', '""') + '"'
+
+
 @st.composite
 def cases(draw: Any) -> tuple[Signature, bytes]:
     """A signature and a body: usual ones, ones with odd fields, lines or names, some with a byte changed."""
-    signature, odd = draw(st.sampled_from(SIGNATURES)), draw(st.booleans())
+    signature, odd, quotes = draw(st.sampled_from(SIGNATURES)), draw(st.booleans()), draw(st.booleans())
     specs = list(draw(st.permutations(signature.columns)))
     if draw(st.integers(0, 3)) == 0:
         specs = [each for each in specs if each.required or draw(st.booleans())]
@@ -118,12 +122,14 @@ def cases(draw: Any) -> tuple[Signature, bytes]:
     rows = []
     for _ in range(draw(st.integers(0 if odd else 1, 3))):
         sure = [st.sampled_from(SURE[each.type]) for each in specs]
-        rows.append([draw(each | wild | anything if odd and draw(st.integers(0, 3)) == 0 else each) for each in sure])
+        fields = [draw(each | wild | anything if odd and draw(st.integers(0, 3)) == 0 else each) for each in sure]
+        rows.append([_quoted(each) if quotes and draw(st.booleans()) else each for each in fields])
     if odd and rows and draw(st.integers(0, 3)) == 0:
         rows[-1] = rows[-1][: draw(st.integers(0, len(specs)))]
     ends = st.sampled_from(("\n", "\n", "\r\n", "\n\n", "\r\n\n", "\r", "\n \n", "\n,\n") if odd else ("\n", "\r\n"))
     body = draw(st.sampled_from(("", "", "", "\ufeff", "\ufeff\ufeff", "\n") if odd else ("", "\ufeff")))
-    for line in ([each.name for each in specs], *rows):
+    names = [_quoted(each.name) if quotes and draw(st.booleans()) else each.name for each in specs]
+    for line in (names, *rows):
         body += ",".join(line) + draw(ends)
     content = bytearray((body if draw(st.booleans()) else body.rstrip("\r\n")).encode())
     if content and odd and draw(st.integers(0, 3)) == 0:
@@ -158,6 +164,10 @@ def _agrees(signature: Signature, body: bytes) -> bool:
 @example((AB, b"a,b\n1,2\n\xef\xbb\xbf3,4\n"))
 @example((AB, b"a,b,c\n1,2,\xff\n"))
 @example((AB, b"a,b,c\n1,2," + b"x" * 200_000 + b"\n"))
+@example((AB, b'a,b,c\n1,2,"' + b"x," * 100_000 + b'"\n'))
+@example((AB, b'a,b,c\n1,2,"' + b'x,""' * 50_000 + b'"\n'))
+@example((AB, b'a,b,"c\n1,2,d"\n3,4,5\n'))
+@example((FREE, b'o,\na",",x"y"\n'))
 def test_what_is_read_quickly_is_what_is_read_carefully(case: tuple[Signature, bytes]) -> None:
     """Where the quick way reads a body at all, the careful one does too, with the same bits; no error escapes."""
     signature, body = case
@@ -173,8 +183,9 @@ def test_every_field_is_read_alike(kind: str) -> None:
     quick = quick_csv.Reader(signature.columns)
     READERS[id(signature)] = quick
     read = sum(
-        _agrees(signature, f"a,z\n{usual}{field},z\n".encode())
+        _agrees(signature, f"a,z\n{usual}{form},z\n".encode())
         for field in (*NUMBERS, *TEXTS)
+        for form in (field, _quoted(field))
         for usual in ("", f"{SURE[kind][0]},y\n")
     )
     assert read
@@ -202,6 +213,8 @@ USUAL: list[tuple[Signature, str]] = [
     (AB, "c,b,a\n ü ,1,2\n,3,4\n"),
     (LONE, "a\n1e-999\n\n5e-324\n"),
     (ALL, "st,da,bi,bo,in,lo,fl,do\nx y,2026-01-01T10:00:00Z,aGk=,TRUE,1,2,0.1,0.1\n,,,false,-1,007,,\n"),
+    (ALL, '"st","da","bi","bo","in","lo","fl","do"\r\n"a,""b""\r\n\r\nc",2026-01-01,"","true","1",2,"","-0.5"\r\n'),
+    (LONE, 'a\n""\n\n"1"\n'),
     (SOME, "a b\n9223372036854775807\n"),
     (SOME, "ü,a b\n,3\n"),
 ]
@@ -209,7 +222,7 @@ USUAL: list[tuple[Signature, str]] = [
 
 @pytest.mark.parametrize(("signature", "body"), USUAL)
 def test_usual_bodies_are_read_quickly(signature: Signature, body: str) -> None:
-    """Other orders, columns more and less, missing values, both line ends, a mark in front, blank lines."""
+    """Other orders, columns more and less, missing values, both line ends, a mark in front, blank lines, quotes."""
     assert _agrees(signature, body.encode())
 
 
