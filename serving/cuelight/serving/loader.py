@@ -23,6 +23,7 @@ from cuelight.registry.trusted_types import allowed_types, skops_io
 from cuelight.serving import flavors, image, pyfunc, soundness
 from cuelight.serving.code_paths import CodePaths
 from cuelight.serving.compiled import Answer, Compiled, candidates
+from cuelight.serving.labels import leaders, led_by_probabilities
 from cuelight.serving.trust import read_mlmodel
 
 # In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
@@ -221,7 +222,8 @@ def _sklearn_predict(model: Any, usual: str, labels_from_probabilities: bool, qu
     classes = getattr(model, "classes_", None)
     known = [each for each in METHODS if hasattr(model, each)]
     quickly = quick.methods if quick else frozenset()
-    labels_apart = labels_from_probabilities and not (quick and quick.with_shares)
+    with_shares = bool(quick and quick.with_shares)
+    labels_apart = labels_from_probabilities and not with_shares and led_by_probabilities(model)
 
     def predict(rows: Rows, parameters: Mapping[str, Any]) -> Output:
         asked = parameters.get("predict_method", usual)
@@ -236,7 +238,8 @@ def _sklearn_predict(model: Any, usual: str, labels_from_probabilities: bool, qu
             answer = Answer(getattr(model, method)(rows.native()))
         values, shares = answer.values, answer.values if method == "predict_proba" else answer.shares
         if method != asked:
-            values = np.asarray(classes)[np.argmax(values, axis=1)]
+            places = leaders(values)
+            values = model.predict(rows.native()) if places is None else np.asarray(classes)[places]
         return Output(values, _probabilities(classes, shares))
 
     return predict

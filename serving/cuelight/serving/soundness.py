@@ -39,7 +39,7 @@ def check(model: Any) -> None:
             if getattr(each, "__dict__", {}).get("input", "content") != "content":
                 raise Refused("It holds a vectorizer that opens the files its input names.")
             width = _width(each, width)
-            waiting += [(part, width) for part in _parts(each)]
+            waiting += [(part, width) for part in parts(each)]
 
 
 def _width(each: Any, inherited: int) -> int:
@@ -47,7 +47,8 @@ def _width(each: Any, inherited: int) -> int:
     return own if isinstance(own, int) else inherited
 
 
-def _parts(each: Any) -> Iterator[Any]:
+def parts(each: Any) -> Iterator[Any]:
+    """What it holds: its entries, or its attributes."""
     if isinstance(each, dict):
         yield from each.values()
     elif isinstance(each, list | tuple | set | frozenset):

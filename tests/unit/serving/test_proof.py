@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
@@ -58,6 +60,27 @@ def test_common_models_are_proved() -> None:
     near = KNeighborsClassifier(3).fit(FRAME[["a", "b"]], LABELS)
     assert _proved(near, NUMBERS, PAIR) == Shortcuts(labels_from_probabilities=True, compiled="arrays")
     assert _proved(LinearRegression().fit(FRAME[["a", "b"]], TARGET), NUMBERS, PAIR) == Shortcuts(compiled="linear")
+
+
+def test_labels_are_made_of_probabilities_only_where_they_must_agree() -> None:
+    """Not by a threshold of its own, nor by scores that its probabilities were fitted apart from: samples miss that."""
+    pair = FRAME[["a", "b"]]
+    near = KNeighborsClassifier(3)
+    for other in (FixedThresholdClassifier(near, threshold=0.4999), SVC(), VotingClassifier([("near", near)])):
+        assert not _proved(other.fit(pair, LABELS), NUMBERS, PAIR).labels_from_probabilities
+    for same in (make_pipeline(StandardScaler(), near), GridSearchCV(near, {"n_neighbors": [3]})):
+        assert _proved(same.fit(pair, LABELS), NUMBERS, PAIR).labels_from_probabilities
+
+
+def test_near_ties_of_probabilities_are_left_to_the_label() -> None:
+    """A score of 5e-17 is above zero, and its probability is a half."""
+    model = LogisticRegression().fit(FRAME[["a", "b"]], LABELS)
+    model.coef_, model.intercept_ = np.array([[1.0, 0.0]]), np.zeros(1)
+    rows = Rows({"a": np.array([5e-17, 5.0]), "b": np.zeros(2)}, 2)
+    both = _version(model, NUMBERS).by(Shortcuts(labels_from_probabilities=True), None).predict(rows, {})
+    assert both.values.tolist() == model.predict(rows.frame()).tolist() == ["yes", "yes"]
+    assert both.probabilities is not None
+    assert both.probabilities["values"][0] == [0.5, 0.5]
 
 
 def test_the_method_that_a_version_was_saved_with_is_proved() -> None:

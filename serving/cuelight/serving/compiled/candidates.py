@@ -27,8 +27,11 @@ from cuelight.serving.compiled.parts import (
 )
 from cuelight.serving.compiled.steps import after, branches
 from cuelight.serving.compiled.trees import compile_trees
+from cuelight.serving.soundness import parts
 
 ARRAYS = "arrays"
+_BOOSTERS = ("xgboost.", "lightgbm.")
+_HOLDERS = (list, tuple, dict, set, np.ndarray)
 
 
 def candidates(model: Any, signature: Signature) -> list[Compiled]:
@@ -65,7 +68,7 @@ def _chain(model: Any, signature: Signature, many: Callable[[Rows, str], Answer]
         step = source.columns(chosen, whole=True)
     for each in transformers:
         step = after(step, each)
-    return _compiled(step, _estimator(last), names, many)
+    return _compiled(step, _estimator(last), last.n_features_in_, names, many)
 
 
 def _estimator(model: Any) -> Estimator:
@@ -75,9 +78,13 @@ def _estimator(model: Any) -> Estimator:
         return compile_trees(model)
 
 
-def _compiled(step: Step, estimator: Estimator, names: list[str], many: Callable[[Rows, str], Answer]) -> Compiled:
+def _compiled(
+    step: Step, estimator: Estimator, width: int, names: list[str], many: Callable[[Rows, str], Answer]
+) -> Compiled:
     if not isinstance(step.shape, Numbers) or (step.shape.single and not estimator.takes_single):
         raise Uncompilable
+    if width != step.shape.width:
+        raise Uncompilable  # the model itself would refuse it, and trees would read beyond it
     prepare, methods, most = step.call, estimator.methods, estimator.most_rows
     checks = not estimator.checks_itself and (step.sparse or not estimator.takes_nan)
 
@@ -108,16 +115,40 @@ def _arrays(model: Any, signature: Signature) -> Compiled:
     names = [each.name for each in signature.columns]
     if not names or any(each.type != "double" or not each.required for each in signature.columns):
         raise Uncompilable
-    return on_arrays(_nameless(model, names))
+    if not _of_libraries(model):
+        raise Uncompilable
+    return on_arrays(_nameless(model, names), as_frames_lie=True)
 
 
-def on_arrays(model: Any) -> Compiled:
-    """`model`, which takes arrays without a warning, by the methods that it has."""
+def on_arrays(model: Any, as_frames_lie: bool = False) -> Compiled:
+    """`model`, which takes arrays without a warning, by the methods that it has.
+
+    `as_frames_lie`: column by column in memory; NumPy's sums go in another order, row by row.
+    """
 
     def answer(rows: Rows, method: str) -> Answer:
-        return Answer(getattr(model, method)(rows.matrix()))
+        matrix = rows.matrix()
+        return Answer(getattr(model, method)(np.asfortranarray(matrix) if as_frames_lie else matrix))
 
     return Compiled(ARRAYS, frozenset(each for each in METHODS if hasattr(model, each)), answer)
+
+
+def _of_libraries(model: Any) -> bool:
+    """Whether all that it is made of does the same with arrays as with frames; somebody's own code need not."""
+    seen: set[int] = set()
+    waiting = [model]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        known = bool(kind(each))
+        if hasattr(each, "get_params") and not known and not type(each).__module__.startswith(_BOOSTERS):
+            return False
+        if kind(each) == "FunctionTransformer" and each.func is not None:
+            return False
+        waiting += parts(each) if known or isinstance(each, _HOLDERS) else ()
+    return True
 
 
 def _nameless(model: Any, names: list[str]) -> Any:

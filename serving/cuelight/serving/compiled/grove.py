@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.serving.compiled.parts import Array, Matrix
+from cuelight.serving.compiled.parts import Array, Matrix, Uncompilable
 
 # Rows times trees that are walked together: what a level touches then stays in the processor's nearer caches.
 _CELLS = 1 << 14
@@ -89,10 +89,16 @@ def _numbered(children: Sequence[Array], starts: Any) -> Array:
 
 
 def _by_level(roots: Array, left: Array, right: Array) -> Array:
-    """All nodes: the roots, their children in pairs, and so on."""
-    levels = [roots]
-    while True:
+    """All nodes: the roots, their children in pairs, and so on.
+
+    Raises:
+        Uncompilable: nodes share children, so that they would unfold without end.
+    """
+    levels, count = [roots], len(roots)
+    while count <= len(left):
         inner = levels[-1][left[levels[-1]] >= 0]
         if not inner.size:
             return np.concatenate(levels)
         levels.append(np.column_stack([left[inner], right[inner]]).ravel())
+        count += len(levels[-1])
+    raise Uncompilable

@@ -67,7 +67,8 @@ def _regressor(model: Any) -> Estimator:
     weights = np.asarray(model.coef_)
     if weights.dtype != np.float64 or weights.ndim > 2:
         raise Uncompilable
-    sums = _sums(weights, model.intercept_)
+    intercept = np.asarray(model.intercept_)
+    sums = _sums(weights, intercept[0] if weights.ndim == 1 and intercept.shape == (1,) else intercept)
     return Estimator(LINEAR, {"predict": lambda matrix: Answer(sums(matrix))}, checks_itself=True)
 
 

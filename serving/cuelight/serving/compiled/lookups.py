@@ -17,7 +17,7 @@ def one_hot(encoder: Any, width: int) -> tuple[Encode, int]:
     """A fitted `OneHotEncoder` on columns of values: a matrix (rows, wide), and `wide`.
 
     Raises:
-        Uncompilable: it encodes another number of columns, or knows of missing values.
+        Uncompilable: it encodes another number of columns or not as doubles, or knows of missing values.
     """
     tables, wide = _hot_columns(encoder, width)
     ignore = encoder.handle_unknown == "ignore"
@@ -40,7 +40,7 @@ def ordinal(encoder: Any, width: int) -> Encode:
     """A fitted `OrdinalEncoder` on columns of values: a matrix (rows, width).
 
     Raises:
-        Uncompilable: it encodes another number of columns, or knows of missing values.
+        Uncompilable: it encodes another number of columns or not as doubles, or knows of missing values.
     """
     categories = _categories(encoder, width)
     codes = np.asarray(without_names(encoder).transform(_grid(categories)))
@@ -84,6 +84,8 @@ def _hot_columns(encoder: Any, width: int) -> tuple[list[dict[Any, int]], int]:
 
 
 def _categories(encoder: Any, width: int) -> list[list[Any]]:
+    if np.dtype(encoder.dtype) != np.float64:  # what comes after would calculate in it
+        raise Uncompilable
     listed = [each.tolist() for each in encoder.categories_]
     if len(listed) != width or any(each is None or each != each for values in listed for each in values):
         raise Uncompilable

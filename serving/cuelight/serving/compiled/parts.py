@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 
 Matrix = NDArray[np.float64]
 Array = NDArray[Any]
 # A row of a transformed request takes 8 bytes a cell: beyond this many, the model itself (it may use sparse arrays).
 MOST_CELLS = 1 << 22
+_METHODS = frozenset(METHODS)
 
 
 class Unfit(Exception):
@@ -107,9 +109,13 @@ class Compiled:
 
 
 def kind(model: Any) -> str:
-    """The name of a class of scikit-learn's or of Cuelight's pipelines; of any other's, empty: it may do anything."""
+    """The name of a class of scikit-learn's or of Cuelight's pipelines.
+
+    Of any other's, empty: it may do anything. So may an instance that was given a method of its own.
+    """
     cls = type(model)
-    return cls.__name__ if cls.__module__.startswith(("sklearn.", "cuelight.pipelines.")) else ""
+    known = cls.__module__.startswith(("sklearn.", "cuelight.pipelines."))
+    return cls.__name__ if known and _METHODS.isdisjoint(getattr(model, "__dict__", ())) else ""
 
 
 def without_names(model: Any) -> Any:

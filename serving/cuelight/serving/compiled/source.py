@@ -44,7 +44,7 @@ def tensor(signature: Signature) -> Step:
         raise Uncompilable
 
     def call(rows: Rows) -> Matrix:
-        return _without_infinity(np.ascontiguousarray(rows.columns[""]))
+        return without_infinity(np.array(rows.columns[""], order="C"))  # a copy: a step may write into it
 
     return Step(Numbers(only.shape[1]), call, plain=True)
 
@@ -59,7 +59,7 @@ def columns(chosen: Sequence[Column], whole: bool = False) -> Step:
     if not names:
         raise Uncompilable
     if whole and types == {"double"} and all(each.required for each in chosen):
-        return Step(Numbers(len(names)), lambda rows: _without_infinity(rows.matrix()), plain=True)
+        return Step(Numbers(len(names)), lambda rows: without_infinity(rows.matrix()), plain=True)
     if types <= _NUMERIC:
         return Step(Numbers(len(names), single=types == _SINGLE), _numbers(names, "long" in types), plain=True)
     if types == {"string"}:
@@ -75,12 +75,12 @@ def _numbers(names: Sequence[str], long: bool) -> Any:
         flat = np.concatenate([given[name] for name in names], dtype=np.float64)
         if long and (np.abs(flat) >= _EXACT).any():
             raise Unfit
-        return _without_infinity(np.ascontiguousarray(flat.reshape(width, rows.count).T))
+        return without_infinity(np.ascontiguousarray(flat.reshape(width, rows.count).T))
 
     return call
 
 
-def _without_infinity(matrix: Matrix) -> Matrix:
+def without_infinity(matrix: Matrix) -> Matrix:
     """Models refuse infinity, and each at its own place.
 
     Raises:

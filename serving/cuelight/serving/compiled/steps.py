@@ -36,8 +36,8 @@ def after(step: Step, transformer: Any) -> Step:
     if transformer is None or transformer == "passthrough":
         return step
     name = kind(transformer)
-    if name == "FunctionTransformer" and transformer.func is None:  # what a fitted passthrough is
-        return step
+    if name == "FunctionTransformer" and transformer.func is None and not transformer.validate:
+        return step  # what a fitted passthrough is
     if name == "Pipeline":
         for _, each in transformer.steps:
             step = after(step, each)
@@ -82,11 +82,16 @@ def _on_texts(step: Step, shape: Texts, name: str, transformer: Any) -> Step:
         known = dict(zip(shape.names, transformer.categories_, strict=True))
         return _joined(replace(step, known=known), encode, wide, getattr(transformer, "sparse_output", False))
     if name == "SimpleImputer" and not transformer.add_indicator and len(transformer.statistics_) == width:
+        if isinstance(transformer.missing_values, str):
+            raise Uncompilable
         return step  # nulls among strings do not come here
     raise Uncompilable
 
 
 def _on_numbers(step: Step, shape: Numbers, name: str, transformer: Any) -> Step:
+    if not step.plain:  # no step takes infinity, which arithmetic may have made
+        first = step.call
+        step = replace(step, call=lambda given: source.without_infinity(first(given)))
     if name in _ENCODERS:
         encode, wide = _ENCODERS[name](transformer, shape.width)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ _LONE = {"DecisionTreeRegressor", "ExtraTreeRegressor", "DecisionTreeClassifier"
 _BOOSTED = {"GradientBoostingRegressor", "GradientBoostingClassifier"}
 _HISTOGRAMS = {"HistGradientBoostingRegressor", "HistGradientBoostingClassifier"}
 
+# Each worker holds a copy for itself, of some 40 bytes a node: beyond so many, memory is worth more than time.
+_MOST_NODES = 1 << 22
+
 Total = Callable[[Matrix], Array]
 
 
@@ -26,7 +29,7 @@ def compile_trees(model: Any) -> Estimator:
     """Array code for a fitted tree, forest, or boosted trees.
 
     Raises:
-        Uncompilable: it is none, or has several outputs or splits by category.
+        Uncompilable: it is none, has several outputs, splits by category, or is too large for another copy.
     """
     name = kind(model)
     if name in _LONE and model.n_outputs_ == 1:
@@ -51,6 +54,12 @@ def _single(matrix: Matrix) -> Array:
     if np.isinf(single).any():
         raise Unfit
     return single
+
+
+def _grove(trees: Sequence[Tree]) -> Grove:
+    if sum(len(each.left) for each in trees) > _MOST_NODES:
+        raise Uncompilable
+    return Grove(trees)
 
 
 def _tree(tree: Any, values: Array) -> Tree:
@@ -84,7 +93,7 @@ def _forest(model: Any) -> Estimator:
     classes = getattr(model, "classes_", None)
     count = len(model.estimators_)
     found = [(each.tree_, each.tree_.value[:, 0, :]) for each in model.estimators_]
-    grove = Grove([_tree(tree, values if classes is not None else values[:, 0]) for tree, values in found])
+    grove = _grove([_tree(tree, values if classes is not None else values[:, 0]) for tree, values in found])
 
     def mean(matrix: Matrix) -> Array:
         matrix = _single(matrix).astype(np.float64)
@@ -118,7 +127,7 @@ def _boosted(model: Any) -> Estimator:
     first = model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0]
     # tree by tree, class by class within each turn, as they are added up
     found = [each.tree_ for each in model.estimators_.ravel()]
-    grove = Grove([_tree(tree, model.learning_rate * tree.value[:, 0, 0]) for tree in found])
+    grove = _grove([_tree(tree, model.learning_rate * tree.value[:, 0, 0]) for tree in found])
     total = _total(grove, first)
 
     def single(matrix: Matrix) -> Array:
@@ -129,7 +138,7 @@ def _boosted(model: Any) -> Estimator:
 
 
 def _histograms(model: Any) -> Estimator:
-    grove = Grove([_predictor(each) for turn in model._predictors for each in turn])
+    grove = _grove([_predictor(each) for turn in model._predictors for each in turn])
     total = _total(grove, model._baseline_prediction[0])
 
     def inverse(scores: Array) -> Array:
