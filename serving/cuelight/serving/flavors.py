@@ -46,11 +46,12 @@ def arrays(model: Any, signature: Signature) -> list[Compiled]:
     """`model` on arrays of numbers instead of frames, where its signature has nothing but numbers."""
     if not signature.columns or any(each.type not in _NUMBERS or not each.required for each in signature.columns):
         return []
+    longs = [each.name for each in signature.columns if each.type == "long"]
     if isinstance(model, SimpleNamespace):  # a booster
-        return [on_arrays(SimpleNamespace(predict=model.on_arrays))]
+        return [on_arrays(SimpleNamespace(predict=model.on_arrays), longs)]
     if hasattr(model, "booster_"):
-        return [on_arrays(_lightgbm_on_arrays(model))]
-    return [on_arrays(_methods(model, validate_features=False))]
+        return [on_arrays(_lightgbm_on_arrays(model), longs)]
+    return [on_arrays(_methods(model, validate_features=False), longs)]
 
 
 def _load_xgboost(path: Path, kind: str) -> Any:

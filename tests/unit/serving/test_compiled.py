@@ -387,6 +387,9 @@ def test_what_has_no_quicker_way() -> None:
         (["a", "b"], ["a", "b"], True),
         (["a", "b"], ["a", "c"], False),
         ([1.0, float("nan")], [1.0, float("nan")], False),
+        ([1.0, float("-inf")], [1.0, float("-inf")], True),
+        ([1.0, float("-inf")], [1.0, float("inf")], False),
+        ([1.0, float("-inf")], [1.0, -1e300], False),
     ],
 )
 def test_equal_means_equal(one: list[Any], two: list[Any], same: bool) -> None:

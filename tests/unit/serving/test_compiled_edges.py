@@ -29,7 +29,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature, Tensor
-from cuelight.serving.compiled import candidates, grove, trees
+from cuelight.serving import flavors
+from cuelight.serving.compiled import Unfit, candidates, grove, trees
 from cuelight.serving.compiled.parts import Uncompilable
 
 RANDOM = np.random.default_rng(0)
@@ -195,3 +196,18 @@ def test_a_single_output_may_have_an_intercept_in_a_list() -> None:
     """As descent by single rows leaves it."""
     model = SGDRegressor(random_state=0).fit(FRAME, TARGET)
     assert candidates(model, _signature(FRAME))[0].name == "linear"
+
+
+def test_whole_numbers_beyond_doubles_are_left_to_the_model() -> None:
+    """XGBoost makes 32-bit floats of them at once; by way of doubles, one may be rounded to the other side."""
+    import xgboost
+
+    low, step = 2**60, 2**37
+    frame = pd.DataFrame({"id": np.tile([low, low + step], 30)})
+    model = xgboost.XGBRegressor(n_estimators=2, tree_method="exact").fit(frame, np.tile([0.0, 1.0], 30))
+    (way,) = flavors.arrays(model, Signature((Column("id", "long"),)))
+    for number in (low + step // 2 + 1, -(2**63)):
+        with pytest.raises(Unfit):
+            way.answer(Rows({"id": np.array([number])}, 1), "predict")
+    small = Rows({"id": np.array([3])}, 1)
+    assert np.array_equal(way.answer(small, "predict").values, model.predict(small.frame()))

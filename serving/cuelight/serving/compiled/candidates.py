@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,13 +120,16 @@ def _arrays(model: Any, signature: Signature) -> Compiled:
     return on_arrays(_nameless(model, names), as_frames_lie=True)
 
 
-def on_arrays(model: Any, as_frames_lie: bool = False) -> Compiled:
+def on_arrays(model: Any, longs: Sequence[str] = (), as_frames_lie: bool = False) -> Compiled:
     """`model`, which takes arrays without a warning, by the methods that it has.
 
-    `as_frames_lie`: column by column in memory; NumPy's sums go in another order, row by row.
+    `longs`: columns of whole numbers, which doubles may not hold. `as_frames_lie`: column by column in memory; NumPy's
+    sums go in another order, row by row.
     """
 
     def answer(rows: Rows, method: str) -> Answer:
+        if any(not source.exact(rows.columns[name]) for name in longs):
+            raise Unfit
         matrix = rows.matrix()
         return Answer(getattr(model, method)(np.asfortranarray(matrix) if as_frames_lie else matrix))
 

@@ -21,5 +21,7 @@ def equal(one: Any, two: Any) -> bool:
         return False
     if first.dtype.kind != "f":
         return bool(np.array_equal(first, second))
-    scale = float(np.max(np.abs(first), initial=0.0))
-    return bool(np.all(np.abs(first - second) <= TOLERANCE * scale))
+    scale = float(np.max(np.abs(first), initial=0.0, where=np.isfinite(first)))
+    with np.errstate(invalid="ignore"):  # infinities of the same sign are equal: logarithms of no probability are
+        near = np.abs(first - second) <= TOLERANCE * scale
+    return bool(np.all(near | (first == second)))

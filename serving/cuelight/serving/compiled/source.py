@@ -9,7 +9,7 @@ import numpy as np
 
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
-from cuelight.serving.compiled.parts import Matrix, Numbers, Step, Texts, Uncompilable, Unfit
+from cuelight.serving.compiled.parts import Array, Matrix, Numbers, Step, Texts, Uncompilable, Unfit
 
 _NUMERIC = {"boolean", "integer", "long", "float", "double"}
 _SINGLE = {"float"}
@@ -73,11 +73,16 @@ def _numbers(names: Sequence[str], long: bool) -> Any:
     def call(rows: Rows) -> Matrix:
         given = rows.columns
         flat = np.concatenate([given[name] for name in names], dtype=np.float64)
-        if long and (np.abs(flat) >= _EXACT).any():
+        if long and not exact(flat):
             raise Unfit
         return without_infinity(np.ascontiguousarray(flat.reshape(width, rows.count).T))
 
     return call
+
+
+def exact(values: Array) -> bool:
+    """Whether doubles hold these whole numbers."""
+    return not ((values >= _EXACT) | (values <= -_EXACT)).any()
 
 
 def without_infinity(matrix: Matrix) -> Matrix:
