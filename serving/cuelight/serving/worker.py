@@ -42,6 +42,7 @@ _PARTIAL_SECONDS = 30.0
 _SLOWEST_READER = 1 << 16  # bytes a second; one who takes less is given up after `_PARTIAL_SECONDS`
 _PARTING_SECONDS = 2.0
 _SWEEP_SECONDS = 0.25
+_ROOM = 10  # one in so many connections, where all are taken
 _BIG_BODIES = 8  # of the largest size; a worker keeps no more at once
 _HANDED_EACH = 16  # requests that may be with Flask or wait for it, per thread
 
@@ -408,8 +409,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 deadline = min(deadline, self._stopping_since + _IDLE_SECONDS)
             if deadline <= now and (line.out or not line.busy):
                 self._give_up(line)
+        self._make_room(now)
         for conn, since in self._handed.items():
             if now - since > _PARTIAL_SECONDS:
                 with contextlib.suppress(OSError):  # what is not here by now is not waited for; the answer may leave
                     conn.sock.shutdown(socket.SHUT_RD)
         super().murder_keepalived()
+
+    def _make_room(self, now: float) -> None:
+        """Where no more connections fit, those that were idle for longest go: else idle callers keep others out."""
+        if self.nr_conns < self.worker_connections:
+            return
+        until = now + self.cfg.keepalive - _IDLE_SECONDS
+        lines = [each for each in self._lines if not (each.busy or each.buffer or each.out or each.skip)]
+        idle = [each for each in lines if each.deadline <= until]
+        for line in sorted(idle, key=lambda each: each.deadline)[: self.worker_connections // _ROOM + 1]:
+            self._hang_up(line)

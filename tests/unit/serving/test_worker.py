@@ -238,3 +238,25 @@ def test_a_want_of_descriptors_is_not_met_in_every_turn(worker: Worker) -> None:
         worker.wait_for_and_dispatch_events(0.0)
         assert (listener.tried, worker.nr_conns) == (2, 1)
         worker._hang_up(next(iter(worker._lines)))
+
+
+def test_idle_callers_keep_nobody_out(worker: Worker, caller: socket.socket) -> None:
+    """Where no more connections fit, one that was idle for a second has to go; one that is at work stays."""
+    near, busy = socket.socketpair()
+    line = Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2)))
+    line.buffer += b"POST /"
+    worker._listen(line)
+    worker.nr_conns = 2
+    with busy:
+        _sweep(worker)
+        assert not _closed(caller)  # there is room
+        worker.worker_connections = 2
+        _sweep(worker)
+        assert not _closed(caller)  # it has just come
+        for each in worker._lines:
+            each.deadline -= 2
+        _sweep(worker)
+        assert _closed(caller)
+        assert worker._lines == {line}
+        assert worker.nr_conns == 1
+        worker._hang_up(line)
