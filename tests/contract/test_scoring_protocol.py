@@ -150,6 +150,7 @@ NUMBERS: dict[str, tuple[str, Any]] = {
     "inputs of objects": (JSON, {"inputs": [{"a": 1.0, "b": 2.0}]}),
     "CSV": (CSV, b"a,b\n1,2\n3.5,4e0\n"),
     "CSV, other order, blank line": (CSV, b"b,a\n1,2\n\n3,4\n"),
+    "CSV, long": (CSV, b"b,a\n" + b"1,-2.5e-3\n0.1,7\n" * 500),
     "Parquet": (PARQUET, pd.DataFrame({"a": [1.0, 3.5], "b": [2.0, 4.0]}).to_parquet()),
     "Parquet, other order, extra column": (PARQUET, pd.DataFrame({"z": ["x"], "b": [2.0], "a": [1.0]}).to_parquet()),
     "Parquet, an index": (PARQUET, pd.DataFrame({"a": [1.0], "b": [2.0]}, index=["i"]).to_parquet()),
@@ -193,6 +194,10 @@ TABLE: dict[str, tuple[str, Any]] = {
 PLAIN: dict[str, tuple[str, Any]] = {
     "CSV": (CSV, b'd,l,i,b,s\n1.5,1,2,True,x\n2.5,2,3,False,007\n-1e-3,-5,0,True,"a,""b"\n'),
     "CSV, other order, extra column": (CSV, b"s,more,b,i,l,d\nx,1,False,2,3,4\n"),
+    "CSV, long, quotes": (
+        CSV,
+        b'"s",more,"b",i,l,d\r\n"a,""b\r\nc",1,False,2,3,"4"\r\n x,,TRUE,-2,3,0.1\r\n' + b"y,,True,0,0,1\r\n" * 500,
+    ),
     "split": (JSON, {"dataframe_split": {"columns": ["d", "l", "i", "b", "s"], "data": [[1, 2, 3, True, "x"]]}}),
 }
 

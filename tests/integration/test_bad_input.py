@@ -168,6 +168,16 @@ def test_every_form_gives_the_same_answer(kind: str, body: bytes, way: Host, ser
     assert (answer.status, answer.json()) == (200, {"predictions": [1.0, 1.0]})
 
 
+def test_long_csv_is_scored_and_a_bad_row_in_it_named(way: Host, served: str) -> None:
+    """Where a body is read in the quick way, the answer has every row, and a bad last one is still called by number."""
+    body = b"b,a\n" + b"0,0\n" * 2000
+    answer = way.score(served, body, **{"Content-Type": CSV})
+    assert (answer.status, answer.json()) == (200, {"predictions": [1.0] * 2000})
+    answer = way.score(served, body + b"0,secret-x\n", **{"Content-Type": CSV})
+    assert answer.status == 400
+    assert "Column `a`, row 2000" in answer.json()["message"]
+
+
 def test_pages_of_mlflows_server_are_there(way: Host, served: str) -> None:
     """A client of `mlflow models serve` finds /ping, /health, /version and plain /invocations."""
     for path in ("/ping", "/health", "/livez", "/readyz", "/version", "/metrics", "/models", f"/models/{served}"):
