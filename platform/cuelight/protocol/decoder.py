@@ -52,6 +52,6 @@ class Decoder:
         if media_type in _JSON:
             return self._reader.read(body, max_rows) if self._reader else None
         if media_type in _CSV and len(body) > _SMALL and self._csv_reader:
-            rows = self._csv_reader.read(body)
+            rows = self._csv_reader.read(body, max_rows)
             return ScoringRequest(rows, {}) if rows else None
         return None

@@ -488,6 +488,8 @@ def _tensor(values: Any) -> Array:
         listed = orjson.loads(as_json(values))[answer.PREDICTIONS]
         kinds = set(map(type, listed))
         if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+            if any(type(each) is int and int(float(each)) != each for each in listed):
+                raise _no_tensor()
             return np.array([math.nan if each is None else each for each in listed], np.float64)
         if kinds == {bool}:
             return np.array(listed)

@@ -64,8 +64,8 @@ class Reader:
         self._columns = columns
         self._known: dict[bytes, _Way] = {}
 
-    def read(self, body: bytes) -> Rows | None:
-        """The rows; None: `decode` has to say."""
+    def read(self, body: bytes, max_rows: int) -> Rows | None:
+        """The rows; None: `decode` has to say, also where there are more than `max_rows`."""
         try:
             if not _plain(body):
                 return None
@@ -74,7 +74,7 @@ class Reader:
                 return None
             parsing = _WITH_QUOTES if b'"' in body else _PLAIN
             table = arrow.read_csv(pa.BufferReader(body), _reading(way, body), parsing, way.options)
-            return _rows(way, table, body) if table.num_rows else None
+            return _rows(way, table, body) if 0 < table.num_rows <= max_rows else None
         except (_Unusual, BadInput, ValueError, csv.Error, pa.ArrowException):
             return None
 

@@ -28,6 +28,7 @@ from cuelight.protocol.typed import Typed
 _PARAMS = b"params"
 _FORM = b"cuelight.form"
 _MAGIC = b"ARROW1"
+_THEMSELVES = frozenset((int, float, list, type(None)))  # types among which a NaN stays one
 _POINTER = 8  # bytes
 _LARGEST_METADATA = 1 << 24  # bytes and entries that Parquet's own metadata may hold
 
@@ -280,6 +281,10 @@ def _array(values: Any) -> pa.Array:
         for size in reversed(values.shape[1:]):
             array = pa.FixedSizeListArray.from_arrays(array, size)
         return array
+    if getattr(values, "dtype", "") == "object":
+        values = values.tolist()
+    if isinstance(values, list) and not set(map(type, values)) <= _THEMSELVES:
+        return pa.array(values, from_pandas=True)  # a NaN among texts, or NaT among dates, is a missing one
     return pa.array(values)
 
 

@@ -90,3 +90,21 @@ def test_every_answer_reads_as_that_in_json(name: str, way: str) -> None:
     assert answer.read(written.body, protocol, written.media_type, written.header_length) == plain
     assert answer.read(encode(ANSWERS[name]), media.MLFLOW, media.JSON, 0) == plain
     assert isinstance(written, Written)
+
+
+MISSING: dict[str, Any] = {
+    "labels in a series": pd.Series(["yes", np.nan]),
+    "labels as objects": np.array(["yes", np.nan], dtype=object),
+    "dates": pd.Series(pd.to_datetime(["2026-01-01", None]).date),
+    "dates in a frame": pd.DataFrame({"t": pd.to_datetime(["2026-01-01", None]).date}),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_what_is_missing_among_texts_and_dates_is_null_in_every_answer(name: str) -> None:
+    """NaN and NaT are how pandas says so: neither a fault nor the first day of the year 1."""
+    plain = orjson.loads(encode(MISSING[name]))["predictions"]
+    for accept, wanted in ((media.ARROW_STREAM, None), ("", Wanted())):
+        written = write(MISSING[name], Signature(), accept, wanted, "m", 3)
+        protocol = media.INFERENCE if wanted else media.MLFLOW
+        assert answer.read(written.body, protocol, written.media_type, written.header_length) == plain

@@ -385,9 +385,9 @@ def test_outputs_are_chosen_and_binary_where_asked() -> None:
         answered(["a", None], Wanted(binary=True))
 
 
-@pytest.mark.parametrize("answer", [[[1.0], [1.0, 2.0]], [1.5, "a"], [{"a": 1}, 2], [object()]])
+@pytest.mark.parametrize("answer", [[[1.0], [1.0, 2.0]], [1.5, "a"], [{"a": 1}, 2], [object()], [2**53 + 1, None]])
 def test_what_fits_no_tensor_is_the_models_fault(answer: Any) -> None:
-    """Ragged, mixed, or nothing that has a form."""
+    """Ragged, mixed, nothing that has a form, or an integer that a float beside a missing one would round."""
     with pytest.raises(ModelFault):
         answered(answer)
 

@@ -152,7 +152,7 @@ def _same(one: ScoringRequest, two: ScoringRequest) -> None:
 
 def _agrees(signature: Signature, body: bytes) -> bool:
     """Whether the quick way read the body; it must then have read what `decode` does."""
-    rows = READERS[id(signature)].read(body)
+    rows = READERS[id(signature)].read(body, 1000)
     if rows is not None:
         _same(ScoringRequest(rows, {}), decode(CSV, body, signature))
     return rows is not None
@@ -200,7 +200,7 @@ def test_decimals_become_the_floats_that_python_makes(bits: list[int], form: str
     numbers = [struct.unpack("d", struct.pack("Q", each))[0] for each in bits]
     texts = [repr(each) if form == "r" else f"{each:{form}}" for each in numbers if abs(each) < 2**53]
     if texts:
-        rows = READERS[id(LONE)].read(("a\n" + "\n".join(texts)).encode())
+        rows = READERS[id(LONE)].read(("a\n" + "\n".join(texts)).encode(), 1000)
         if all("." in text or "e" in text for text in texts):
             assert rows is not None
             assert rows.columns["a"].tobytes() == np.array([float(text) for text in texts]).tobytes()
@@ -239,7 +239,7 @@ def test_many_header_lines_are_all_read_and_few_remembered() -> None:
     """A caller can't make a version hold more and more; beyond the limit bodies mean the same."""
     reader = quick_csv.Reader(AB.columns)
     for number in range(2 * quick_csv._MOST_KNOWN):
-        rows = reader.read(f"x{number},b,a\ns,1,2\n".encode())
+        rows = reader.read(f"x{number},b,a\ns,1,2\n".encode(), 1000)
         assert rows is not None
         assert rows.columns["a"].tolist() == [2.0]
     assert len(reader._known) == quick_csv._MOST_KNOWN
