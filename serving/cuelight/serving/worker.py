@@ -405,7 +405,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._parts.metrics.set_waiting(self._lanes.waiting, self._lanes.longest_wait(now))
         for line in list(self._lines):
             deadline = line.deadline
-            if not self.alive and not line.out:
+            if not self.alive and not line.out and not line.reserved:  # a big body on its way may take the grace period
                 deadline = min(deadline, self._stopping_since + _IDLE_SECONDS)
             if deadline <= now and (line.out or not line.busy):
                 self._give_up(line)

@@ -112,6 +112,18 @@ def test_a_stopping_worker_lets_idle_connections_go_after_a_second(worker: Worke
     assert worker.nr_conns == 0
 
 
+def test_a_stopping_worker_takes_a_big_body_that_is_on_its_way(worker: Worker, caller: socket.socket) -> None:
+    """To send it takes longer than the second that others have."""
+    caller.send(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n[")
+    worker.wait_for_and_dispatch_events(1.0)
+    worker.alive = False
+    _sweep(worker)
+    worker._stopping_since -= 1.0
+    _sweep(worker)
+    with pytest.raises(BlockingIOError):  # neither closed nor refused
+        caller.recv(1)
+
+
 def test_a_turn_that_fails_is_answered_and_ends_no_worker(worker: Worker, caller: socket.socket) -> None:
     """Whatever goes wrong in a turn, the callers get an error in the one shape, and the loop goes on."""
 
