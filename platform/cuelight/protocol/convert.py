@@ -200,9 +200,10 @@ def _booleans(values: Sequence[Any], name: str) -> Array:
 
 
 def _strings(values: Sequence[Any], name: str) -> Array:
-    for row, value in enumerate(values):
-        if value is not None and not isinstance(value, str):
-            raise _fail(name, row, f"a string is needed, not {_kind(value)}")
+    if not set(map(type, values)) <= {str, type(None)}:
+        for row, value in enumerate(values):
+            if not isinstance(value, str | None):
+                raise _fail(name, row, f"a string is needed, not {_kind(value)}")
     return objects(values, name)
 
 
@@ -248,10 +249,8 @@ def _moment(text: str) -> np.datetime64:
 
 def objects(values: Sequence[Any], _name: str = "") -> Array:
     """Values as they are, in an array of shape (len(values),)."""
-    array = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):  # one by one: NumPy would take rows that are lists for a second dimension
-        array[row] = value
-    return array
+    # Not by `np.array`, which would take rows that are lists for a second dimension.
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _kind(value: Any) -> str:

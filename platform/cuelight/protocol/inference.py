@@ -40,6 +40,7 @@ _NOT_OURS = frozenset(
 _KEYS = frozenset(("id", "parameters", "inputs", "outputs"))
 _LENGTH = re.compile(r"[0-9]{1,10}")
 _MOST_DIMENSIONS = 16
+_TEXT_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -307,18 +308,17 @@ def _from_bytes(given: _Given) -> Typed:
 
 def _texts(given: _Given) -> list[bytes]:
     """BYTES: each with its length before it, in four bytes."""
-    content, place, texts = given.data, 0, []
-    if 4 * given.count > len(content):
+    if 4 * given.count > len(given.data):
         raise _lies(given)
-    for _ in range(given.count):
-        if place + 4 > len(content):
-            raise _lies(given)
-        (length,) = struct.unpack_from("<I", content, place)
-        place += 4 + length
-        if place > len(content):
-            raise _lies(given)
-        texts.append(bytes(content[place - length : place]))
-    if place != len(content):
+    content, end, texts = bytes(given.data), 0, []
+    try:
+        for _ in range(given.count):
+            start = end + _TEXT_LENGTH.size
+            end = start + _TEXT_LENGTH.unpack_from(content, end)[0]
+            texts.append(content[start:end])
+    except struct.error:
+        raise _lies(given) from None
+    if end != len(content):  # also where the last one was cut short
         raise _lies(given)
     return texts
 
@@ -356,7 +356,7 @@ def _typed(values: Sequence[Any], name: str, datatype: str, spec: Column | None)
     if datatype == _BYTES:
         if kind == "binary" and any(isinstance(each, bytes) for each in values):
             return Typed(convert.objects(values))
-        texts = [_text(each, name, row) for row, each in enumerate(values)]
+        texts = _decoded(values, name)
         if kind in ("binary", "datetime"):
             return Typed(convert.column(texts, Column(name, kind)))
         return Typed(convert.column(texts, Column(name, "string")))
@@ -382,13 +382,14 @@ def _typed(values: Sequence[Any], name: str, datatype: str, spec: Column | None)
     return Typed(narrow)
 
 
-def _text(value: Any, name: str, row: int) -> Any:
-    if not isinstance(value, bytes):
-        return value
+def _decoded(values: Sequence[Any], name: str) -> list[Any]:
+    """Bytes as texts, all else as it is."""
+    texts: list[Any] = []
     try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise BadInput(f"Column `{fit.short(name)}`, row {row}: a text in UTF-8 is needed.") from None
+        texts.extend(each.decode() if isinstance(each, bytes) else each for each in values)
+    except UnicodeDecodeError:  # what came before it is there
+        raise BadInput(f"Column `{fit.short(name)}`, row {len(texts)}: a text in UTF-8 is needed.") from None
+    return texts
 
 
 # Answers
