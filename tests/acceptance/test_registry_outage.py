@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from cuelight.kit.errors import RegistryUnavailable
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.port import Registry
 from tests.support.host import POOL, Host, eventually, running
 from tests.support.load import steady
 from tests.support.mlflow_server import MlflowServer
@@ -61,6 +63,7 @@ def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server:
 
     with steady(host.url, outage, ZEROS, pause=0.02) as load:
         _bring_back(server, outage)
+        eventually(lambda: _is_back(registrar.registry), reason="MLflow is not back")
         registrar.registry.set_stage(outage, third, "Production", archive_others=True)
         host.wait_for(outage, third, seconds=120)
     assert load.failed == []
@@ -80,6 +83,14 @@ def _bring_back(server: MlflowServer, outage: str) -> None:
         server.start()
     else:
         server.signal(signal.SIGCONT)
+
+
+def _is_back(registry: Registry) -> bool:
+    """A server that was asked much while it hung resets some connections at first."""
+    try:
+        return bool(registry.snapshot().models)
+    except RegistryUnavailable:
+        return False
 
 
 def _answer(host: Host, model: str, path: str) -> tuple[int, int]:
