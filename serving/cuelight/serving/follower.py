@@ -6,10 +6,7 @@ and trying versions, and writing tags run in threads of their own: a tick never 
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,16 +18,18 @@ from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.registry import tags
-from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
+from cuelight.registry.model import ModelVersion, Snapshot, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import Assignment, alias_map, assign
-from cuelight.registry.traffic import Sharing, Traffic, share
-from cuelight.serving import board as cue
+from cuelight.registry.traffic import Sharing, share
 from cuelight.serving import policy
+from cuelight.serving.board import Board
+from cuelight.serving.changes import changes
 from cuelight.serving.deployment import Deployment, Generations, Key
 from cuelight.serving.ledger import Ledger
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
+from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
 from cuelight.serving.standby import Preparation
@@ -57,12 +56,16 @@ class Follower:
         self._clock = clock or SystemClock()
         self._log = Log("serving.follower")
         self._places = Places(settings.serving_folder)
-        self._board = cue.Board(self._places.board)
+        self._board = Board(self._places.board)
         self._generations = Generations(self._places.generations)
         self._store = ModelStore(self._places.store)
         self._ledger = Ledger(self._places.ledger)
         self._preparation = preparation
         self._reporter = reporter
+        patience = settings.serving_prepare_seconds
+        self._rehearsals = Rehearsals(
+            self._board, self._places.failures, self._clock, patience, patience + settings.trial_seconds
+        )
         self._wake = threading.Event()
         self._aliases = alias_map(settings.track_production, settings.track_staging)
         self._jobs = ThreadPoolExecutor(1, thread_name_prefix="preparation")
@@ -75,8 +78,6 @@ class Follower:
         self._setbacks = Setbacks[VersionId](_RETRY_SECONDS, policy.LONGEST_RETRY_SECONDS)
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
-        self._preparing: Deployment | None = None
-        self._preparing_since = 0.0
         self._reading: Reading | None = None
         self._assignment: Assignment | None = None
         self._sharing = Sharing({})
@@ -105,7 +106,7 @@ class Follower:
         self._store.discard_drafts()
         for digest in self._store.discard_altered(each.digest for each in self._committed.residents()):
             self._log.error("store-altered", "A served version was altered on disk; it is fetched anew.", digest=digest)
-        shutil.rmtree(self._places.failures, ignore_errors=True)
+        self._rehearsals.forget()
         self._reporter.start()
         self._watcher.start()
 
@@ -120,7 +121,7 @@ class Follower:
 
     def pause(self) -> float:
         """Seconds until the next tick is due; returns early when something came in."""
-        if self._preparing is not None:
+        if self._rehearsals.deployment is not None:
             return _BUSY_SECONDS
         if self._wake.wait(_IDLE_SECONDS):
             self._wake.clear()
@@ -187,7 +188,7 @@ class Follower:
             traffic=self._sharing.traffic,
             facts=self._facts(wishes),
             busy=self._job[0] if self._job else "",
-            rehearsal=self._rehearsal(),
+            rehearsal=self._rehearsals.look(),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
@@ -200,41 +201,6 @@ class Follower:
             here = fact.phase in (Phase.UNKNOWN, Phase.REFUSED) or self._store.has(fact.digest)
             facts[wish.id] = fact if here else Fact()
         return facts
-
-    def _rehearsal(self) -> policy.Rehearsal | None:
-        deployment = self._preparing
-        if deployment is None:
-            return None
-        workers = self._board.workers()
-        failed = [each for each in workers if each.failed == deployment.generation]
-        if failed:
-            reason, culprits = self._failure(deployment, failed[0])
-            return policy.Rehearsal(deployment, failed=reason, culprits=culprits)
-        behind = [each for each in workers if each.loaded < deployment.generation]
-        patience = self._settings.serving_prepare_seconds
-        silent = [each for each in behind if self._clock.monotonic() - each.beat > patience]
-        for worker in silent:
-            self._replace(worker)
-        longest = patience + self._settings.trial_seconds
-        if behind and self._clock.monotonic() - self._preparing_since > longest:
-            return policy.Rehearsal(deployment, failed=f"{len(behind)} workers did not load it within {longest:.0f} s")
-        return policy.Rehearsal(deployment, waiting=len(behind) - len(silent))
-
-    def _failure(self, deployment: Deployment, worker: cue.Worker) -> tuple[str, frozenset[str]]:
-        """Why a worker could not stand by, and the digests that it could not load."""
-        path = self._places.failures / f"{deployment.generation}-{worker.slot}.json"
-        try:
-            document = json.loads(path.read_text())
-            return str(document["reason"]), frozenset(document["digests"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return "a worker could not load it", frozenset()
-
-    def _replace(self, worker: cue.Worker) -> None:
-        """Kill a worker that gives no sign of life: gunicorn starts another, and what it held is never served late."""
-        self._log.warning("worker-replaced", "It did not stand by in time.", pid=worker.pid)
-        if cue.started(worker.pid) == worker.started:
-            os.kill(worker.pid, signal.SIGKILL)
-        self._board.release(worker.slot)
 
     def _next_generation(self) -> int:
         return max(self._board.committed, self._board.target, self._generations.newest()) + 1
@@ -287,13 +253,12 @@ class Follower:
 
     def _prepare(self, action: policy.Prepare) -> None:
         self._generations.write(action.deployment, self._board.committed)
-        self._preparing, self._preparing_since = action.deployment, self._clock.monotonic()
-        self._board.prepare(action.deployment.generation)
+        self._rehearsals.begin(action.deployment)
         self._log.info("prepare", action.sentence, generation=action.deployment.generation)
 
     def _commit(self, action: policy.Commit) -> None:
         before, self._committed = self._committed, action.deployment
-        self._preparing = None
+        self._rehearsals.end()
         self._generations.note_committed(action.deployment.generation)
         self._board.commit(action.deployment.generation)
         self._drops.clear("")
@@ -302,15 +267,14 @@ class Follower:
             self._told.pop(served.id, None)
         self._absent = {key: times for key, times in self._absent.items() if key in self._committed.tracks}
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
-        self._record_changes(before, action.deployment)
+        for line in changes(before, action.deployment):
+            self._reporter.record(line.kind, line.model, line.version, **line.detail)
         self._report()
         self._clean()
 
     def _abandon(self, action: policy.Abandon) -> None:
         self._board.abandon()
-        self._preparing = None
-        for path in self._places.failures.glob(f"{action.deployment.generation}-*.json"):
-            path.unlink(missing_ok=True)
+        self._rehearsals.end()
         self._rest_until = self._clock.monotonic() + self._drops.add("")
         new = {
             served.id: served
@@ -323,7 +287,8 @@ class Follower:
                 self._learn(served.id, fact, self._basis_of(served.id))
 
     def _clean(self) -> None:
-        residents = [*self._committed.residents(), *(self._preparing.residents() if self._preparing else ())]
+        preparing = self._rehearsals.deployment
+        residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
         needed = {each.digest for each in residents}
         wanted = {each.version for each in self._assignment.winners.values()} if self._assignment else set()
         wanted |= {self._job[1]} if self._job else set()
@@ -332,35 +297,6 @@ class Follower:
             self._store.remove(digest)
 
     # Reporting
-
-    def _record_changes(self, before: Deployment, after: Deployment) -> None:
-        for key in sorted({*before.tracks, *after.tracks}):
-            old, new = before.tracks.get(key), after.tracks.get(key)
-            if (old and old.id) == (new and new.id):
-                continue
-            self._reporter.record(
-                "switched",
-                key[0],
-                new.id.version if new else None,
-                track=key[1].value,
-                before=old.id.version if old else None,
-                why=new.why if new else "taken off",
-                generation=after.generation,
-                run_id=new.run_id if new else "",
-            )
-        for name in sorted({*before.traffic, *after.traffic}):
-            shared = after.traffic.get(name, Traffic())
-            if shared == before.traffic.get(name, Traffic()):
-                continue
-            staging = after.tracks.get((name, Track.STAGING))
-            self._reporter.record(
-                "traffic",
-                name,
-                staging.id.version if staging else None,
-                canary=shared.canary,
-                shadow=shared.shadow,
-                generation=after.generation,
-            )
 
     def _report(self) -> None:
         if self._reading is None or self._assignment is None:
