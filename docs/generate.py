@@ -38,6 +38,7 @@ _TAGS = {
     "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
     "CHAMPION": "Version that it was compared with on the same rows.",
     "CANARY": "Percent of Production's requests that Staging's version answers. The next version there starts at 0.",
+    "ROLLOUT": "Raises the canary by itself: `5,25,50,100 every 10m`. The next version in Staging starts at `off`.",
     "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
 }

@@ -23,4 +23,5 @@ CHAMPION = "cuelight.champion"
 # Written by people on a registered model.
 SERVE = "cuelight.serve"
 CANARY = "cuelight.canary"
+ROLLOUT = "cuelight.rollout"
 SHADOW = "cuelight.shadow"

@@ -1,19 +1,25 @@
 """How a model's traffic is shared between its tracks, as people set it by tags in MLflow. Pure.
 
-A canary's share is meant for the version that is in Staging when it is set: the next one to arrive there takes no
-live traffic until a person sets the tag again. Registries keep no time of a tag, so what the tag says when a version
-arrives is spent: it counts again once it says something else. `spent` names the models whose tag should be set to 0,
-for people to see.
+A canary's share, or a rollout that raises it, is meant for the version that is in Staging when it is set: the next one
+to arrive there takes no live traffic until a person sets the tag again. Registries keep no time of a tag, so what the
+tag says when a version arrives, or when it is promoted, is spent: it counts again once it says something else. `spent`
+names the tags that should be set to nothing, for people to see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
-from cuelight.registry.tags import CANARY, SHADOW
+from cuelight.registry.percent import percent
+from cuelight.registry.rollout import OFF, Plan
+from cuelight.registry.rollout import read as read_plan
+from cuelight.registry.tags import CANARY, ROLLOUT, SHADOW
+
+NOTHING = {CANARY: "0", ROLLOUT: "off"}
+"""What a tag is set to once it is spent."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +35,24 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Spell:
-    """Which version a model's canary tag was last held against, what it last said, and what it says in vain."""
+    """Which version a model's tags were last held against, what they last said, and which say what in vain.
+
+    `traffic.canary` is what the tag says; while there is a `plan`, that is in charge instead.
+    """
 
     version: VersionId | None = None
     traffic: Traffic = Traffic()
-    spent: str = ""
+    plan: Plan = OFF
+    spent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """Every model's traffic, tags that could not be read, and what to remember; `spent` as above."""
+    """Every model's traffic, tags that could not be read, model and tag of those spent, and what to remember."""
 
     traffic: Mapping[str, Traffic]
     notes: tuple[str, ...] = ()
-    spent: tuple[str, ...] = ()
+    spent: tuple[tuple[str, str], ...] = ()
     memory: Mapping[str, Spell] = field(default_factory=dict)
 
 
@@ -50,30 +60,38 @@ def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], me
     """The traffic of every model that has a version in Production and one in Staging."""
     notes: list[str] = []
     spells = {}
-    for model in snapshot.models.values():
-        staging = winners.get((model.name, Track.STAGING))
-        spells[model.name] = _spell(model, staging, memory.get(model.name), notes)
+    for name, model in snapshot.models.items():
+        here = winners.get((name, Track.STAGING))
+        known = memory.get(name) or Spell(here)  # at first sight, what the tags say is taken to be meant
+        promoted = known.version is not None and winners.get((name, Track.PRODUCTION)) == known.version
+        arrived = here is not None and known.version not in (None, here)
+        before = _over(model, known) if promoted or arrived else known
+        spells[name] = _spell(model, replace(before, version=here or known.version), notes)
     both = {name for name, track in winners if track == Track.PRODUCTION} & {
         name for name, track in winners if track == Track.STAGING
     }
     traffic = {name: spells[name].traffic for name in sorted(both)}
-    spent = tuple(sorted(name for name, spell in spells.items() if spell.spent))
+    spent = tuple(sorted((name, tag) for name, spell in spells.items() for tag in spell.spent))
     return Sharing(traffic, tuple(notes), spent, spells)
 
 
-def _spell(model: RegisteredModel, staging: VersionId | None, before: Spell | None, notes: list[str]) -> Spell:
-    text = model.tags.get(CANARY, "").strip()
-    known = before or Spell(staging)  # at first sight, what the tag says is taken to be meant
-    arrived = staging is not None and known.version not in (None, staging)
-    spent = text if arrived and percent(text) != 0.0 else known.spent if text == known.spent else ""
-    last = known.traffic if not arrived else Traffic(0.0, known.traffic.shadow)
-    canary = 0.0 if spent else _read(model, CANARY, last.canary, notes)
-    shadow = _read(model, SHADOW, last.shadow, notes)
-    return Spell(staging or known.version, Traffic(canary, shadow), spent)
+def _over(model: RegisteredModel, spell: Spell) -> Spell:
+    """What the tags say now is spent, unless they say nothing."""
+    idle = {CANARY: percent(_text(model, CANARY)) == 0.0, ROLLOUT: read_plan(_text(model, ROLLOUT)) == OFF}
+    spent = {tag: _text(model, tag) for tag in NOTHING if not idle[tag]}
+    return replace(spell, traffic=replace(spell.traffic, canary=0.0), plan=OFF, spent=spent)
 
 
-def _read(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> float:
-    text = model.tags.get(tag, "").strip()
+def _spell(model: RegisteredModel, before: Spell, notes: list[str]) -> Spell:
+    spent = {tag: text for tag, text in before.spent.items() if text == _text(model, tag)}
+    canary = 0.0 if CANARY in spent else _share(model, CANARY, before.traffic.canary, notes)
+    shadow = _share(model, SHADOW, before.traffic.shadow, notes)
+    plan = OFF if ROLLOUT in spent else _plan(model, before.plan, notes)
+    return Spell(before.version, Traffic(canary, shadow), plan, spent)
+
+
+def _share(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> float:
+    text = _text(model, tag)
     value = percent(text)
     if value is None:
         notes.append(f"{model.name}: tag {tag} = {text[:40]!r} is no percentage from 0 to 100; it stays {last:g}.")
@@ -81,16 +99,18 @@ def _read(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> fl
     return value
 
 
-def percent(text: str) -> float | None:
-    """A percentage from 0 to 100, with or without its sign; nothing is 0, and what can't be read None."""
-    stripped = text.strip().removesuffix("%").strip()
-    if not stripped:
-        return 0.0 if not text.strip() else None
-    try:
-        value = float(stripped)
-    except ValueError:
-        return None
-    return value if 0.0 <= value <= 100.0 else None
+def _plan(model: RegisteredModel, last: Plan, notes: list[str]) -> Plan:
+    text = _text(model, ROLLOUT)
+    plan = read_plan(text)
+    if plan is None:
+        example = "'5,25,50,100 every 10m' (rising percentages; s, m, h or d)"
+        notes.append(f"{model.name}: tag {ROLLOUT} = {text[:40]!r} is neither like {example} nor off; it stays {last}.")
+        return last
+    return plan
+
+
+def _text(model: RegisteredModel, tag: str) -> str:
+    return model.tags.get(tag, "").strip()
 
 
 def to_json(memory: Mapping[str, Spell]) -> dict[str, Any]:
@@ -100,7 +120,8 @@ def to_json(memory: Mapping[str, Spell]) -> dict[str, Any]:
             "version": [spell.version.version, spell.version.created_ms, spell.version.source],
             "canary": spell.traffic.canary,
             "shadow": spell.traffic.shadow,
-            "spent": spell.spent,
+            "plan": str(spell.plan),
+            "spent": dict(spell.spent),
         }
         for name, spell in sorted(memory.items())
         if spell.version is not None
@@ -111,7 +132,10 @@ def from_json(document: Mapping[str, Any]) -> dict[str, Spell]:
     """What `to_json` wrote."""
     return {
         name: Spell(
-            VersionId(name, *each["version"]), Traffic(float(each["canary"]), float(each["shadow"])), str(each["spent"])
+            VersionId(name, *each["version"]),
+            Traffic(float(each["canary"]), float(each["shadow"])),
+            read_plan(each.get("plan", "")) or OFF,
+            dict(each["spent"]),
         )
         for name, each in document.items()
     }

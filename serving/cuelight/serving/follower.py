@@ -17,7 +17,6 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.registry import tags
 from cuelight.registry.model import ModelVersion, Snapshot, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import Assignment, alias_map, assign
@@ -334,7 +333,7 @@ def _find(snapshot: Snapshot, version: VersionId) -> ModelVersion:
 
 def _remarks(assignment: Assignment, sharing: Sharing) -> set[str]:
     spent = (
-        f"{name}: what {tags.CANARY} says was meant for the version before. Set it again for the one in Staging now."
-        for name in sharing.spent
+        f"{name}: what {tag} says was meant for the version before. Set it again for the one in Staging now."
+        for name, tag in sharing.spent
     )
     return {*assignment.notes, *sharing.notes, *spent, *(str(each) for each in assignment.losers)}

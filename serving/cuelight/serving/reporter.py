@@ -19,6 +19,7 @@ from cuelight.registry import tags
 from cuelight.registry.model import Snapshot, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import Loser
+from cuelight.registry.traffic import NOTHING
 from cuelight.serving.deployment import Deployment
 from cuelight.serving.policy import Fact, Phase
 
@@ -63,7 +64,7 @@ def statuses(
 class _Inbox:
     snapshot: Snapshot = field(default_factory=Snapshot)
     wanted: Mapping[VersionId, Status] = field(default_factory=dict)
-    spent: tuple[str, ...] = ()
+    spent: tuple[tuple[str, str], ...] = ()
     reading: int = 0
 
 
@@ -76,7 +77,7 @@ class Reporter:
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
         self._written: dict[VersionId, tuple[Status, int]] = {}
-        self._reset: dict[str, int] = {}
+        self._reset: dict[tuple[str, str], int] = {}
         self._troubles: dict[tuple[str, VersionId | None], str] = {}
         self._readings = 0
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -95,8 +96,10 @@ class Reporter:
         if self._thread.is_alive():
             self._thread.join(_PARTING_SECONDS)
 
-    def tell(self, snapshot: Snapshot, wanted: Mapping[VersionId, Status], spent: tuple[str, ...] = ()) -> None:
-        """What the tags should say from now on; `spent` are models whose canary tag should say 0."""
+    def tell(
+        self, snapshot: Snapshot, wanted: Mapping[VersionId, Status], spent: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        """What the tags should say from now on; `spent` are models with their tags that should say nothing."""
         self._readings += snapshot is not self._inbox.snapshot
         self._inbox = _Inbox(snapshot, wanted, spent, self._readings)
         self._wake.set()
@@ -132,10 +135,10 @@ class Reporter:
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)
                 self._written[version] = (status, inbox.reading)
-        for name in inbox.spent:
-            if inbox.reading >= self._reset.get(name, -2) + 2:  # the reading under way may still show the old value
-                self._end_canary(name)
-                self._reset[name] = inbox.reading
+        for name, tag in inbox.spent:
+            if inbox.reading >= self._reset.get((name, tag), -2) + 2:  # the reading under way may still show it
+                self._clear(name, tag)
+                self._reset[name, tag] = inbox.reading
 
     def _is_settled(self, version: VersionId, status: Status, reading: int) -> bool:
         """Whether it was just written: the reading that is under way then may still show the old tags."""
@@ -155,13 +158,13 @@ class Reporter:
             self._troubles.pop(("tags-not-written", version), None)
             self._troubles.pop(("tags-not-written", None), None)
 
-    def _end_canary(self, name: str) -> None:
+    def _clear(self, name: str, tag: str) -> None:
         try:
-            self._registry.set_model_tags(name, {tags.CANARY: "0"})
+            self._registry.set_model_tags(name, {tag: NOTHING[tag]})
         except RegistryUnavailable:
             raise
         except CuelightError as error:  # it was just deleted
-            self._complain("canary-not-reset", f"{name}: {error}")
+            self._complain("tag-not-reset", f"{name}: {error}")
 
     def _complain(self, action: str, message: str, version: VersionId | None = None) -> None:
         """Warn, once while it lasts: what can't be written is tried again every few seconds."""

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
-from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, percent, share, to_json
+from cuelight.registry.percent import percent
+from cuelight.registry.rollout import OFF, Plan
+from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, share, to_json
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -17,8 +19,10 @@ def _version(number: int) -> VersionId:
     return VersionId("m", number, number, "s")
 
 
-def _share(tags: Mapping[str, str], staging: int | None = 2, memory: Mapping[str, Spell] | None = None) -> Sharing:
-    winners = {("m", PROD): _version(1)} | ({("m", STAG): _version(staging)} if staging else {})
+def _share(
+    tags: Mapping[str, str], staging: int | None = 2, memory: Mapping[str, Spell] | None = None, production: int = 1
+) -> Sharing:
+    winners = {("m", PROD): _version(production)} | ({("m", STAG): _version(staging)} if staging else {})
     return share(Snapshot({"m": RegisteredModel("m", tags=tags)}), winners, memory or {})
 
 
@@ -62,9 +66,9 @@ def test_the_next_version_takes_no_traffic_until_a_person_says_so() -> None:
     """What the tag said when it arrived is spent; saying 0, or something else, counts."""
     first = _share({"cuelight.canary": "10"})
     arrived = _share({"cuelight.canary": "10"}, staging=3, memory=first.memory)
-    assert (_canary(arrived), arrived.spent) == (0.0, ("m",))
+    assert (_canary(arrived), arrived.spent) == (0.0, (("m", "cuelight.canary"),))
     again = _share({"cuelight.canary": "10"}, staging=3, memory=arrived.memory)
-    assert (_canary(again), again.spent) == (0.0, ("m",))
+    assert (_canary(again), again.spent) == (0.0, (("m", "cuelight.canary"),))
     reset = _share({"cuelight.canary": "0"}, staging=3, memory=again.memory)
     assert (_canary(reset), reset.spent) == (0.0, ())
     assert _canary(_share({"cuelight.canary": "10"}, staging=3, memory=reset.memory)) == 10.0
@@ -85,7 +89,43 @@ def test_a_spent_value_that_cannot_be_read_stays_at_nothing() -> None:
     assert _canary(_share({"cuelight.canary": "tn"}, staging=3, memory=first.memory)) == 0.0
 
 
+def test_a_rollout_is_for_the_version_that_it_was_set_for() -> None:
+    """At the next arrival it is spent like a canary's share, each tag by itself, until it says something else."""
+    tags = {"cuelight.rollout": "5,25 every 10m", "cuelight.canary": "2"}
+    first = _share(tags)
+    assert (first.memory["m"].plan, first.spent) == (Plan((5.0, 25.0), 600), ())
+    arrived = _share(tags, staging=3, memory=first.memory)
+    assert (arrived.memory["m"].plan, _canary(arrived)) == (OFF, 0.0)
+    assert arrived.spent == (("m", "cuelight.canary"), ("m", "cuelight.rollout"))
+    meant = _share({**tags, "cuelight.rollout": "50 every 1h"}, staging=3, memory=arrived.memory)
+    assert (meant.memory["m"].plan, meant.spent) == (Plan((50.0,), 3600), (("m", "cuelight.canary"),))
+    off = _share({"cuelight.rollout": "off"}, staging=4, memory=meant.memory)
+    assert (off.memory["m"].plan, off.spent) == (OFF, ())
+
+
+def test_a_rollout_that_cannot_be_read_changes_nothing() -> None:
+    """The plan stays what it was, and the note says how to write one."""
+    first = _share({"cuelight.rollout": "5,25 every 10m"})
+    second = _share({"cuelight.rollout": "25,5 every 10m"}, memory=first.memory)
+    assert second.memory["m"].plan == Plan((5.0, 25.0), 600)
+    assert "'5,25,50,100 every 10m'" in second.notes[0]
+    assert "stays 5,25 every 10m" in second.notes[0]
+
+
+def test_a_promotion_ends_what_was_set_for_the_version() -> None:
+    """Back in Staging later it is on trial anew, and takes no live traffic until a person says so."""
+    tags = {"cuelight.rollout": "5,100 every 10m", "cuelight.canary": "10", "cuelight.shadow": "50"}
+    promoted = _share(tags, staging=None, memory=_share(tags).memory, production=2)
+    assert promoted.spent == (("m", "cuelight.canary"), ("m", "cuelight.rollout"))
+    back = _share(tags, staging=2, memory=promoted.memory)
+    assert (back.memory["m"].plan, back.traffic) == (OFF, {"m": Traffic(0.0, 50.0)})
+
+
 def test_memory_survives_a_restart() -> None:
     """As JSON."""
-    memory = _share({"cuelight.canary": "10"}, staging=3, memory=_share({"cuelight.canary": "10"}).memory).memory
+    tags = {"cuelight.canary": "10", "cuelight.rollout": "5 every 1m"}
+    memory = _share(tags, staging=3, memory=_share(tags).memory).memory
+    assert memory["m"].spent == tags
+    assert from_json(json.loads(json.dumps(to_json(memory)))) == memory
+    memory = _share(tags).memory
     assert from_json(json.loads(json.dumps(to_json(memory)))) == memory
