@@ -72,6 +72,7 @@ def pages() -> dict[str, str]:
         "cli.md": "\n".join(_commands()) + "\n",
         "tags.md": "\n".join(_tags()) + "\n",
         "metrics.md": "\n".join(_metrics()) + "\n",
+        "history.md": "\n".join(_history()) + "\n",
     }
 
 
@@ -156,6 +157,21 @@ def _tags() -> Iterator[str]:
         "of one split are compared on the same held-out rows. Runs of drift reports carry `cuelight.model`,",
         "`cuelight.version` and `cuelight.verdict`.",
     )
+
+
+def _history() -> Iterator[str]:
+    from cuelight.operations.kinds import MEANINGS
+
+    yield from _head(
+        "History",
+        "Lines of `cuelight history`. Each has its moment, its kind, the model, the version that it is about, the",
+        "host that wrote it, its number in that host's chain, and details by name.",
+    )
+    for kind, meaning in MEANINGS.items():
+        yield from (f"## {kind}", "", f"{meaning.when} Written by: {meaning.program}. Version: {meaning.version}.", "")
+        yield from ("| detail | is |", "|---|---|")
+        yield from (f"| `{name}` | {text} |" for name, text in meaning.details.items())
+        yield ""
 
 
 def _metrics() -> Iterator[str]:

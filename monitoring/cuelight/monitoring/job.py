@@ -22,6 +22,7 @@ from cuelight.monitoring.publication import Publisher
 from cuelight.monitoring.rule import Earlier, Verdict
 from cuelight.monitoring.window import References, Target, Targets, Window, read_window
 from cuelight.operations.database import Operations
+from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class DriftJob:
             )
         )
         detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
-        self._operations.record("drift", outcome.model, outcome.version, detail, at=outcome.at)
+        self._operations.record(Kind.DRIFT, outcome.model, outcome.version, detail, at=outcome.at)
 
     def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
         reason = outcome.assessment.decision.retrain
@@ -176,7 +177,7 @@ class DriftJob:
             note = "Retraining is wanted, but a request is open, or the last one ended within the cooldown."
             return replace(outcome, notes=(*outcome.notes, note))
         detail = {"reason": reason, "request": request.id, "link": outcome.link}
-        self._operations.record("retrain-requested", outcome.model, outcome.version, detail, at=request.requested_at)
+        self._operations.record(Kind.RETRAIN_REQUESTED, outcome.model, outcome.version, detail, at=request.requested_at)
         return replace(outcome, request=request.id)
 
     def _refusal(self, target: Target, reference: pd.DataFrame) -> str:

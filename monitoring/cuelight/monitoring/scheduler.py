@@ -17,6 +17,7 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.child import Child, cuelight, prune
 from cuelight.monitoring.timetable import Timetable, next_turn
 from cuelight.operations.database import Operations
+from cuelight.operations.kinds import Kind
 from cuelight.operations.leases import Lease
 from cuelight.operations.retraining import FINISHED, QUEUED
 
@@ -112,9 +113,8 @@ class Scheduler:
         if well:
             return f"{child.name} ended with code {code}."
         model = child.name.removeprefix(_DRIFT) if child.name.startswith(_DRIFT) else ""
-        self._operations.record(
-            "job-failed", model, None, {"job": child.name, "code": code, "log": str(child.log), "tail": child.tail()}
-        )
+        detail = {"job": child.name, "code": code, "log": str(child.log), "tail": child.tail()}
+        self._operations.record(Kind.JOB_FAILED, model, None, detail)
         _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
         return f"{child.name} failed with code {code}; it is tried again later."
 

@@ -12,6 +12,7 @@ from cuelight.journal.query import Journal
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.operations.database import Operations
+from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import RetrainRequest
 from cuelight.pipelines import champion as champions
 from cuelight.pipelines.blame import blamed
@@ -161,7 +162,7 @@ class Retrainer:
             return Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
         version = outcome.trained.version if outcome.trained else None
         event = {"request": request.id, "because": request.reason, "outcome": outcome.outcome, **detail}
-        self.operations.record("retrained", request.model, version, event)
+        self.operations.record(Kind.RETRAINED, request.model, version, event)
         return outcome
 
     def _now(self) -> float:

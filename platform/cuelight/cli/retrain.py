@@ -39,12 +39,17 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
     from cuelight.cli import compose
     from cuelight.kit.clock import SystemClock
     from cuelight.kit.errors import Unavailable
+    from cuelight.kit.identity import user
+    from cuelight.operations.kinds import Kind
     from cuelight.pipelines import catalog
 
     catalog.find(name, settings.pipelines)  # a request that nobody can carry out must not be filed
     operations = compose.operations(settings)
     # A person's wish has no cooldown; only one request may be open.
-    request = operations.request_retrain(name, None, reason, {"by": "cli"}, SystemClock().now(), 0.0)
+    request = operations.request_retrain(name, None, reason, {"by": user()}, SystemClock().now(), 0.0)
+    if request is not None:
+        detail = {"reason": reason, "request": request.id, "link": "", "by": user()}
+        operations.record(Kind.RETRAIN_REQUESTED, name, None, detail, at=request.requested_at)
     operations.close()
     if quiet:
         return

@@ -1,7 +1,8 @@
-"""Identifiers: unique, and sorted by the moment they were made."""
+"""Identifiers: unique, and sorted by the moment they were made; and who runs this process."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 
@@ -14,6 +15,14 @@ os.register_at_fork(after_in_child=_random.clear)
 def new_id() -> str:
     """32 hexadecimal digits: 48 bits of milliseconds, 80 random ones (the order of RFC 9562's UUIDv7)."""
     return f"{time.time_ns() // 1_000_000:012x}{_draw()}"
+
+
+def user() -> str:
+    """Name of the system's user who runs this process; the number of one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _draw() -> str:

@@ -37,12 +37,12 @@ class Operations:
     def record(
         self, kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float | None = None
     ) -> None:
-        """Add to the history what happened to a model (or to one version), now or `at`."""
+        """Add to the history what happened to a model (or to one version), now or `at`; kinds are in `kinds.py`."""
         moment, text = float(self._clock.now() if at is None else at), dump(dict(detail))
         for _ in range(_TRIES):
             try:
                 with self._database.writing() as connection:
-                    if history.append(connection, self._writer, kind, model, version, text, moment):
+                    if history.append(connection, self._writer, str(kind), model, version, text, moment):
                         return
             except IntegrityError:
                 continue

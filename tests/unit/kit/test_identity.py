@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import getpass
 import itertools
+import os
 import time
 
 import pytest
@@ -21,3 +23,14 @@ def test_identifiers_sort_by_the_moment_they_were_made(monkeypatch: pytest.Monke
     monkeypatch.setattr(time, "time_ns", lambda: next(moments))
     made = [identity.new_id() for _ in range(1000)]
     assert made == sorted(made)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container the system may have no name for who runs the process."""
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    assert identity.user()
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert identity.user() == str(os.getuid())

@@ -1,0 +1,114 @@
+"""The kinds of lines in the history: when each is written, by whom, and what its details mean.
+
+The follower hands its lines over by these names, as plain text. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a line is about."""
+
+    SWITCHED = "switched"
+    TRAFFIC = "traffic"
+    REFUSED = "refused"
+    DRIFT = "drift"
+    RETRAIN_REQUESTED = "retrain-requested"
+    RETRAINED = "retrained"
+    JOB_FAILED = "job-failed"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """When a kind is written and by which program, which version it names, and what its details are."""
+
+    when: str
+    program: str
+    version: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+_GENERATION = "number of the deployment that this host committed"
+
+MEANINGS: Mapping[Kind, Meaning] = {
+    Kind.SWITCHED: Meaning(
+        "All workers of a host have switched: another version, or none, is on a track.",
+        "follower",
+        "the new one; none if the track is empty now",
+        {
+            "track": "`Production` or `Staging`",
+            "before": "version that was there until now, or null",
+            "why": "`stage`, `alias NAME`, or `taken off`",
+            "generation": _GENERATION,
+            "run_id": "MLflow's id of the run that trained the new version",
+        },
+    ),
+    Kind.TRAFFIC: Meaning(
+        "All workers of a host share a model's requests in another way.",
+        "follower",
+        "the one in Staging",
+        {
+            "canary": "percent of Production's requests that Staging answers",
+            "shadow": "percent of Production's requests that are mirrored to Staging",
+            "generation": _GENERATION,
+        },
+    ),
+    Kind.REFUSED: Meaning(
+        "A version can't be served; once for each reason.",
+        "follower",
+        "the refused one",
+        {"reason": "why, as one sentence"},
+    ),
+    Kind.DRIFT: Meaning(
+        "A drift job has come to a verdict.",
+        "`cuelight drift`",
+        "the judged one",
+        {
+            "verdict": "`ok`, `watch`, `drift`, `degraded`, `bad data` or `not enough data`",
+            "reason": "what was found, as one sentence",
+            "rows": "predicted rows in the window",
+            "link": "the report in MLflow; empty if MLflow did not take it",
+        },
+    ),
+    Kind.RETRAIN_REQUESTED: Meaning(
+        "A verdict, or a person, asks for retraining.",
+        "`cuelight drift`, `cuelight retrain`",
+        "the judged one; none if a person asked",
+        {
+            "reason": "why, as one sentence",
+            "request": "number of the request",
+            "link": "the report that asked for it; empty if there is none",
+            "by": "the system's user, where a person asked",
+        },
+    ),
+    Kind.RETRAINED: Meaning(
+        "A retrain request has ended, well or not.",
+        "`cuelight retrain`",
+        "the one that was registered; none if none was",
+        {
+            "request": "number of the request",
+            "because": "the request's reason",
+            "outcome": "`staged`, `promoted`, `rejected`, `not enough labels` or `failed`",
+            "reason": "the gate's sentence, or what went wrong",
+            "version": "the registered version",
+            "run_id": "MLflow's id of the training run",
+            "run_url": "the training run in MLflow",
+            "figures": "what the gate measured, by name",
+        },
+    ),
+    Kind.JOB_FAILED: Meaning(
+        "A job that the scheduler started has failed; it is tried again later.",
+        "scheduler",
+        "none",
+        {
+            "job": "name of the job",
+            "code": "its exit code",
+            "log": "file with all that it printed",
+            "tail": "the last lines of it",
+        },
+    ),
+}
