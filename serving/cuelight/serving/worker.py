@@ -2,22 +2,21 @@
 
 The loop thread reads ready connections itself. All plain scoring requests (`framing`) that are whole in one turn are
 answered together, each with one send: a batch is what came while the last one ran, there is no timer, and a lone
-request is served at once. Slow or unusual requests never hold the loop: what is not whole waits in its buffer, what
-takes long is done aside (`lanes`), in threads of its own, and what `framing` does not cut goes to gunicorn's parser
-and Flask, in the thread pool, from its first byte.
+request is served at once. Slow or unusual requests never hold the loop: what is not whole waits in its buffer
+(`connections`), what takes long is done aside (`lanes`), in threads of its own, and what `framing` does not cut goes
+to gunicorn's parser and Flask, in the thread pool, from its first byte.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import struct
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -28,19 +27,16 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.serving import framing
 from cuelight.serving.call import Call
-from cuelight.serving.lanes import SMALL, Key, Lanes, Ticket
+from cuelight.serving.connections import IDLE_SECONDS, PARTIAL_SECONDS, Connections
+from cuelight.serving.lanes import Key, Lanes, Ticket
 from cuelight.serving.line import Line
 from cuelight.serving.metrics import MEMORY, THREADS, WAIT
 from cuelight.serving.parts import Parts
 from cuelight.serving.scoring import Outcome, Work
-from cuelight.serving.wire import last_words, wire
+from cuelight.serving.wire import wire
 
 _log = Log("serving.worker")
-_IDLE_SECONDS = 1.0
 _STALLED = struct.pack("ll", 30, 0)  # seconds and microseconds, as the kernel has them
-_PARTIAL_SECONDS = 30.0
-_SLOWEST_READER = 1 << 16  # bytes a second; one who takes less is given up after `_PARTIAL_SECONDS`
-_PARTING_SECONDS = 2.0
 _SWEEP_SECONDS = 0.25
 _ROOM = 10  # one in so many connections, where all are taken
 _BIG_BODIES = 8  # of the largest size; a worker keeps no more at once
@@ -59,16 +55,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._lines: set[Line] = set()
-        self._again: list[Line] = []  # lines with something in the buffer, to be looked at in the next turn
         self._handed: dict[TConn, float] = {}  # connections that are gunicorn's and Flask's now, and since when
-        self._reserved = 0
         self._next_sweep = 0.0
 
     @cached_property
     def _parts(self) -> Parts:
         parts: Parts = self.wsgi.extensions["cuelight"]
         return parts
+
+    @cached_property
+    def _connections(self) -> Connections:
+        room = _BIG_BODIES * self._parts.settings.serving_max_body_bytes
+        return Connections(self.poller, self.cfg.keepalive, room, self._count_out)
 
     @cached_property
     def _lanes(self) -> Lanes:
@@ -98,7 +96,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as fault:
             if not isinstance(fault, BlockingIOError | ConnectionAbortedError):
                 _log.exception("accept-failed", fault)  # out of descriptors, say: those who are here go on
-                self._accept_again = time.monotonic() + _IDLE_SECONDS
+                self._accept_again = time.monotonic() + IDLE_SECONDS
                 self.set_accept_enabled(False)
             return
         self.nr_conns += 1
@@ -109,61 +107,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _STALLED)  # for Flask's answers: the loop never blocks
-        self._listen(Line(conn))
+        self._connections.listen(Line(conn))
 
-    def _listen(self, line: Line) -> None:
-        line.sock.setblocking(False)
-        line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer else self.cfg.keepalive)
-        self._lines.add(line)
-        self.poller.register(line.sock, EVENT_READ, line)
-
-    def _forget(self, line: Line) -> None:
-        self._lines.discard(line)
-        self.poller.unregister(line.sock)
-
-    def _hang_up(self, line: Line) -> None:
-        if line not in self._lines:
-            return
-        self._forget(line)
-        self._release(line)
+    def _count_out(self) -> None:
         self.nr_conns -= 1
-        line.conn.close()
-
-    def _give_up(self, line: Line) -> None:
-        if line.buffer and not line.out:
-            self._refuse(line, 408, f"The request did not come whole within {_PARTIAL_SECONDS:.0f} s.")
-        else:
-            self._hang_up(line)
-
-    def _refuse(self, line: Line, status: int, message: str) -> None:
-        with contextlib.suppress(OSError):
-            line.sock.send(last_words(status, message))
-        self._part(line)
-
-    def _part(self, line: Line) -> None:
-        """The last answer has left: close when the caller has, and until then throw away what still comes.
-
-        To close on unread bytes resets the connection, and the caller may lose the answer (RFC 9112, section 9.6).
-        gunicorn waits here for the caller, and would hold up the loop.
-        """
-        if line not in self._lines:
-            return
-        self._release(line)
-        line.buffer.clear()
-        line.skip, line.busy = sys.maxsize, False
-        line.deadline = time.monotonic() + _PARTING_SECONDS
-        try:
-            line.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._hang_up(line)
 
     def _hand_over(self, line: Line) -> None:
         """Let gunicorn read this request, from its first byte, in the thread pool."""
         if len(self._handed) >= _HANDED_EACH * self.cfg.threads:
             self._parts.metrics.count_refused(THREADS)
-            self._refuse(line, 503, "Too many requests wait for a thread: try again.")
+            self._connections.refuse(line, 503, "Too many requests wait for a thread: try again.")
             return
-        self._forget(line)
+        self._connections.forget(line)
         conn = line.conn
         line.sock.setblocking(True)
         conn.init()
@@ -182,27 +137,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
             return
         line = Line(conn)
-        self._listen(line)
+        self._connections.listen(line)
         if fs.cancelled() or fs.exception() or fs.result() is not True or not self.alive:
-            self._part(line)
+            self._connections.part(line)
             return
         line.buffer += conn.parser.unreader.take_buffered()
-        self._go_on(line)
-
-    def _go_on(self, line: Line) -> None:
-        """The caller has its answer: on to its next request, which may be here already."""
-        self._release(line)
-        line.busy = bool(line.buffer)
-        if line.buffer:
-            self._again.append(line)
-        line.deadline = time.monotonic() + (_PARTIAL_SECONDS if line.buffer or line.skip else self.cfg.keepalive)
+        self._connections.go_on(line)
 
     # The loop
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """One turn: read what is ready, answer together what is whole."""
-        heard, self._again = self._again, []
-        limit = timeout if self.alive else min(timeout, _IDLE_SECONDS / 4)
+        heard = self._connections.take_again()
+        limit = timeout if self.alive else min(timeout, IDLE_SECONDS / 4)
         if heard or self._lanes.more:
             limit = 0.0
         for key, _ in self.poller.select(min(limit, self._lanes.seconds_to_deadline(time.monotonic()))):
@@ -210,8 +157,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if not isinstance(line, Line):
                 line(key.fileobj)
             elif line.out:
-                self._send_on(line)
-            elif not line.busy and self._receive(line):
+                self._connections.send_on(line)
+            elif not line.busy and self._connections.receive(line):
                 heard.append(line)
         for line in heard:
             try:
@@ -222,58 +169,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._start_lanes()
         self._answer(self._lanes.turn())
 
-    def _receive(self, line: Line) -> bool:
-        came = line.receive()
-        if came is False:
-            self._hang_up(line)
-        return bool(came) and bool(line.buffer)
-
     def _read(self, line: Line) -> None:
         line.busy = False
         request = framing.cut(line.buffer)
         if isinstance(request, framing.Plain):
             del line.buffer[: request.end]
-            fault = self._too_large(request.head) or self._reserve(line, request.head.length)
+            fault = self._no_room(line, request.head.length)
             self._enter(line, request.head, b"" if fault else request.body, fault)
         elif isinstance(request, framing.Begun):
             self._expect(line, request)
         elif request == framing.OTHER:
             self._hand_over(line)
         else:
-            self._wait_for_more(line)
+            self._connections.wait_for_more(line)
 
     def _expect(self, line: Line, request: framing.Begun) -> None:
         """A body is on its way: refuse it now if it is too large, or if too much is on its way already."""
         length = request.head.length
-        fault = self._too_large(request.head) or self._reserve(line, length)
-        self._wait_for_more(line)
+        fault = self._no_room(line, length)
+        self._connections.wait_for_more(line)
         if fault:
             line.throw_away(request.start, length)
             self._enter(line, request.head, b"", fault)
 
-    def _too_large(self, head: framing.Head) -> TooLarge | None:
-        if head.length <= self._parts.settings.serving_max_body_bytes:
+    def _no_room(self, line: Line, length: int) -> CuelightError | None:
+        """Why a body of `length` bytes is not taken: it is too large, or too much is here already."""
+        if length > self._parts.settings.serving_max_body_bytes:
+            return TooLarge("The body is larger than serving_max_body_bytes.")
+        if self._connections.reserve(line, length):
             return None
-        return TooLarge("The body is larger than serving_max_body_bytes.")
-
-    def _reserve(self, line: Line, length: int) -> Unavailable | None:
-        """Room for a big body until it is answered."""
-        if length <= SMALL or line.reserved:
-            return None
-        if self._reserved + length > _BIG_BODIES * self._parts.settings.serving_max_body_bytes:
-            self._parts.metrics.count_refused(MEMORY)
-            return Unavailable("Too many big requests at once: try again.")
-        line.reserved = length
-        self._reserved += length
-        return None
-
-    def _release(self, line: Line) -> None:
-        self._reserved -= line.reserved
-        line.reserved = 0
-
-    def _wait_for_more(self, line: Line) -> None:
-        if line.deadline - time.monotonic() > _PARTIAL_SECONDS:
-            line.deadline = time.monotonic() + _PARTIAL_SECONDS
+        self._parts.metrics.count_refused(MEMORY)
+        return Unavailable("Too many big requests at once: try again.")
 
     def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
         parts = self._parts
@@ -288,7 +214,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 parts.metrics.count_refused(WAIT)
         else:
             if aside:
-                self._forget(line)
+                self._connections.forget(line)
 
     # On the loop
 
@@ -302,7 +228,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._learn(outcomes)
         for ticket, outcome in zip(turn, outcomes, strict=True):
-            self._send(ticket.whose, outcome)
+            self._connections.send(ticket.whose, wire(outcome.answer))
         self._mirror([each.call for each in turn], outcomes)
 
     def _mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
@@ -318,7 +244,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _fail_all(self, lines: Sequence[Line], fault: Exception) -> None:
         _log.fault("turn-failed", fault)
         for line in lines:
-            self._refuse(line, 500, "Something failed here that should not. It is in the server's log.")
+            self._connections.refuse(line, 500, "Something failed here that should not. It is in the server's log.")
 
     # Aside
 
@@ -346,7 +272,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _fail_aside(self, batch: list[Ticket], fault: Exception) -> None:
         left = [each.whose for each in self._lanes.done(batch)]
         for line in left:
-            self._listen(line)
+            self._connections.listen(line)
         self._fail_all(left, fault)
 
     def _deliver(self, batch: list[Ticket], outcomes: list[Outcome], wanted: list[Outcome | None]) -> None:
@@ -354,8 +280,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._learn(outcomes)
         sent = [(ticket, outcome) for ticket, outcome in zip(batch, wanted, strict=True) if outcome]
         for ticket, outcome in sent:
-            self._listen(ticket.whose)
-            self._send(ticket.whose, outcome)
+            self._connections.listen(ticket.whose)
+            self._connections.send(ticket.whose, wire(outcome.answer))
         self._mirror([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
 
     def _answer_late(self) -> None:
@@ -363,34 +289,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         late = self._lanes.expired(time.monotonic())
         fault = DeadlineExceeded("The answer was not there by the request's deadline.")
         for ticket in late:
-            self._listen(ticket.whose)
+            self._connections.listen(ticket.whose)
         self._answer([Ticket(each.whose, replace(each.call, fault=fault)) for each in late])
-
-    # Sending
-
-    def _send(self, line: Line, outcome: Outcome) -> None:
-        try:
-            if line.send(wire(outcome.answer)):
-                self._go_on(line)
-                return
-        except OSError:
-            self._hang_up(line)
-            return
-        line.deadline = time.monotonic() + _PARTIAL_SECONDS
-        self.poller.modify(line.sock, EVENT_WRITE, line)
-
-    def _send_on(self, line: Line) -> None:
-        """The caller reads slowly: it has what is left as it can take it, if not too slowly."""
-        before = len(line.out)
-        try:
-            whole = line.send(line.out)
-        except OSError:
-            self._hang_up(line)
-            return
-        line.deadline += (before - len(line.out)) / _SLOWEST_READER
-        if whole:
-            self.poller.modify(line.sock, EVENT_READ, line)
-            self._go_on(line)
 
     # Time-outs
 
@@ -403,25 +303,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._next_sweep = now + _SWEEP_SECONDS
         self._parts.metrics.set_waiting(self._lanes.waiting, self._lanes.longest_wait(now))
-        for line in list(self._lines):
-            deadline = line.deadline
-            if not self.alive and not line.out and not line.reserved:  # a big body on its way may take the grace period
-                deadline = min(deadline, self._stopping_since + _IDLE_SECONDS)
-            if deadline <= now and (line.out or not line.busy):
-                self._give_up(line)
-        self._make_room(now)
+        self._connections.sweep(now, math.inf if self.alive else self._stopping_since + IDLE_SECONDS)
+        if self.nr_conns >= self.worker_connections:
+            self._connections.make_room(now, self.worker_connections // _ROOM + 1)
         for conn, since in self._handed.items():
-            if now - since > _PARTIAL_SECONDS:
+            if now - since > PARTIAL_SECONDS:
                 with contextlib.suppress(OSError):  # what is not here by now is not waited for; the answer may leave
                     conn.sock.shutdown(socket.SHUT_RD)
         super().murder_keepalived()
-
-    def _make_room(self, now: float) -> None:
-        """Where no more connections fit, those that were idle for longest go: else idle callers keep others out."""
-        if self.nr_conns < self.worker_connections:
-            return
-        until = now + self.cfg.keepalive - _IDLE_SECONDS
-        lines = [each for each in self._lines if not (each.busy or each.buffer or each.out or each.skip)]
-        idle = [each for each in lines if each.deadline <= until]
-        for line in sorted(idle, key=lambda each: each.deadline)[: self.worker_connections // _ROOM + 1]:
-            self._hang_up(line)

@@ -54,7 +54,7 @@ def worker() -> Iterator[Worker]:
 def caller(worker: Worker) -> Iterator[socket.socket]:
     """The far end of an idle keep-alive connection that may stay for another minute."""
     near, far = socket.socketpair()
-    worker._listen(Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))))
+    worker._connections.listen(Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))))
     worker.nr_conns = 1
     far.setblocking(False)
     with near, far:
@@ -83,7 +83,7 @@ def test_an_idle_connection_stays_while_the_worker_runs(worker: Worker, caller: 
 
 def test_a_connection_that_was_idle_for_too_long_is_closed(worker: Worker, caller: socket.socket) -> None:
     """Its time is over."""
-    next(iter(worker._lines)).deadline -= 61
+    next(iter(worker._connections.lines)).deadline -= 61
     _sweep(worker)
     assert _closed(caller)
     assert worker.nr_conns == 0
@@ -93,7 +93,7 @@ def test_a_request_that_does_not_go_on_is_given_up(worker: Worker, caller: socke
     """Half a request has seconds, not the minute of an idle connection."""
     caller.send(b"POST /invocations HTTP/1.1\r\nHost")
     worker.wait_for_and_dispatch_events(1.0)
-    line = next(iter(worker._lines))
+    line = next(iter(worker._connections.lines))
     assert bytes(line.buffer).startswith(b"POST")
     line.deadline -= 31
     _sweep(worker)
@@ -182,7 +182,7 @@ def test_a_caller_who_does_not_close_is_left(worker: Worker) -> None:
     far, conn = _handed(worker)
     with far:
         worker.finish_request(conn, _answered(keep=False))
-        next(iter(worker._lines)).deadline -= 3
+        next(iter(worker._connections.lines)).deadline -= 3
         _sweep(worker)
         assert worker.nr_conns == 0
 
@@ -193,7 +193,7 @@ def test_a_connection_that_was_closed_amid_its_answer_is_counted_once(worker: Wo
     conn.close()
     with far:
         worker.finish_request(conn, _answered(keep=False))
-    assert (worker.nr_conns, worker._lines) == (0, set())
+    assert (worker.nr_conns, worker._connections.lines) == (0, set())
 
 
 def test_big_bodies_that_come_in_one_piece_are_bounded_too(worker: Worker) -> None:
@@ -213,7 +213,7 @@ def test_big_bodies_that_come_in_one_piece_are_bounded_too(worker: Worker) -> No
     pairs = [socket.socketpair() for _ in range(12)]
     for near, _ in pairs:
         line = Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2)))
-        worker._listen(line)
+        worker._connections.listen(line)
         line.buffer += b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b" " * size
         worker._read(line)
     refused = [each.call for each in worker._lanes.turn()]
@@ -249,7 +249,7 @@ def test_a_want_of_descriptors_is_not_met_in_every_turn(worker: Worker) -> None:
         worker.set_accept_enabled(True)
         worker.wait_for_and_dispatch_events(0.0)
         assert (listener.tried, worker.nr_conns) == (2, 1)
-        worker._hang_up(next(iter(worker._lines)))
+        worker._connections.hang_up(next(iter(worker._connections.lines)))
 
 
 def test_idle_callers_keep_nobody_out(worker: Worker, caller: socket.socket) -> None:
@@ -257,7 +257,7 @@ def test_idle_callers_keep_nobody_out(worker: Worker, caller: socket.socket) -> 
     near, busy = socket.socketpair()
     line = Line(TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2)))
     line.buffer += b"POST /"
-    worker._listen(line)
+    worker._connections.listen(line)
     worker.nr_conns = 2
     with busy:
         _sweep(worker)
@@ -265,10 +265,10 @@ def test_idle_callers_keep_nobody_out(worker: Worker, caller: socket.socket) -> 
         worker.worker_connections = 2
         _sweep(worker)
         assert not _closed(caller)  # it has just come
-        for each in worker._lines:
+        for each in worker._connections.lines:
             each.deadline -= 2
         _sweep(worker)
         assert _closed(caller)
-        assert worker._lines == {line}
+        assert worker._connections.lines == {line}
         assert worker.nr_conns == 1
-        worker._hang_up(line)
+        worker._connections.hang_up(line)
