@@ -18,10 +18,10 @@ from benchmarks.peers.peer import Peer, Place, Running
 from benchmarks.processes import free_port, process
 from benchmarks.wire import Body, split, table, tensors
 from cuelight.kit.settings import Settings
+from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.registry.signing import SigningKey
 from cuelight.serving.follower import Follower
 from cuelight.serving.places import Places
 from cuelight.serving.reporter import Reporter

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from cuelight.cli import promote, trust
 from cuelight.kit.errors import BadInput, NotFound
 from cuelight.kit.identity import new_id
+from cuelight.kit.signing import TrustedKeys
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import RegisteredModel
-from cuelight.registry.signing import TrustedKeys
 from cuelight.registry.tracking import Tracking
 
 pytestmark = pytest.mark.server

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from cuelight.kit.settings import read
+from cuelight.kit.signing import SigningKey
 from cuelight.pipelines import catalog
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.split import split
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.registry.signing import SigningKey
 from cuelight.registry.trusted_types import allowed_types
 from tests.docs.pages import Block, blocks, text
 from tests.support.host import Host, running

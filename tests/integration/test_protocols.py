@@ -22,11 +22,11 @@ from tritonclient.utils import InferenceServerException
 
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
+from cuelight.kit.signing import SigningKey
 from cuelight.protocol import media
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.registry.signing import SigningKey
 from cuelight.serving.recent import recent_requests
 from tests.support.forms import Form, arrow, every_form, parquet
 from tests.support.host import POOL, Host, eventually, running

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cuelight.kit.errors import Refused, RegistryUnavailable
+from cuelight.kit.signing import TrustedKeys
 from cuelight.pipelines import catalog, champion
 from cuelight.pipelines.gate import Gate
 from cuelight.pipelines.pipeline import TrainingPipeline
@@ -20,7 +21,6 @@ from cuelight.registry import tags
 from cuelight.registry.manifest import REFERENCE_SAMPLE, Manifest, file_digest
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import ModelVersion
-from cuelight.registry.signing import TrustedKeys
 from cuelight.registry.tracking import Tracking
 from cuelight.registry.tracks import alias_map
 
@@ -139,7 +139,7 @@ def test_an_altered_champion_is_refused(workshop: Workshop) -> None:
     pipeline = replace(shipped("linear"), name="training_altered")
     version = version_of(workshop, train(workshop, pipeline))
     manifest = Manifest.from_json(version.tags[tags.MANIFEST])
-    from cuelight.registry.signing import SigningKey
+    from cuelight.kit.signing import SigningKey
 
     other = replace(manifest, files={**manifest.files, "model.skops": "0" * 64})
     signature = SigningKey.load_or_create(workshop.keys_folder).sign(other)

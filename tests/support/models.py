@@ -13,10 +13,10 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
+from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.registry.signing import SigningKey
 from cuelight.registry.trusted_types import allowed_types
 
 INPUTS = pd.DataFrame({"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]})

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.mlflow_rest import MlflowRegistry
-from cuelight.registry.signing import SigningKey
 from cuelight.registry.tracking import Tracking
 from tests.support.models import INPUTS, constant
 

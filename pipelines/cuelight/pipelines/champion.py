@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cuelight.kit.errors import NotFound, Refused
+from cuelight.kit.signing import TrustedKeys
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion, Track
-from cuelight.registry.signing import TrustedKeys
 from cuelight.registry.tracks import assign
 from cuelight.registry.trusted_types import allowed_types, skops_io
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cuelight.kit.errors import RegistryUnavailable
+from cuelight.kit.signing import SigningKey
 from cuelight.pipelines.candidate import Candidate, Lesson, Logged, log, make
 from cuelight.pipelines.champion import Champion
 from cuelight.pipelines.gate import GateVerdict
@@ -17,7 +18,6 @@ from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion, Track
-from cuelight.registry.signing import SigningKey
 
 if TYPE_CHECKING:
     from cuelight.registry.tracking import Run

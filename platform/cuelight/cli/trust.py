@@ -23,8 +23,8 @@ def command(name: str, version: int, yes: bool) -> None:
 
     Example: cuelight trust churn 3
     """
+    from cuelight.kit.signing import SigningKey
     from cuelight.registry.manifest import Manifest
-    from cuelight.registry.signing import SigningKey
 
     settings = compose.settings()
     registry = compose.registry(settings)

@@ -56,8 +56,12 @@ class Manifest:
         return cls(model, run_id, files)
 
     def to_json(self) -> str:
-        """The canonical text: sorted keys, no spaces, ASCII. Signatures are made over it."""
+        """The canonical text: sorted keys, no spaces, ASCII."""
         return _canonical({"files": dict(self.files), "model": self.model, "run_id": self.run_id})
+
+    def message(self) -> bytes:
+        """What a signature is made over."""
+        return b"cuelight manifest 1\n" + self.to_json().encode("ascii")
 
     @cached_property
     def digest(self) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 from cuelight.kit import files
 from cuelight.kit.errors import CuelightError, Misconfigured, Refused
 from cuelight.kit.settings import Settings
+from cuelight.kit.signing import TrustedKeys
 from cuelight.registry import tags
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.port import Registry
-from cuelight.registry.signing import TrustedKeys
 from cuelight.serving import trial, trust
 from cuelight.serving.policy import Fact, Phase
 from cuelight.serving.store import ModelStore

@@ -17,10 +17,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from cuelight.kit.errors import Refused
+from cuelight.kit.signing import TrustedKeys
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion
-from cuelight.registry.signing import TrustedKeys
 
 OPEN = "nobody (trust_unsigned is set)"
 _SKLEARN = "mlflow.sklearn"

@@ -14,11 +14,11 @@ import pytest
 from cuelight.kit.clock import FakeClock, SystemClock
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
+from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Snapshot, Track
-from cuelight.registry.signing import SigningKey
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.follower import Follower
 from cuelight.serving.policy import Fact, Phase

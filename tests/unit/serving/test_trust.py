@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from cuelight.kit.errors import Refused
+from cuelight.kit.signing import SigningKey, TrustedKeys
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion
-from cuelight.registry.signing import SigningKey, TrustedKeys
 from cuelight.serving import trust
 
 

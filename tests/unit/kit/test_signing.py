@@ -1,4 +1,4 @@
-"""Signatures over manifests."""
+"""Signatures, over manifests as an example."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cuelight.kit.errors import Misconfigured, Refused
+from cuelight.kit.signing import SigningKey, TrustedKeys
 from cuelight.registry.manifest import Manifest
-from cuelight.registry.signing import SigningKey, TrustedKeys
 
 MANIFEST = Manifest("churn", "run", {"MLmodel": "0" * 64})
 

@@ -1,4 +1,4 @@
-"""Who vouches for a version: Ed25519 signatures over manifests."""
+"""Who vouches for something: Ed25519 signatures, by keys in a folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -25,13 +26,17 @@ from cryptography.hazmat.primitives.serialization import (
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured, Refused
 from cuelight.kit.identity import new_id
-from cuelight.registry.manifest import Manifest
 
 _SCHEME = "ed25519"
 _PRIVATE = "signing.pem"
 _TRUSTED = "trusted"
-# Keeps a signature made for something else from counting as one over a manifest.
-_DOMAIN = b"cuelight manifest 1\n"
+
+
+class Signable(Protocol):
+    """What can be signed."""
+
+    def message(self) -> bytes:
+        """The bytes to sign. They begin with what kind of thing this is, so that no signature counts for another."""
 
 
 class SigningKey:
@@ -58,9 +63,9 @@ class SigningKey:
             files.replace(public, pem)
         return key
 
-    def sign(self, manifest: Manifest) -> str:
-        """`ed25519:<key id>:<base64 signature>` over the canonical manifest."""
-        signature = self._private.sign(_message(manifest))
+    def sign(self, thing: Signable) -> str:
+        """`ed25519:<key id>:<base64 signature>` over its message."""
+        signature = self._private.sign(thing.message())
         return f"{_SCHEME}:{self.id}:{base64.b64encode(signature).decode('ascii')}"
 
 
@@ -80,29 +85,25 @@ class TrustedKeys:
         keys = (_read_public(path) for path in sorted((folder / _TRUSTED).glob("*.pem")))
         return cls({_key_id(key): key for key in keys})
 
-    def verify(self, manifest: Manifest, signature: str) -> str:
-        """The id of the known key that signed this manifest.
+    def verify(self, thing: Signable, signature: str) -> str:
+        """The id of the known key that signed this.
 
         Raises:
-            Refused: the key is unknown, or the signature is not over this manifest.
+            Refused: the key is unknown, or the signature is over something else.
         """
         scheme, _, rest = signature.partition(":")
         key_id, _, encoded = rest.partition(":")
         if scheme != _SCHEME:
-            raise Refused("The signature is not of a kind that is known here: sign the version by `cuelight trust`.")
+            raise Refused("The signature is not of a kind that is known here, ed25519:<key id>:<base64>.")
         if key_id not in self.keys:
             raise Refused(
                 f"Signed by key {key_id[:64]!r}, which is not known here: put its public key into keys/trusted."
             )
         try:
-            self.keys[key_id].verify(base64.b64decode(encoded, validate=True), _message(manifest))
+            self.keys[key_id].verify(base64.b64decode(encoded, validate=True), thing.message())
         except (InvalidSignature, binascii.Error, ValueError) as error:
-            raise Refused(f"The signature by key {key_id} is not over this manifest.") from error
+            raise Refused(f"The signature by key {key_id} is not over this {type(thing).__name__.lower()}.") from error
         return key_id
-
-
-def _message(manifest: Manifest) -> bytes:
-    return _DOMAIN + manifest.to_json().encode("ascii")
 
 
 def _key_id(public: Ed25519PublicKey) -> str:
