@@ -21,7 +21,7 @@ _WIDTH = 100
 
 # What each constant of `cuelight.registry.tags` holds.
 _TAGS = {
-    "STATE": "`fetching`, `trial`, `ready`, `serving`, `refused`, or `failed` (tried again).",
+    "STATE": "`fetching`, `trial`, `ready`, `serving`, `refused`, `failed` (tried again), or `rolled-back`.",
     "REASON": "Why, as one sentence.",
     "SINCE": "When the two above were written (UTC).",
     "DRIFT": "The last verdict on this version, with its reason.",
@@ -40,6 +40,8 @@ _TAGS = {
     "CANARY": "Percent of Production's requests that Staging's version answers. The next version there starts at 0.",
     "ROLLOUT": "Raises the canary by itself: `5,25,50,100 every 10m`. The next version in Staging starts at `off`.",
     "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
+    "CONTROL": "Percent of callers that the version before keeps while a new one in Production bakes, to compare with.",
+    "AUTO_ROLLBACK": "`true` (or no tag): a version of it that does badly is rolled back by itself; `false`: none is.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
 }
 # Which part writes what it is not plain from the heading in the source who writes.

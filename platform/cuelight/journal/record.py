@@ -8,7 +8,7 @@ import msgspec
 
 from cuelight.protocol import media
 
-CHAMPION, CANARY, SHADOW, PINNED = "champion", "canary", "shadow", "pinned"
+CHAMPION, CANARY, CONTROL, SHADOW, PINNED = "champion", "canary", "control", "shadow", "pinned"
 
 
 class Prediction(msgspec.Struct, frozen=True):

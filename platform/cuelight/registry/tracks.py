@@ -13,21 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cuelight.kit.errors import BadInput, Misconfigured
+from cuelight.registry.flags import flag
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
 from cuelight.registry.tags import SERVE
 
 STAGE = "stage"
 _ALIAS = "alias:"
-_SERVE_VALUES = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
 
 
 @dataclass(frozen=True, order=True)
@@ -192,7 +183,7 @@ def _left_out(snapshot: Snapshot, memory: TrackMemory) -> tuple[frozenset[str], 
 
 
 def _served(model: RegisteredModel) -> bool | None:
-    return _SERVE_VALUES.get(model.tags[SERVE].strip().lower()) if SERVE in model.tags else True
+    return flag(model.tags[SERVE]) if SERVE in model.tags else True
 
 
 def _losers(claims: Iterable[Claim], winners: Mapping[tuple[str, Track], Claim]) -> Iterator[Loser]:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cuelight.registry.flags import flag
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
 from cuelight.registry.percent import percent
 from cuelight.registry.rollout import OFF, Plan
 from cuelight.registry.rollout import read as read_plan
-from cuelight.registry.tags import CANARY, ROLLOUT, SHADOW
+from cuelight.registry.tags import AUTO_ROLLBACK, CANARY, CONTROL, ROLLOUT, SHADOW
 
 NOTHING = {CANARY: "0", ROLLOUT: "off"}
 """What a tag is set to once it is spent."""
@@ -24,40 +25,51 @@ NOTHING = {CANARY: "0", ROLLOUT: "off"}
 
 @dataclass(frozen=True)
 class Traffic:
-    """Percent of Production's requests that Staging answers, and percent that is mirrored to it unanswered."""
+    """Percent of Production's requests that Staging answers, and percent that is mirrored to it unanswered.
+
+    `control` is the percent that the version before goes on answering while a new one in Production bakes.
+    """
 
     canary: float = 0.0
     shadow: float = 0.0
+    control: float = 0.0
 
     def __str__(self) -> str:
-        return f"canary {self.canary:g} %, shadow {self.shadow:g} %"
+        control = f", control {self.control:g} %" if self.control else ""
+        return f"canary {self.canary:g} %, shadow {self.shadow:g} %{control}"
 
 
 @dataclass(frozen=True)
 class Spell:
     """Which version a model's tags were last held against, what they last said, and which say what in vain.
 
-    `traffic.canary` is what the tag says; while there is a `plan`, that is in charge instead.
+    `traffic.canary` is what the tag says; while there is a `plan`, that is in charge instead. `watched`: a version that
+    does badly is rolled back by itself.
     """
 
     version: VersionId | None = None
     traffic: Traffic = Traffic()
     plan: Plan = OFF
     spent: Mapping[str, str] = field(default_factory=dict)
+    watched: bool = True
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """Every model's traffic, tags that could not be read, model and tag of those spent, and what to remember."""
+    """Every model's traffic, tags that could not be read, model and tag of those spent, and what to remember.
+
+    `unwatched` are the models of which no version is rolled back by itself.
+    """
 
     traffic: Mapping[str, Traffic]
     notes: tuple[str, ...] = ()
     spent: tuple[tuple[str, str], ...] = ()
     memory: Mapping[str, Spell] = field(default_factory=dict)
+    unwatched: frozenset[str] = frozenset()
 
 
 def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], memory: Mapping[str, Spell]) -> Sharing:
-    """The traffic of every model that has a version in Production and one in Staging."""
+    """The traffic of every model that has a version in Production."""
     notes: list[str] = []
     spells = {}
     for name, model in snapshot.models.items():
@@ -65,18 +77,16 @@ def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], me
         known = memory.get(name) or Spell(here)  # at first sight, what the tags say is taken to be meant
         promoted = known.version is not None and winners.get((name, Track.PRODUCTION)) == known.version
         arrived = here is not None and known.version not in (None, here)
-        before = _over(model, known) if promoted or arrived else known
+        before = over(model, known) if promoted or arrived else known
         spells[name] = _spell(model, replace(before, version=here or known.version), notes)
-    both = {name for name, track in winners if track == Track.PRODUCTION} & {
-        name for name, track in winners if track == Track.STAGING
-    }
-    traffic = {name: spells[name].traffic for name in sorted(both)}
+    traffic = {name: spells[name].traffic for name, track in sorted(winners) if track == Track.PRODUCTION}
     spent = tuple(sorted((name, tag) for name, spell in spells.items() for tag in spell.spent))
-    return Sharing(traffic, tuple(notes), spent, spells)
+    unwatched = frozenset(name for name, spell in spells.items() if not spell.watched)
+    return Sharing(traffic, tuple(notes), spent, spells, unwatched)
 
 
-def _over(model: RegisteredModel, spell: Spell) -> Spell:
-    """What the tags say now is spent, unless they say nothing."""
+def over(model: RegisteredModel, spell: Spell) -> Spell:
+    """The spell after its version's time as a canary: what the tags say now is spent, unless they say nothing."""
     idle = {CANARY: percent(_text(model, CANARY)) == 0.0, ROLLOUT: read_plan(_text(model, ROLLOUT)) == OFF}
     spent = {tag: _text(model, tag) for tag in NOTHING if not idle[tag]}
     return replace(spell, traffic=replace(spell.traffic, canary=0.0), plan=OFF, spent=spent)
@@ -86,8 +96,10 @@ def _spell(model: RegisteredModel, before: Spell, notes: list[str]) -> Spell:
     spent = {tag: text for tag, text in before.spent.items() if text == _text(model, tag)}
     canary = 0.0 if CANARY in spent else _share(model, CANARY, before.traffic.canary, notes)
     shadow = _share(model, SHADOW, before.traffic.shadow, notes)
+    control = _share(model, CONTROL, before.traffic.control, notes)
     plan = OFF if ROLLOUT in spent else _plan(model, before.plan, notes)
-    return Spell(before.version, Traffic(canary, shadow), plan, spent)
+    watched = _watched(model, before.watched, notes)
+    return Spell(before.version, Traffic(canary, shadow, control), plan, spent, watched)
 
 
 def _share(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> float:
@@ -109,6 +121,16 @@ def _plan(model: RegisteredModel, last: Plan, notes: list[str]) -> Plan:
     return plan
 
 
+def _watched(model: RegisteredModel, last: bool, notes: list[str]) -> bool:
+    text = _text(model, AUTO_ROLLBACK)
+    value = flag(text) if text else True
+    if value is None:
+        stays = str(last).lower()
+        notes.append(f"{model.name}: tag {AUTO_ROLLBACK} = {text[:40]!r} is neither true nor false; it stays {stays}.")
+        return last
+    return value
+
+
 def _text(model: RegisteredModel, tag: str) -> str:
     return model.tags.get(tag, "").strip()
 
@@ -120,8 +142,10 @@ def to_json(memory: Mapping[str, Spell]) -> dict[str, Any]:
             "version": [spell.version.version, spell.version.created_ms, spell.version.source],
             "canary": spell.traffic.canary,
             "shadow": spell.traffic.shadow,
+            "control": spell.traffic.control,
             "plan": str(spell.plan),
             "spent": dict(spell.spent),
+            "watched": spell.watched,
         }
         for name, spell in sorted(memory.items())
         if spell.version is not None
@@ -133,9 +157,10 @@ def from_json(document: Mapping[str, Any]) -> dict[str, Spell]:
     return {
         name: Spell(
             VersionId(name, *each["version"]),
-            Traffic(float(each["canary"]), float(each["shadow"])),
+            Traffic(float(each["canary"]), float(each["shadow"]), float(each.get("control", 0.0))),
             read_plan(each.get("plan", "")) or OFF,
             dict(each["spent"]),
+            bool(each.get("watched", True)),
         )
         for name, each in document.items()
     }

@@ -24,6 +24,11 @@ def is_canary(model: str, key: str, percent: float) -> bool:
     return percent > 0.0 and place(model, key) < percent / 100.0
 
 
+def is_control(model: str, key: str, percent: float) -> bool:
+    """Whether this caller stays with the version before, where it keeps `percent` of them: those a canary met last."""
+    return percent > 0.0 and place(model, key) >= 1.0 - percent / 100.0
+
+
 def is_mirrored(model: str, prediction_id: str, percent: float) -> bool:
     """Whether a request is mirrored, where `percent` of them are."""
     return percent > 0.0 and place(model, prediction_id, _SHADOW) < percent / 100.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cuelight.registry.model import Track
@@ -48,5 +48,5 @@ def _shares(before: Deployment, after: Deployment) -> Iterator[Line]:
         if shared == before.traffic.get(name, Traffic()):
             continue
         staging = after.tracks.get((name, Track.STAGING))
-        detail = {"canary": shared.canary, "shadow": shared.shadow, "generation": after.generation}
+        detail = {**asdict(shared), "generation": after.generation}
         yield Line("traffic", name, staging.id.version if staging else None, detail)

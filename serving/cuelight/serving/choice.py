@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from cuelight.journal.record import CANARY, CHAMPION, PINNED
+from cuelight.journal.record import CANARY, CHAMPION, CONTROL, PINNED
 from cuelight.kit.errors import BadInput, NotFound
 from cuelight.registry.model import Track
-from cuelight.serving.assignment import is_canary
+from cuelight.serving.assignment import is_canary, is_control
 from cuelight.serving.call import Asked
 from cuelight.serving.deployment import Deployment, Served
 
@@ -64,10 +64,13 @@ def choose(deployment: Deployment, model: str, asked: Asked, key: str = "") -> C
 
 
 def _arm(deployment: Deployment, model: str, tracks: Mapping[Track, Served], key: str) -> tuple[Served, str, str]:
-    """Production's own version, or its canary: the one in Staging, where this caller is among its share."""
+    """Production's own version, or its canary (the one in Staging), or its control (the one before it)."""
     shared = deployment.traffic.get(model)
-    if key and shared and Track.STAGING in tracks and is_canary(model, key, shared.canary):
-        return tracks[Track.STAGING], Track.PRODUCTION.value, CANARY
+    if key and shared:
+        if Track.STAGING in tracks and is_canary(model, key, shared.canary):
+            return tracks[Track.STAGING], Track.PRODUCTION.value, CANARY
+        if model in deployment.rivals and is_control(model, key, shared.control):
+            return deployment.rivals[model].served, Track.PRODUCTION.value, CONTROL
     return tracks[Track.PRODUCTION], Track.PRODUCTION.value, CHAMPION
 
 

@@ -31,10 +31,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Standby:
-    """A former Production version, kept loaded until `until` (epoch seconds), so that going back is one write."""
+    """A former Production version, kept loaded until `until` (epoch seconds), so that going back is one write.
+
+    `rival`: the version that took its place bakes, and is held against it; meanwhile it may keep at most `most` percent
+    of the callers, as a control.
+    """
 
     served: Served
     until: float
+    rival: bool = False
+    most: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class Deployment:
             models.setdefault(name, {})[track] = served
         return models
 
+    @cached_property
+    def rivals(self) -> Mapping[str, Standby]:
+        """What each model's version in Production is held against while it bakes."""
+        return {each.served.id.name: each for each in self.standby if each.rival}
+
     def residents(self) -> Iterator[Served]:
         """Every version that must be loaded, once."""
         seen = set()
@@ -74,7 +85,8 @@ class Deployment:
             {key: each.id for key, each in self.tracks.items()} == {key: each.id for key, each in other.tracks.items()}
             and self.aliases == other.aliases
             and self.traffic == other.traffic
-            and {each.served.id for each in self.standby} == {each.served.id for each in other.standby}
+            and {(each.served.id, each.rival) for each in self.standby}
+            == {(each.served.id, each.rival) for each in other.standby}
         )
 
 
@@ -97,14 +109,15 @@ def from_json(content: bytes) -> Deployment:
     return Deployment(
         generation=document["generation"],
         created=document["created"],
-        tracks={(name, Track(track)): _served(each) for name, track, each in document["tracks"]},
+        tracks={(name, Track(track)): served_from(each) for name, track, each in document["tracks"]},
         aliases=document["aliases"],
-        standby=tuple(Standby(_served(each["served"]), each["until"]) for each in document["standby"]),
+        standby=tuple(Standby(**{**each, "served": served_from(each["served"])}) for each in document["standby"]),
         traffic={name: Traffic(**each) for name, each in document.get("traffic", {}).items()},
     )
 
 
-def _served(document: Mapping[str, Any]) -> Served:
+def served_from(document: Mapping[str, Any]) -> Served:
+    """A served version, from what `asdict` made of it."""
     return Served(**{**document, "id": VersionId(**document["id"])})
 
 

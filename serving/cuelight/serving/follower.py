@@ -28,6 +28,7 @@ from cuelight.serving.deployment import Deployment, Generations, Key
 from cuelight.serving.ledger import Ledger
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
+from cuelight.serving.recall import review
 from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
@@ -149,7 +150,9 @@ class Follower:
         self._reading = reading
         winners = {key: claim.version for key, claim in assignment.winners.items()}
         sharing = share(reading.snapshot, winners, self._ledger.traffic)
-        self._ledger.learn_tracks(assignment.memory, sharing.memory)
+        canaries = {name: each.canary for name, each in sharing.traffic.items()}
+        recalls = review(self._ledger.recalls, assignment, reading.snapshot, canaries)
+        self._ledger.learn_tracks(assignment.memory, sharing.memory, recalls)
         known = _remarks(self._assignment, self._sharing) if self._assignment else set()
         for note in sorted(_remarks(assignment, sharing) - known):
             self._log.warning("registry-remark", note)
@@ -185,6 +188,7 @@ class Follower:
             removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
             aliases={name: dict(model.aliases) for name, model in reading.snapshot.models.items()},
             traffic=self._sharing.traffic,
+            recalls={each.key: each for each in self._ledger.recalls if each.in_force},
             facts=self._facts(wishes),
             busy=self._job[0] if self._job else "",
             rehearsal=self._rehearsals.look(),
@@ -301,7 +305,7 @@ class Follower:
         if self._reading is None or self._assignment is None:
             return
         wanted = frozenset(claim.version for claim in self._assignment.winners.values())
-        content = statuses(self._ledger.facts, wanted, self._committed, self._assignment.losers)
+        content = statuses(self._ledger.facts, wanted, self._committed, self._assignment.losers, self._ledger.recalls)
         self._reporter.tell(self._reading.snapshot, content, self._sharing.spent)
 
     def _last_committed(self) -> Deployment:

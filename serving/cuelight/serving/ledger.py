@@ -14,7 +14,9 @@ from cuelight.kit.log import Log
 from cuelight.registry.model import VersionId
 from cuelight.registry.tracks import TrackMemory
 from cuelight.registry.traffic import Spell, from_json, to_json
+from cuelight.serving import recall
 from cuelight.serving.policy import Fact, Phase
+from cuelight.serving.recall import Recall
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class _Page:
     bases: Mapping[VersionId, str] = field(default_factory=dict)
     tracks: TrackMemory = field(default_factory=TrackMemory)
     traffic: Mapping[str, Spell] = field(default_factory=dict)
+    recalls: tuple[Recall, ...] = ()
 
 
 class Ledger:
@@ -49,6 +52,11 @@ class Ledger:
         """What each model's traffic was last set to, and for which version."""
         return self._page.traffic
 
+    @property
+    def recalls(self) -> tuple[Recall, ...]:
+        """Versions that were rolled back."""
+        return self._page.recalls
+
     def pin(self, version: VersionId) -> str:
         """The digest that this version had when it was first seen; empty if it was not."""
         return self._page.pins.get(version, "")
@@ -60,10 +68,13 @@ class Ledger:
         bases = {**self._page.bases, version: basis}
         self._write(replace(self._page, facts=facts, pins=pins, bases=bases))
 
-    def learn_tracks(self, memory: TrackMemory, spells: Mapping[str, Spell]) -> None:
-        """Remember arrivals and what traffic was set to; and save what a full disk did not take before."""
-        if self._unsaved or (memory, spells) != (self._page.tracks, self._page.traffic):
-            self._write(replace(self._page, tracks=memory, traffic=spells))
+    def learn_tracks(
+        self, memory: TrackMemory, spells: Mapping[str, Spell], recalls: tuple[Recall, ...] | None = None
+    ) -> None:
+        """Remember arrivals, what traffic was set to, and rollbacks; and save what a full disk did not take before."""
+        kept = self._page.recalls if recalls is None else recalls
+        if self._unsaved or (memory, spells, kept) != (self._page.tracks, self._page.traffic, self._page.recalls):
+            self._write(replace(self._page, tracks=memory, traffic=spells, recalls=kept))
 
     def reconsider(self, version: VersionId, basis: str) -> bool:
         """Forget a refusal that rests on something else than `basis`; True if there was one."""
@@ -102,6 +113,7 @@ def _document(page: _Page) -> dict[str, Any]:
         ],
         "tracks": page.tracks.to_json(),
         "traffic": to_json(page.traffic),
+        "recalls": recall.to_json(page.recalls),
     }
 
 
@@ -113,4 +125,5 @@ def _page(document: Mapping[str, Any]) -> _Page:
         {each: row["basis"] for each, row in rows},
         TrackMemory.from_json(document["tracks"]),
         from_json(document.get("traffic", {})),
+        recall.from_json(document.get("recalls", [])),
     )

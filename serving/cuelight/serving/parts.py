@@ -29,7 +29,7 @@ class _Kinds:
     """What was found out for one generation."""
 
     cast: Cast | None = None
-    canary: bool = False
+    shared: bool = False
     by_asked: dict[Asked, Kind | None] = field(default_factory=dict)
 
 
@@ -56,9 +56,9 @@ class Parts:
         cast, known = self.residents.current(), self._kinds
         if known.cast is not cast or len(known.by_asked) > _MOST_KINDS:  # callers make up what they ask for
             known.cast, known.by_asked = cast, {}
-            known.canary = any(each.canary for each in cast.deployment.traffic.values())
+            known.shared = any(each.canary or each.control for each in cast.deployment.traffic.values())
         asked = call.asked
-        if known.canary:  # calls that ask the same are answered by one version or the other
+        if known.shared:  # calls that ask the same are answered by one version or another
             return self._find(cast, asked, asked.key or call.prediction_id)
         if asked not in known.by_asked:
             known.by_asked[asked] = self._find(cast, asked)

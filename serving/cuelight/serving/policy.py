@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Key, Served, Standby
+from cuelight.serving.recall import Recall
 
 LONGEST_RETRY_SECONDS = 600.0
 
@@ -63,6 +64,7 @@ class View:
     removed: frozenset[Key] = frozenset()
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    recalls: Mapping[Key, Recall] = field(default_factory=dict)
     facts: Mapping[VersionId, Fact] = field(default_factory=dict)
     busy: str = ""
     rehearsal: Rehearsal | None = None
@@ -134,43 +136,75 @@ def desired_deployment(view: View) -> Deployment:
     for key in view.removed:
         tracks.pop(key, None)
     for key, wish in view.wishes.items():
-        fact = view.facts.get(wish.id, Fact())
-        current = view.committed.tracks.get(key)
-        if fact.phase == Phase.READY and (current is None or current.id != wish.id):
-            tracks[key] = Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
+        current, wanted = view.committed.tracks.get(key), _wanted(view, key, wish)
+        if wanted and (current is None or current.id != wanted.id):
+            tracks[key] = wanted
     names = {name for name, _ in tracks}
+    standby = _standby(view, tracks)
     return Deployment(
         generation=view.next_generation,
         created=view.now,
         tracks=tracks,
         aliases={name: dict(each) for name, each in sorted(view.aliases.items()) if name in names and each},
-        standby=_standby(view, tracks),
-        traffic=_traffic(view, tracks),
+        standby=standby,
+        traffic=_traffic(view, tracks, standby),
     )
 
 
-def _traffic(view: View, tracks: Mapping[Key, Served]) -> dict[str, Traffic]:
-    """What is shared of each model that has two versions: a canary's share is meant for the version that is wished."""
+def _wanted(view: View, key: Key, wish: Wish) -> Served | None:
+    """The version that is wished, once it is ready; what answers instead, where it was recalled."""
+    recall = view.recalls.get(key)
+    if recall and recall.version == wish.id and recall.instead:
+        return replace(recall.instead, why=f"rolled back from version {wish.id.version}", since=view.now)
+    fact = view.facts.get(wish.id, Fact())
+    if fact.phase != Phase.READY:
+        return None
+    return Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
+
+
+def _traffic(view: View, tracks: Mapping[Key, Served], standby: Iterable[Standby]) -> dict[str, Traffic]:
+    """How each model's callers are shared between its versions, where it has several that may answer."""
+    rivals = {each.served.id.name: each.most for each in standby if each.rival}
     shared = {}
     for name, wanted in sorted(view.traffic.items()):
-        production, staging = tracks.get((name, Track.PRODUCTION)), tracks.get((name, Track.STAGING))
-        wish = view.wishes.get((name, Track.STAGING))
-        if production is None or staging is None or production.id == staging.id:
-            continue
-        here = wanted if wish and wish.id == staging.id else Traffic(0.0, wanted.shadow)
+        canary, shadow = _staging_shares(view, tracks, name, wanted)
+        control = min(wanted.control, rivals.get(name, 0.0), 100.0 - canary)
+        here = Traffic(canary, shadow, control)
         if here != Traffic():
             shared[name] = here
     return shared
 
 
+def _staging_shares(view: View, tracks: Mapping[Key, Served], name: str, wanted: Traffic) -> tuple[float, float]:
+    """A canary's share is meant for the version that is wished, and not for the one that waits to be replaced."""
+    production, staging = tracks.get((name, Track.PRODUCTION)), tracks.get((name, Track.STAGING))
+    wish = view.wishes.get((name, Track.STAGING))
+    if production is None or staging is None or production.id == staging.id:
+        return 0.0, 0.0
+    return wanted.canary if wish and wish.id == staging.id else 0.0, wanted.shadow
+
+
 def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:
+    """Former Production versions that may be needed again soon; one that was just recalled is not among them."""
     on_track = {served.id for served in tracks.values()}
     kept = {each.served.id: each for each in view.committed.standby if each.until > view.now}
     for key, served in view.committed.tracks.items():
-        replaced = key in tracks and tracks[key].id != served.id
-        if key[1] == Track.PRODUCTION and replaced:
-            kept[served.id] = Standby(served, view.now + view.bake_seconds)
+        new, recall = tracks.get(key), view.recalls.get(key)
+        if key[1] != Track.PRODUCTION or new is None or new.id == served.id:
+            continue
+        going_back = new.id in kept or recall is not None
+        kept |= {each.served.id: replace(each, rival=False) for each in kept.values() if each.served.id.name == key[0]}
+        if recall is None or recall.version != served.id:
+            until = view.now + view.bake_seconds
+            kept[served.id] = Standby(served, until, not going_back, _most(view.committed, key[0], new))
     return tuple(each for version, each in sorted(kept.items()) if version not in on_track)
+
+
+def _most(committed: Deployment, name: str, new: Served) -> float:
+    """Percent of callers that the version before may keep: none who met the new one when it was the canary."""
+    staging = committed.tracks.get((name, Track.STAGING))
+    was_canary = staging is not None and staging.id == new.id
+    return 100.0 - committed.traffic.get(name, Traffic()).canary if was_canary else 100.0
 
 
 def _conclude(rehearsal: Rehearsal) -> Action:

@@ -22,6 +22,7 @@ from cuelight.registry.tracks import Loser
 from cuelight.registry.traffic import NOTHING
 from cuelight.serving.deployment import Deployment
 from cuelight.serving.policy import Fact, Phase
+from cuelight.serving.recall import Recall
 
 Recorder = Callable[[str, str, int | None, Mapping[str, Any], float], None]
 """Writes one line of history: kind, model, version, detail, moment."""
@@ -43,6 +44,7 @@ def statuses(
     wanted: frozenset[VersionId],
     committed: Deployment,
     losers: tuple[Loser, ...] = (),
+    recalls: tuple[Recall, ...] = (),
 ) -> dict[VersionId, Status]:
     """The tags of every version that is on a track, serves, or was looked at."""
     result: dict[VersionId, Status] = {}
@@ -57,6 +59,8 @@ def statuses(
         on = [f"{track} ({each.why})" for (_, track), each in committed.tracks.items() if each.id == served.id]
         if on:
             result[served.id] = Status("serving", f"Serves {' and '.join(on)}.")
+    for recall in recalls:
+        result[recall.version] = Status("rolled-back", recall.reason)
     return result
 
 

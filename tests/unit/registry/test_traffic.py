@@ -10,7 +10,7 @@ import pytest
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
 from cuelight.registry.percent import percent
 from cuelight.registry.rollout import OFF, Plan
-from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, share, to_json
+from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, over, share, to_json
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -48,9 +48,35 @@ def test_tags_set_canary_and_shadow() -> None:
 
 
 def test_no_tags_is_no_traffic() -> None:
-    """And a model without a version in Staging has none to share."""
+    """Where nothing is set."""
     assert _share({}).traffic == {"m": Traffic()}
-    assert _share({"cuelight.canary": "10"}, staging=None).traffic == {}
+
+
+def test_a_control_is_kept_from_one_version_to_the_next() -> None:
+    """It says how versions are looked at, not which."""
+    first = _share({"cuelight.control": "5 %", "cuelight.canary": "10"})
+    second = _share({"cuelight.control": "5 %", "cuelight.canary": "10"}, staging=3, memory=first.memory)
+    assert (first.traffic["m"], second.traffic["m"]) == (Traffic(10.0, 0.0, 5.0), Traffic(0.0, 0.0, 5.0))
+
+
+def test_rolling_back_by_itself_can_be_turned_off() -> None:
+    """What can't be read leaves it as it was, and is reported."""
+    off = _share({"cuelight.auto_rollback": "false"})
+    unreadable = _share({"cuelight.auto_rollback": "maybe"}, memory=off.memory)
+    assert off.unwatched == unreadable.unwatched == frozenset({"m"})
+    assert "cuelight.auto_rollback" in unreadable.notes[0]
+    assert not _share({"cuelight.auto_rollback": "on"}, memory=off.memory).unwatched
+
+
+def test_the_share_of_a_canary_that_failed_is_spent() -> None:
+    """Until somebody sets it anew, be it to the same."""
+    tags = {"cuelight.canary": "10"}
+    failed = {"m": over(RegisteredModel("m", tags=tags), _share(tags).memory["m"])}
+    still = _share(tags, memory=failed)
+    assert (_canary(still), still.spent) == (0.0, (("m", "cuelight.canary"),))
+    reset = _share({"cuelight.canary": "0"}, memory=still.memory)
+    assert (_canary(reset), reset.spent) == (0.0, ())
+    assert _canary(_share(tags, memory=reset.memory)) == 10.0
 
 
 def test_what_cannot_be_read_changes_nothing() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuelight.kit.identity import new_id
-from cuelight.serving.assignment import is_canary, place
+from cuelight.serving.assignment import is_canary, is_control, place
 
 KEYS = 100_000
 
@@ -47,11 +47,20 @@ def test_raising_the_share_moves_nobody_back(model: str, key: str, one: float, t
     assert is_canary(model, key, high) or not is_canary(model, key, low)
 
 
+@given(st.text(), st.text(), st.integers(0, 100), st.integers(0, 100))
+def test_a_control_is_of_those_whom_a_canary_meets_last(model: str, key: str, canary: int, control: int) -> None:
+    """Where both fit, nobody is in both."""
+    if canary + control <= 100:
+        assert not (is_canary(model, key, canary) and is_control(model, key, control))
+
+
 @given(st.text(), st.text())
 def test_none_is_none_and_all_is_all(model: str, key: str) -> None:
     """At 0 and at 100 percent."""
     assert not is_canary(model, key, 0.0)
     assert is_canary(model, key, 100.0)
+    assert not is_control(model, key, 0.0)
+    assert is_control(model, key, 100.0)
 
 
 def test_it_is_the_same_in_every_process() -> None:

@@ -9,10 +9,10 @@ import pytest
 from cuelight.kit.errors import BadInput, NotFound
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.traffic import Traffic
-from cuelight.serving.assignment import is_canary
+from cuelight.serving.assignment import is_canary, is_control
 from cuelight.serving.call import Asked, asked
 from cuelight.serving.choice import choose
-from cuelight.serving.deployment import Deployment, Served, from_json, to_json
+from cuelight.serving.deployment import Deployment, Served, Standby, from_json, to_json
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -78,3 +78,16 @@ def test_traffic_is_kept_on_disk() -> None:
     assert from_json(to_json(SHARED)) == SHARED
     older = to_json(replace(SHARED, traffic={})).replace(b'"traffic": {}', b'"standby": []')
     assert from_json(older).traffic == {}
+
+
+def test_a_control_stays_with_the_version_before() -> None:
+    """Its share of the callers, and none of those who ask for a track by name."""
+    rival = Standby(_served(2), 1e9, rival=True, most=100.0)
+    baking = replace(SHARED, standby=(rival,), traffic={"m": Traffic(25.0, 0.0, 10.0)})
+    keys = [f"user-{number}" for number in range(1000)]
+    for key in keys:
+        chosen = choose(baking, "m", _asked(), key)
+        assert (chosen.arm == "control") == is_control("m", key, 10.0)
+        assert chosen.served.id.version == {"canary": 4, "champion": 3, "control": 2}[chosen.arm]
+    assert 60 < sum(choose(baking, "m", _asked(), key).arm == "control" for key in keys) < 140
+    assert choose(baking, "m", _asked("stages", "Production"), keys[0]).arm == "champion"

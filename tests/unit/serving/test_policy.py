@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuelight.registry.model import Track, VersionId
+from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Key, Served, Standby
 from cuelight.serving.policy import (
     Abandon,
@@ -23,7 +24,9 @@ from cuelight.serving.policy import (
     Wait,
     Wish,
     decide,
+    desired_deployment,
 )
+from cuelight.serving.recall import Recall
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 NOW = 1000.0
@@ -135,7 +138,7 @@ def test_switches_and_keeps_the_previous_production_loaded() -> None:
     action = decide(_view({("m", PROD): 1}, {("m", PROD): 2}, {2: READY}))
     assert isinstance(action, Prepare)
     assert (action.deployment.generation, _tracks(action.deployment)) == (5, {("m", PROD): 2})
-    assert action.deployment.standby == (Standby(_served(1), NOW + BAKE),)
+    assert action.deployment.standby == (Standby(_served(1), NOW + BAKE, rival=True, most=100.0),)
     assert action.deployment.tracks["m", PROD].since == NOW
     assert action.sentence == "preparing generation 5: m Production → version 2 (stage)"
 
@@ -153,7 +156,47 @@ def test_going_back_to_a_version_that_stands_by_needs_no_fetch() -> None:
     action = decide(view)
     assert isinstance(action, Prepare)
     assert _tracks(action.deployment) == {("m", PROD): 1}
-    assert [each.served.id for each in action.deployment.standby] == [_id(2)]
+    assert [(each.served.id, each.rival) for each in action.deployment.standby] == [(_id(2), False)]
+
+
+def test_the_version_before_keeps_a_control_while_a_new_one_bakes() -> None:
+    """As large as people ask for; with the bake time it ends."""
+    asked = {"m": Traffic(control=5.0)}
+    action = decide(_view({("m", PROD): 1}, {("m", PROD): 2}, {2: READY}, traffic=asked))
+    assert isinstance(action, Prepare)
+    assert action.deployment.traffic == {"m": Traffic(control=5.0)}
+    over = decide(_view({("m", PROD): 2}, {("m", PROD): 2}, {2: READY}, (), traffic=asked))
+    assert isinstance(over, Wait)
+
+
+def test_a_control_is_none_of_those_who_met_the_new_version_as_canary() -> None:
+    """Nobody goes back to the older version."""
+    committed = Deployment(4, 0.0, {("m", PROD): _served(1), ("m", STAG): _served(2)}, traffic={"m": Traffic(98.0)})
+    view = _view({}, {("m", PROD): 2}, {2: READY}, traffic={"m": Traffic(control=5.0)})
+    assert desired_deployment(replace(view, committed=committed)).traffic == {"m": Traffic(control=2.0)}
+
+
+def _recall(version: int, instead: int) -> dict[str, Any]:
+    recall = Recall(_id(version), PROD, "It failed.", NOW, _served(instead))
+    return {"recalls": {("m", PROD): recall}}
+
+
+def test_a_recalled_version_gives_way_to_the_one_before_and_does_not_stand_by() -> None:
+    """Though the registry still wishes for it; and no bake time begins for the one before."""
+    standby = (Standby(_served(1), NOW + 1, rival=True, most=100.0),)
+    action = decide(_view({("m", PROD): 2}, {("m", PROD): 2}, {2: READY}, standby, **_recall(2, 1)))
+    assert isinstance(action, Prepare)
+    assert _tracks(action.deployment) == {("m", PROD): 1}
+    assert action.deployment.standby == ()
+    assert action.sentence == "preparing generation 5: m Production → version 1 (rolled back from version 2)"
+    assert isinstance(decide(_view({("m", PROD): 1}, {("m", PROD): 2}, {2: READY}, **_recall(2, 1))), Wait)
+
+
+def test_a_recall_is_about_one_version() -> None:
+    """The next one that is promoted is served."""
+    action = decide(_view({("m", PROD): 1}, {("m", PROD): 3}, {3: READY}, **_recall(2, 1)))
+    assert isinstance(action, Prepare)
+    assert _tracks(action.deployment) == {("m", PROD): 3}
 
 
 def test_a_version_stands_by_until_its_bake_time_is_over() -> None:

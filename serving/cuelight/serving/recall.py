@@ -1,0 +1,84 @@
+"""Versions that the registry has on a track, and that this host took off again: a rollback. Pure.
+
+A recall is in force for as long as the registry goes on having the version on that track. Once it does not, the recall
+is only remembered, so that the version's tags go on saying what happened; once the version is put there anew, it is
+forgotten: somebody means it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from cuelight.registry.model import Snapshot, Track, VersionId
+from cuelight.registry.tracks import Assignment
+from cuelight.serving.deployment import Key, Served, served_from
+
+
+@dataclass(frozen=True)
+class Recall:
+    """`version` was taken off `track`, at a moment in epoch seconds; `instead` answers there.
+
+    None instead: it was a canary, which has no share of the traffic any more and stays in Staging. `by`: who did it;
+    empty: Cuelight.
+    """
+
+    version: VersionId
+    track: Track
+    reason: str
+    at: float
+    instead: Served | None = None
+    by: str = ""
+    in_force: bool = True
+
+    @property
+    def key(self) -> Key:
+        """The track that it was taken off."""
+        return self.version.name, self.track
+
+
+def review(
+    recalls: Iterable[Recall], assignment: Assignment, snapshot: Snapshot, canaries: Mapping[str, float]
+) -> tuple[Recall, ...]:
+    """The recalls after one more good reading; `canaries` are the percentages that people ask for now, by model."""
+    claimed = {(claim.version, claim.track) for claim in assignment.memory.arrivals}
+    return tuple(_reviewed(recalls, claimed, snapshot, canaries))
+
+
+def _reviewed(
+    recalls: Iterable[Recall], claimed: set[tuple[VersionId, Track]], snapshot: Snapshot, canaries: Mapping[str, float]
+) -> Iterator[Recall]:
+    for each in recalls:
+        on_track = (each.version, each.track) in claimed
+        wanted_again = each.instead is None and canaries.get(each.version.name, 0.0) > 0.0
+        if (on_track and not each.in_force) or (on_track and wanted_again):
+            continue
+        if on_track or _exists(each.version, snapshot):
+            yield replace(each, in_force=on_track)
+
+
+def _exists(version: VersionId, snapshot: Snapshot) -> bool:
+    model = snapshot.models.get(version.name)
+    found = model.versions.get(version.version) if model else None
+    return found is not None and found.id == version
+
+
+def to_json(recalls: Iterable[Recall]) -> list[dict[str, Any]]:
+    """A document that `from_json` reads."""
+    return [asdict(each) for each in recalls]
+
+
+def from_json(document: Iterable[Mapping[str, Any]]) -> tuple[Recall, ...]:
+    """What `to_json` wrote."""
+    return tuple(
+        Recall(
+            **{
+                **each,
+                "version": VersionId(**each["version"]),
+                "track": Track(each["track"]),
+                "instead": served_from(each["instead"]) if each["instead"] else None,
+            }
+        )
+        for each in document
+    )
