@@ -45,7 +45,8 @@ def model(host: Host, shelf: Shelf, registry: MemoryRegistry) -> str:
 def test_a_canary_is_raised_step_by_step(host: Host, registry: MemoryRegistry, model: str) -> None:
     """Each caller is where the hash puts him, on both workers; who was moved stays; at 0 all are back."""
     assert set(_versions(host, model).values()) == {1}
-    assert POOL.request("GET", f"{host.url}/models/{model}").json()["traffic"] == {"canary": 0.0, "shadow": 0.0}
+    shown = POOL.request("GET", f"{host.url}/models/{model}").json()["traffic"]
+    assert shown == {"canary": 0.0, "shadow": 0.0, "control": 0.0, "why": "", "rollout": None}
     before: set[str] = set()
     for percent in (10.0, 20.0, 100.0):
         registry.set_model_tags(model, {"cuelight.canary": f"{percent:g}"})

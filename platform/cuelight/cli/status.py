@@ -52,7 +52,17 @@ def table(document: dict[str, Any]) -> Table:
     for model in document["models"]:
         for track, each in sorted(model["tracks"].items()):
             since, key = each["since"], each["signed_by"] or "unsigned (skops)"
-            result.add_row(model["name"], track, str(each["version"]), each["why"], since, key)
+            result.add_row(model["name"], track, str(each["version"]), _why(model, track), since, key)
     if not document["models"]:
         result.add_row("none yet: put a version into Production or Staging in MLflow", "", "", "", "", "")
     return result
+
+
+def _why(model: dict[str, Any], track: str) -> str:
+    """Why a version is where it is; of one in Staging also which part of Production's requests it answers, and why."""
+    why, traffic = str(model["tracks"][track]["why"]), model["traffic"]
+    if track != "Staging":
+        return why
+    rollout = traffic["rollout"]
+    share = f"rollout {rollout['says']}" if rollout else f"canary {traffic['canary']:g} %" if traffic["canary"] else ""
+    return "; ".join(filter(None, (why, share)))

@@ -54,6 +54,8 @@ MEANINGS: Mapping[Kind, Meaning] = {
         {
             "canary": "percent of Production's requests that Staging answers",
             "shadow": "percent of Production's requests that are mirrored to Staging",
+            "control": "percent that the version before keeps while the one in Production bakes",
+            "why": "the rollout's plan, and why it is at this share; empty where there is none",
             "generation": _GENERATION,
         },
     ),

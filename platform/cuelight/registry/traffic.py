@@ -28,11 +28,13 @@ class Traffic:
     """Percent of Production's requests that Staging answers, and percent that is mirrored to it unanswered.
 
     `control` is the percent that the version before goes on answering while a new one in Production bakes.
+    `why` it is so where a rollout says so; it makes no difference.
     """
 
     canary: float = 0.0
     shadow: float = 0.0
     control: float = 0.0
+    why: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         control = f", control {self.control:g} %" if self.control else ""
@@ -52,6 +54,11 @@ class Spell:
     plan: Plan = OFF
     spent: Mapping[str, str] = field(default_factory=dict)
     watched: bool = True
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether people want its version to answer some of the callers."""
+        return self.plan != OFF or self.traffic.canary > 0.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from cuelight.serving.faults import code_of, status_of
 from cuelight.serving.feedback import read_labels
 from cuelight.serving.framing import LONGEST_ID
 from cuelight.serving.parts import Parts
+from cuelight.serving.places import Places
 from cuelight.serving.scoring import JSON
+from cuelight.serving.walks import progress
 
 _CHUNK, _MOST_DISCARDED = 1 << 16, 1 << 28
 _log = Log("serving.app")
@@ -83,11 +85,13 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
 
 
 def _add_catalog(app: Flask, parts: Parts) -> None:
+    rollouts = Places(parts.settings.serving_folder).rollouts
+
     def models() -> Response:
-        return _json(catalog.models(parts.residents.current()))
+        return _json(catalog.models(parts.residents.current(), progress(rollouts)))
 
     def model(name: str) -> Response:
-        return _json(catalog.model(parts.residents.current(), name))
+        return _json(catalog.model(parts.residents.current(), name, progress(rollouts)))
 
     app.add_url_rule("/models", "models", models)
     app.add_url_rule("/models/<name>", "model", model)

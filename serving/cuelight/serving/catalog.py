@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +13,16 @@ from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.residents import Cast, Residents
+from cuelight.serving.walks import Progress
 
 
-def models(cast: Cast) -> bytes:
+def models(cast: Cast, rollouts: Mapping[str, Progress]) -> bytes:
     """Every served model with its tracks."""
-    names = cast.deployment.models()
-    return _dump({"generation": cast.deployment.generation, "models": [_model(cast, name) for name in names]})
+    shown = [_model(cast, name, rollouts) for name in cast.deployment.models()]
+    return _dump({"generation": cast.deployment.generation, "models": shown})
 
 
-def model(cast: Cast, name: str) -> bytes:
+def model(cast: Cast, name: str, rollouts: Mapping[str, Progress]) -> bytes:
     """One served model.
 
     Raises:
@@ -29,7 +31,7 @@ def model(cast: Cast, name: str) -> bytes:
     if name not in cast.deployment.models():
         known = ", ".join(cast.deployment.models()) or "none yet"
         raise NotFound(f"Model {name!r} is not served. Served models: {known}.")
-    return _dump({"generation": cast.deployment.generation, **_model(cast, name)})
+    return _dump({"generation": cast.deployment.generation, **_model(cast, name, rollouts)})
 
 
 def complete(residents: Residents) -> Cast:
@@ -51,20 +53,24 @@ def readiness(cast: Cast) -> bytes:
     return _dump({"ready": True, "generation": cast.deployment.generation, "models": len(cast.deployment.models())})
 
 
-def _model(cast: Cast, name: str) -> dict[str, Any]:
+def _model(cast: Cast, name: str, rollouts: Mapping[str, Progress]) -> dict[str, Any]:
     deployment = cast.deployment
     tracks = {track.value: _version(cast, each) for (model, track), each in deployment.tracks.items() if model == name}
     return {
         "name": name,
         "tracks": tracks,
         "aliases": deployment.aliases.get(name, {}),
-        "traffic": _traffic(deployment, name),
+        "traffic": {**asdict(deployment.traffic.get(name, Traffic())), "rollout": _rollout(rollouts.get(name))},
         "standby": _standby(deployment, name),
     }
 
 
-def _traffic(deployment: Deployment, name: str) -> dict[str, float]:
-    return asdict(deployment.traffic.get(name, Traffic()))
+def _rollout(progress: Progress | None) -> dict[str, Any] | None:
+    if progress is None:
+        return None
+    walk, of = progress.walk, len(progress.walk.plan.shares)
+    step = min(walk.step + 1, of)
+    return {"plan": str(walk.plan), "step": step, "of": of, "since": _moment(walk.since), "says": progress.says}
 
 
 def _version(cast: Cast, served: Served) -> dict[str, Any]:

@@ -33,7 +33,9 @@ from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
 from cuelight.serving.standby import Preparation
+from cuelight.serving.standing import Standing
 from cuelight.serving.store import ModelStore
+from cuelight.serving.walks import Walks
 from cuelight.serving.watcher import Reading, Watcher
 
 _BUSY_SECONDS, _IDLE_SECONDS = 0.005, 0.2
@@ -81,6 +83,7 @@ class Follower:
         self._reading: Reading | None = None
         self._assignment: Assignment | None = None
         self._sharing = Sharing({})
+        self._walks = Walks(self._places.rollouts)
         self._absent: dict[Key, int] = {}
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
@@ -150,8 +153,8 @@ class Follower:
         self._reading = reading
         winners = {key: claim.version for key, claim in assignment.winners.items()}
         sharing = share(reading.snapshot, winners, self._ledger.traffic)
-        canaries = {name: each.canary for name, each in sharing.traffic.items()}
-        recalls = review(self._ledger.recalls, assignment, reading.snapshot, canaries)
+        wanted = {name for name, spell in sharing.memory.items() if spell.has_canary}
+        recalls = review(self._ledger.recalls, assignment, reading.snapshot, wanted)
         self._ledger.learn_tracks(assignment.memory, sharing.memory, recalls)
         known = _remarks(self._assignment, self._sharing) if self._assignment else set()
         for note in sorted(_remarks(assignment, sharing) - known):
@@ -161,7 +164,12 @@ class Follower:
             self._absent[key] = 0 if key in assignment.winners else self._absent.get(key, 0) + 1
         for claim in assignment.winners.values():
             self._look_again(_find(reading.snapshot, claim.version))
+        # With a reading and never without: no share is raised while nobody could stop it in MLflow.
+        self._walks.advance(sharing.memory, self._committed, self._standing, self._clock.now())
         self._report()
+
+    def _standing(self, _model: str, _since: float) -> Standing:
+        return Standing.NOT_ENOUGH
 
     def _look_again(self, version: ModelVersion) -> None:
         """Forget a refusal that rests on something else than what is there now, and a trust that does not hold."""
@@ -187,7 +195,7 @@ class Follower:
             wishes=wishes,
             removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
             aliases={name: dict(model.aliases) for name, model in reading.snapshot.models.items()},
-            traffic=self._sharing.traffic,
+            traffic=self._walks.shared(self._sharing.traffic, self._sharing.memory),
             recalls={each.key: each for each in self._ledger.recalls if each.in_force},
             facts=self._facts(wishes),
             busy=self._job[0] if self._job else "",
@@ -305,7 +313,8 @@ class Follower:
         if self._reading is None or self._assignment is None:
             return
         wanted = frozenset(claim.version for claim in self._assignment.winners.values())
-        content = statuses(self._ledger.facts, wanted, self._committed, self._assignment.losers, self._ledger.recalls)
+        ledger, notes = self._ledger, self._walks.notes()
+        content = statuses(ledger.facts, wanted, self._committed, self._assignment.losers, ledger.recalls, notes)
         self._reporter.tell(self._reading.snapshot, content, self._sharing.spent)
 
     def _last_committed(self) -> Deployment:

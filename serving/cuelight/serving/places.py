@@ -33,6 +33,11 @@ class Places:
         return self.folder / "ledger.json"
 
     @property
+    def rollouts(self) -> Path:
+        """How far each rollout is: the follower's memory too."""
+        return self.folder / "rollouts.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one follower that works here."""
         return self.folder / "follower.lock"

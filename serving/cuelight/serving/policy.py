@@ -169,7 +169,7 @@ def _traffic(view: View, tracks: Mapping[Key, Served], standby: Iterable[Standby
     for name, wanted in sorted(view.traffic.items()):
         canary, shadow = _staging_shares(view, tracks, name, wanted)
         control = min(wanted.control, rivals.get(name, 0.0), 100.0 - canary)
-        here = Traffic(canary, shadow, control)
+        here = Traffic(canary, shadow, control, wanted.why if canary else "")
         if here != Traffic():
             shared[name] = here
     return shared

@@ -7,7 +7,7 @@ forgotten: somebody means it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -39,19 +39,19 @@ class Recall:
 
 
 def review(
-    recalls: Iterable[Recall], assignment: Assignment, snapshot: Snapshot, canaries: Mapping[str, float]
+    recalls: Iterable[Recall], assignment: Assignment, snapshot: Snapshot, canaries: Set[str]
 ) -> tuple[Recall, ...]:
-    """The recalls after one more good reading; `canaries` are the percentages that people ask for now, by model."""
+    """The recalls after one more good reading; `canaries` are the models of which people want one now."""
     claimed = {(claim.version, claim.track) for claim in assignment.memory.arrivals}
     return tuple(_reviewed(recalls, claimed, snapshot, canaries))
 
 
 def _reviewed(
-    recalls: Iterable[Recall], claimed: set[tuple[VersionId, Track]], snapshot: Snapshot, canaries: Mapping[str, float]
+    recalls: Iterable[Recall], claimed: set[tuple[VersionId, Track]], snapshot: Snapshot, canaries: Set[str]
 ) -> Iterator[Recall]:
     for each in recalls:
         on_track = (each.version, each.track) in claimed
-        wanted_again = each.instead is None and canaries.get(each.version.name, 0.0) > 0.0
+        wanted_again = each.instead is None and each.version.name in canaries
         if (on_track and not each.in_force) or (on_track and wanted_again):
             continue
         if on_track or _exists(each.version, snapshot):

@@ -45,8 +45,9 @@ def statuses(
     committed: Deployment,
     losers: tuple[Loser, ...] = (),
     recalls: tuple[Recall, ...] = (),
+    notes: Mapping[VersionId, str] | None = None,
 ) -> dict[VersionId, Status]:
-    """The tags of every version that is on a track, serves, or was looked at."""
+    """The tags of every version that is on a track, serves, or was looked at; `notes` are added to those that serve."""
     result: dict[VersionId, Status] = {}
     for version in wanted | known.keys():
         fact = known.get(version, Fact())
@@ -58,7 +59,8 @@ def statuses(
     for served in committed.residents():
         on = [f"{track} ({each.why})" for (_, track), each in committed.tracks.items() if each.id == served.id]
         if on:
-            result[served.id] = Status("serving", f"Serves {' and '.join(on)}.")
+            note = (notes or {}).get(served.id, "")
+            result[served.id] = Status("serving", f"Serves {' and '.join(on)}. {note}".strip())
     for recall in recalls:
         result[recall.version] = Status("rolled-back", recall.reason)
     return result

@@ -31,13 +31,13 @@ ROLLED_BACK = Recall(_version(2, "").id, PROD, "It failed 12 of 60 requests.", 1
 WITHDRAWN = Recall(_version(2, "").id, STAG, "It failed 12 of 60 requests.", 100.0)
 
 
-def _reviews(recall: Recall, *readings: Mapping[int, str], canary: float = 0.0) -> tuple[Recall, ...]:
+def _reviews(recall: Recall, *readings: Mapping[int, str], canary: bool = False) -> tuple[Recall, ...]:
     memory = TrackMemory()
     recalls: tuple[Recall, ...] = (recall,)
     for stages in readings:
         snapshot = _snapshot(stages)
         assignment = assign(snapshot, memory, ALIASES)
-        recalls, memory = review(recalls, assignment, snapshot, {"m": canary}), assignment.memory
+        recalls, memory = review(recalls, assignment, snapshot, {"m"} if canary else set()), assignment.memory
     return recalls
 
 
@@ -74,7 +74,7 @@ def test_a_canary_is_tried_again_when_its_share_is_set_again() -> None:
     """It never left Staging."""
     stages = {1: "Production", 2: "Staging"}
     assert _reviews(WITHDRAWN, stages) == (WITHDRAWN,)
-    assert _reviews(WITHDRAWN, stages, canary=10.0) == ()
+    assert _reviews(WITHDRAWN, stages, canary=True) == ()
 
 
 @pytest.mark.parametrize("recall", [ROLLED_BACK, WITHDRAWN, replace(ROLLED_BACK, by="alice", in_force=False)])

@@ -202,7 +202,8 @@ def test_the_tags_of_every_version_say_where_it_stands() -> None:
         ids[7]: Fact(Phase.READY),
     }
     claims = [Claim("m", Track.PRODUCTION, "stage", each) for each in (ids[7], ids[6])]
-    found = statuses(known, frozenset(ids[:2]), committed, (Loser(*claims),))
+    notes = {ids[6]: "Rollout: step 1 of 4.", ids[0]: "It serves nobody."}
+    found = statuses(known, frozenset(ids[:2]), committed, (Loser(*claims),), notes=notes)
     assert {each.version: status.state for each, status in found.items()} == {
         0: "fetching",
         1: "trial",
@@ -213,5 +214,5 @@ def test_the_tags_of_every_version_say_where_it_stands() -> None:
         7: "ready",
     }
     assert found[ids[3]].reason == "bad"
-    assert found[ids[6]].reason == "Serves Production (stage) and Staging (stage)."
+    assert found[ids[6]].reason == "Serves Production (stage) and Staging (stage). Rollout: step 1 of 4."
     assert found[ids[7]].reason.startswith("Not served: m version 7")
