@@ -22,7 +22,7 @@ up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctr
 	@$(BIN)/cuelight up
 
 .PHONY: test
-test: $(READY) browser torch ## Run all tests.
+test: $(READY) browser wrk networks ## Run all tests.
 	@$(BIN)/python -m pytest -q
 
 .PHONY: check
@@ -38,8 +38,7 @@ docs: $(READY) ## Write the reference pages anew from the code.
 	@$(BIN)/python docs/generate.py
 
 .PHONY: bench
-bench: $(READY) ## Measure beside other model servers (QUICK=1: a few cells only).
-	@bash requirements/wrk.sh
+bench: $(READY) wrk ## Measure beside other model servers (QUICK=1: a few cells only).
 	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
 
 .PHONY: lock
@@ -58,6 +57,10 @@ $(READY): pyproject.toml requirements/dev.txt requirements/setup.sh
 browser:
 	@bash requirements/browser.sh $(BROWSER)
 
-.PHONY: torch
-torch: $(READY)
-	@bash requirements/torch.sh $(VENV)
+.PHONY: wrk
+wrk:
+	@bash requirements/wrk.sh
+
+.PHONY: networks
+networks: $(READY)
+	@bash requirements/networks.sh $(VENV)

@@ -278,7 +278,7 @@ def test_cuelight_is_stricter_here(name: str, table: Peer) -> None:
         table.ours(kind, _bytes(body))
     try:
         theirs: Any = table.theirs(kind, _bytes(body))
-    except Exception as error:
+    except Exception as error:  # MLflow raises whatever pandas and its own checks do
         pytest.fail(f"MLflow refuses it as well ({error}): it is no place where Cuelight is stricter")
     assert "predictions" in theirs
 

@@ -322,8 +322,8 @@ def _serves_itself(host: Host, shelf: Shelf, name: str, save: Callable[[Path], A
 
 
 def test_a_pytorch_network_answers_as_it_does_itself(host: Host, shelf: Shelf) -> None:
-    """32-bit tensors in and out, within the trial's limits; `make test` brings PyTorch where that is cheap."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not here: see requirements/torch.sh")
+    """32-bit tensors in and out, within the trial's limits. `make test` brings PyTorch where it can."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not here: see requirements/networks.sh")
     import mlflow.pytorch
 
     torch.manual_seed(0)
@@ -346,8 +346,8 @@ def test_a_pytorch_network_answers_as_it_does_itself(host: Host, shelf: Shelf) -
 
 
 def test_a_tensorflow_network_answers_as_it_does_itself(host: Host, shelf: Shelf) -> None:
-    """By the same path as PyTorch's; only where somebody has installed TensorFlow."""
-    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not here: it is for whoever serves its models")
+    """By the same path as PyTorch's."""
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not here: see requirements/networks.sh")
     import mlflow.tensorflow
 
     layers = tensorflow.keras.layers

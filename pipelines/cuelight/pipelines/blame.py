@@ -26,7 +26,7 @@ def blamed(doing: str) -> Iterator[None]:
         yield
     except CuelightError:
         raise
-    except Exception as error:
+    except Exception as error:  # somebody's own code may raise anything
         said = (str(error).strip().splitlines() or [""])[0]
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
         raise PipelineFault(f"{doing} failed: {what} ({_place(error)}).") from error

@@ -67,7 +67,7 @@ class CodePaths:
                     answer = act(*arguments)
                     self._proven = True
                     return answer
-            except Exception as error:
+            except Exception as error:  # until proven, whatever it is may come of a module that is missing
                 if self._proven and not (isinstance(error, ModuleNotFoundError) and self._brings(error.name)):
                     raise
             answer = in_charge(*arguments)

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from benchmarks import models, picture, rounds
 from benchmarks.goals import BARE, ROUND_TRIP
@@ -11,7 +8,6 @@ from benchmarks.plan import Plan
 from benchmarks.records import Results
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: sudo apt-get install wrk")
 def test_our_server_is_measured_for_one_short_cell(tmp_path: Path) -> None:
     """Found equal to the estimator itself; single rows, a big request and the baselines have figures."""
     plan = Plan(("linear",), ("none",), (1,), (2,), rounds=1, seconds=1, batch_rows=(100,), batch_rounds=1)

@@ -32,7 +32,10 @@ def data() -> tuple[Any, Any]:
     ]
 )
 def test_keeps_the_rules_of_an_estimator(estimator: Any, check: Any) -> None:
-    """The estimator passes each of scikit-learn's own checks, whatever its penalty and batches."""
+    """The estimator passes each of scikit-learn's own checks, whatever its penalty and batches.
+
+    One of them skips itself unless SciPy was told to take array APIs (`SCIPY_ARRAY_API=1`), which serving does not do.
+    """
     check(estimator)
 
 

@@ -81,7 +81,7 @@ def _parted(model: Any, frame: pd.DataFrame, signature: Signature | None = None)
     for way in candidates(model, signature or _signature(frame)):
         try:
             found = way.answer(_rows(frame), "predict").values
-        except Exception:
+        except (Unfit, ValueError):
             continue  # left to the model
         if expected is None or not np.array_equal(found, expected):
             parted.append(way.name)
