@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cuelight.kit.clock import utc
 from cuelight.kit.errors import RegistryUnavailable
 from cuelight.kit.signing import SigningKey
 from cuelight.pipelines.candidate import Candidate, Lesson, Logged, log, make
@@ -73,9 +74,7 @@ def train_and_register(
 
 
 def _run_name(workshop: Workshop, pipeline: TrainingPipeline) -> str:
-    from datetime import UTC, datetime
-
-    return f"{pipeline.name} {datetime.fromtimestamp(workshop.clock.now(), UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{pipeline.name} {utc(workshop.clock.now())}"
 
 
 def _tags(

@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from cuelight.kit import log
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings, read
@@ -55,8 +57,11 @@ def tracking(chosen: Settings) -> Tracking:
 
 
 def operations(chosen: Settings) -> Operations:
-    """The operations database, brought to the newest schema."""
+    """The operations database, brought to the newest schema; closed when the command that asked for it ends."""
     from cuelight.operations.database import Operations
 
     chosen.home.mkdir(parents=True, exist_ok=True)
-    return Operations(chosen.database_url, chosen.host_name)
+    opened = Operations(chosen.database_url, chosen.host_name, keys=chosen.keys_folder)
+    if context := click.get_current_context(silent=True):  # none in a thread of its own
+        context.call_on_close(opened.close)
+    return opened

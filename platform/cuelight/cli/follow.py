@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from cuelight.cli import compose
 from cuelight.kit.log import Log
 from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
+
+if TYPE_CHECKING:
+    from cuelight.operations.database import Operations
 
 
 @click.command()
@@ -27,7 +30,9 @@ def command() -> None:
     registry = compose.registry(settings)
     store = ModelStore(Places(settings.serving_folder).store)
     preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))
-    follower = Follower(registry, settings, preparation, Reporter(compose.registry(settings), _Recorder(settings)))
+    recorder = _Recorder(settings)
+    reporter = Reporter(compose.registry(settings), recorder, seal=recorder.seal)
+    follower = Follower(registry, settings, preparation, reporter)
     loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()
     follower.start()
@@ -35,6 +40,7 @@ def command() -> None:
         loop.run()
     finally:
         follower.stop()
+        recorder.close()
 
 
 class _Recorder:
@@ -42,9 +48,19 @@ class _Recorder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._operations: Any = None
+        self._operations: Operations | None = None
 
     def __call__(self, kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float) -> None:
         if self._operations is None:
             self._operations = compose.operations(self._settings)
         self._operations.record(kind, model, version, detail, at=at)
+
+    def seal(self) -> None:
+        """Sign what was written, now and then."""
+        if self._operations is not None:
+            self._operations.seal()
+
+    def close(self) -> None:
+        """Sign what was written."""
+        if self._operations is not None:
+            self._operations.close()

@@ -1,72 +1,161 @@
-"""`cuelight history`: what happened, and whether the record of it is whole."""
+"""`cuelight history`: what happened, what was in charge at a moment, and whether the record of it is whole."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cuelight.kit.errors import BadInput
+from cuelight.kit.clock import SystemClock, utc
+from cuelight.kit.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
+    from cuelight.operations.database import Operations
     from cuelight.operations.history import Event
+    from cuelight.operations.situation import Situation
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--since", help="Only events from here on: 30m, 12h, 7d, or an ISO 8601 time (UTC unless it says).")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--verify", is_flag=True, help="Check the chain of hashes; exit code 1 if it is broken.")
-def command(name: str | None, since: str | None, limit: int, as_json: bool, verify: bool) -> None:
-    """What happened to model NAME, or to all: transitions, refusals, reports, retrainings."""
+@click.option("--at", help="What was in charge of NAME then: an age or a time, as for --since.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; with --at, one object.")
+@click.option("--verify", is_flag=True, help="Check hashes and signatures; exit code 1 if something is wrong.")
+@click.option("--save-heads", type=_FILE, help="Write each host's newest signed head to this file, to keep elsewhere.")
+@click.option("--heads", type=_FILE, help="With --verify: heads kept elsewhere, which the history must go on from.")
+def command(
+    name: str | None,
+    since: str | None,
+    limit: int,
+    at: str | None,
+    as_json: bool,
+    verify: bool,
+    save_heads: Path | None,
+    heads: Path | None,
+) -> None:
+    """What happened to model NAME, or to all: switches, traffic, refusals, reports, retrainings."""
     from cuelight.cli import compose
-    from cuelight.kit.clock import SystemClock
 
-    moment = parse_since(since, SystemClock().now()) if since else None
+    if at and not name:
+        raise click.UsageError("--at goes with a model: cuelight history NAME --at 1h.")
+    if heads and not verify:
+        raise click.UsageError("--heads goes with --verify.")
+    now = SystemClock().now()
+    first, moment = parse_moment(since, now, "--since"), parse_moment(at, now, "--at")
     operations = compose.operations(compose.settings())
+    if save_heads:
+        _save(operations, save_heads)
     if verify:
-        faults = operations.verify()
-        click.echo("\n".join(faults) or "The history is whole: every row follows from the one before it.")
-        sys.exit(1 if faults else 0)
-    events = operations.history(name, since=moment, limit=limit)
-    if as_json:
-        for event in events:
-            click.echo(json.dumps(event.__dict__))
-    else:
-        _show(events)
+        sys.exit(_verify(operations, heads))
+    if moment is not None:
+        _show_situation(operations, str(name), moment, as_json)
+    elif not save_heads:
+        events = operations.history(name, since=first, limit=limit)
+        _print(events) if as_json else _show(events)
 
 
-def parse_since(text: str, now: float) -> float:
-    """A moment in seconds since the epoch, from an age or an ISO 8601 time.
+def parse_moment(text: str | None, now: float, option: str = "--since") -> float | None:
+    """A moment in seconds since the epoch, from an age or an ISO 8601 time; None for none.
 
     Raises:
         BadInput: it is neither.
     """
+    if text is None:
+        return None
     if match := re.fullmatch(r"(\d+)([smhd])", text.strip()):
         return now - int(match[1]) * _UNITS[match[2]]
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise BadInput(f"--since {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise BadInput(f"{option} {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
 
 
-def _show(events: list[Event]) -> None:
+def _verify(operations: Operations, kept: Path | None) -> int:
+    from cuelight.operations.heads import SignedHead
+
+    known = [SignedHead.from_json(line) for line in kept.read_text("utf-8").splitlines()] if kept else []
+    if faults := operations.verify(known):
+        click.echo("\n".join(faults))
+        return 1
+    click.echo("The history is whole: every row follows from the one before it, and the signatures fit.")
+    for each in operations.heads():
+        click.echo(f"{each.head.writer} is signed up to row {each.head.sequence}, on {utc(each.head.at)} UTC.")
+    return 0
+
+
+def _save(operations: Operations, file: Path) -> None:
+    from cuelight.kit import files
+
+    heads = operations.heads()
+    files.replace(file, "".join(f"{each.to_json()}\n" for each in heads).encode())
+    click.echo(f"{file} holds {len(heads)} signed heads.")
+
+
+def _show_situation(operations: Operations, name: str, moment: float, as_json: bool) -> None:
+    from cuelight.operations.situation import TELLING, situations
+
+    events = operations.history(name, kinds=TELLING)
+    found = situations(each for each in events if each.at <= moment)
+    if as_json:
+        click.echo(json.dumps({"model": name, "at": moment, "hosts": document(found)}, indent=2))
+    elif found:
+        _tabulate(name, found, moment)
+    elif events:
+        click.echo(f"Nothing of {name} was served at {utc(moment)} UTC: its history begins at {utc(events[0].at)}.")
+    else:
+        raise NotFound(f"Nothing of {name!r} was ever served, as far as the history goes.")
+
+
+def document(found: Mapping[str, Situation]) -> list[dict[str, Any]]:
+    """Situations by host, for JSON."""
+    return [{"host": host, **asdict(each)} for host, each in found.items()]
+
+
+def _tabulate(name: str, found: Mapping[str, Situation], moment: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Host", "Track", "Version", "Since (UTC)", "Why", "By", "Generation", box=None, pad_edge=False)
+    for host, situation in found.items():
+        for track, each in sorted(situation.tracks.items()):
+            cells = (host, track, str(each.version), utc(each.since), each.why, each.by, str(each.generation))
+            table.add_row(*(Text(cell) for cell in cells))
+    console = Console()
+    console.print(Text(f"{name} at {utc(moment)} UTC"))
+    console.print(table if table.rows else "Nothing was on a track.")
+    for host, situation in found.items():
+        shares = situation.shares
+        if shares.canary or shares.shadow:
+            since = f"since {utc(shares.since or 0.0)}{f', set by {shares.by}' if shares.by else ''}"
+            console.print(Text(f"{host}: canary {shares.canary:g} %, shadow {shares.shadow:g} %, {since}"))
+
+
+def _print(events: Sequence[Event]) -> None:
+    for event in events:
+        click.echo(json.dumps(event.__dict__))
+
+
+def _show(events: Sequence[Event]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table("Time (UTC)", "What", "Model", "Version", "Detail", box=None, pad_edge=False)
     for event in events:
-        moment = datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
         detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items())
-        cells = (moment, event.kind, event.model, "" if event.version is None else str(event.version), detail)
+        cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version), detail)
         table.add_row(*(Text(cell) for cell in cells))  # as it is: a detail may hold square brackets
     Console().print(table if events else "Nothing has happened yet.")

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
-from cuelight.operations import history, leases, reports, retraining
+from cuelight.kit.signing import TrustedKeys
+from cuelight.operations import heads, history, leases, reports, retraining, verification
 from cuelight.operations.engine import Database, dump
+from cuelight.operations.heads import SignedHead
 from cuelight.operations.history import Event
 from cuelight.operations.leases import Lease
 from cuelight.operations.reports import Report
 from cuelight.operations.retraining import RetrainRequest
+from cuelight.operations.seal import Seal
 
-_TRIES = 20  # PostgreSQL: writers of one chain that meet; on SQLite the first try always succeeds
+_TRIES = 20  # on a server, of those that begin a chain at once all but one try again
 
 
 class Operations:
     """What all processes of an installation agree on. All times are seconds since the epoch.
 
-    `writer` names the chain in the history that this process writes to: one per host.
+    `writer` names the chain in the history that this process writes to: one per host. `keys` is the folder with the
+    key that signs that chain, and with those whose signatures count; without it nothing is signed.
     """
 
-    def __init__(self, url: str, writer: str = "local", clock: Clock | None = None) -> None:
+    def __init__(self, url: str, writer: str = "local", clock: Clock | None = None, keys: Path | None = None) -> None:
         self._database = Database(url)
         self._writer = writer
         self._clock = clock or SystemClock()
+        self._keys = keys
+        self._seal = Seal(self._database, writer, keys, self._clock) if keys else None
 
     def close(self) -> None:
-        """Close all connections."""
+        """Sign what this process has recorded, and close all connections."""
+        self.seal(at_once=True)
         self._database.close()
+
+    def seal(self, at_once: bool = False) -> None:
+        """Sign where the history ends, if this process has added to it; at most once a minute, or `at_once`."""
+        if self._seal:
+            self._seal.renew(at_once)
 
     def record(
         self, kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float | None = None
@@ -42,23 +55,38 @@ class Operations:
         for _ in range(_TRIES):
             try:
                 with self._database.writing() as connection:
-                    if history.append(connection, self._writer, str(kind), model, version, text, moment):
-                        return
+                    added = history.append(connection, self._writer, str(kind), model, version, text, moment)
             except IntegrityError:
                 continue
+            if added:
+                if self._seal:
+                    self._seal.grown()
+                return
         raise Unavailable("The history is written to by too many at once. Try again.")
 
     def history(
-        self, model: str | None = None, since: float | None = None, until: float | None = None, limit: int | None = None
+        self,
+        model: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int | None = None,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Events of `[since, until)`, in the order of time; with `limit` the newest of them."""
+        """Events of `[since, until)`, of all or some kinds, in the order of time; with `limit` the newest of them."""
         with self._database.reading() as connection:
-            return history.read(connection, model, since, until, limit)
+            return history.read(connection, model, since, until, limit, kinds)
 
-    def verify(self) -> list[str]:
-        """What is wrong with the history's chains, one sentence each; empty: nothing."""
+    def verify(self, kept: Sequence[SignedHead] = ()) -> list[str]:
+        """What is wrong with the history, one sentence each; empty: nothing. `kept` are heads from elsewhere."""
+        keys = TrustedKeys.load(self._keys) if self._keys else None
         with self._database.reading() as connection:
-            return history.verify(connection)
+            signed = [*heads.read(connection), *kept]
+            return verification.faults(history.links(connection), history.ends(connection), signed, keys)
+
+    def heads(self) -> list[SignedHead]:
+        """The newest signed head of each writer."""
+        with self._database.reading() as connection:
+            return list({each.head.writer: each for each in heads.read(connection)}.values())
 
     def acquire(self, name: str, holder: str, seconds: float, now: float) -> Lease | None:
         """A lease with its fencing token; None while it is held. Names of holders must be unique."""

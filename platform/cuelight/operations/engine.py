@@ -30,6 +30,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        # One state of the database for all that one transaction reads; SQLite gives that by itself.
+        server = self._engine.dialect.name != "sqlite"
+        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ") if server else self._engine
         if self._revision() != schema.NEWEST:
             self._upgrade()
 
@@ -40,7 +43,7 @@ class Database:
         Raises:
             Unavailable: the database does not answer, or can't be read.
         """
-        with self._told(), self._engine.begin() as connection:
+        with self._told(), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager

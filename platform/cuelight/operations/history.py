@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from cuelight.operations.engine import dump
 from cuelight.operations.schema import heads, history
+from cuelight.operations.verification import Link
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def append(
     connection: sa.Connection, writer: str, kind: str, model: str, version: int | None, detail: str, at: float
 ) -> bool:
     """Add a row after the writer's last one; False if another process added one in between (try again)."""
-    last = connection.execute(sa.select(heads).where(heads.c.writer == writer)).one_or_none()
+    # On a server, writers of one chain queue here; on SQLite they queued when the transaction began.
+    query = sa.select(heads).where(heads.c.writer == writer).with_for_update()
+    last = connection.execute(query).one_or_none()
     sequence, previous = (last.sequence + 1, last.hash) if last else (1, "")
     row = {
         "writer": writer,
@@ -58,9 +61,14 @@ def append(
 
 
 def read(
-    connection: sa.Connection, model: str | None, since: float | None, until: float | None, limit: int | None
+    connection: sa.Connection,
+    model: str | None,
+    since: float | None,
+    until: float | None,
+    limit: int | None,
+    kinds: Sequence[str] = (),
 ) -> list[Event]:
-    """Rows of `[since, until)` in the order of time; with `limit` the newest ones."""
+    """Rows of `[since, until)` in the order of time, of some kinds or of all; with `limit` the newest ones."""
     query = sa.select(history).order_by(history.c.at.desc(), history.c.id.desc())
     if model is not None:
         query = query.where(history.c.model == model)
@@ -68,32 +76,21 @@ def read(
         query = query.where(history.c.at >= since)
     if until is not None:
         query = query.where(history.c.at < until)
+    if kinds:
+        query = query.where(history.c.kind.in_(kinds))
     rows = connection.execute(query.limit(limit)).all()
     return [_event(row) for row in reversed(rows)]
 
 
-def verify(connection: sa.Connection) -> list[str]:
-    """What is wrong with the chains, one sentence each; empty if no row was changed, added or taken away.
-
-    Whoever can write the database can also write all of a chain anew: this finds accidents and careless hands.
-    """
-    expected = {row.writer: row for row in connection.execute(sa.select(heads))}
-    faults: list[str] = []
-    last: dict[str, tuple[int, str]] = {}
+def links(connection: sa.Connection) -> Iterator[Link]:
+    """All rows as links of their chains, each writer's together and in their order."""
     for row in connection.execute(sa.select(history).order_by(history.c.writer, history.c.sequence)):
-        sequence, previous = last.get(row.writer, (0, ""))
-        if row.sequence != sequence + 1:
-            faults.append(f"{row.writer}: rows {sequence + 1} to {row.sequence - 1} are missing.")
-        elif row.previous != previous:
-            faults.append(f"{row.writer}: row {row.sequence} does not follow the row before it.")
-        if row.hash != _hash(row._asdict()):
-            faults.append(f"{row.writer}: row {row.sequence} was changed after it was written.")
-        last[row.writer] = row.sequence, row.hash
-    for writer, head in expected.items():
-        if last.get(writer, (0, "")) != (head.sequence, head.hash):
-            faults.append(f"{writer}: the chain does not end in its row {head.sequence}.")
-    faults += [f"{writer}: the chain's head is missing." for writer in last if writer not in expected]
-    return faults
+        yield Link(row.writer, row.sequence, row.at, row.previous, row.hash, row.hash == _hash(row._asdict()))
+
+
+def ends(connection: sa.Connection) -> dict[str, tuple[int, str]]:
+    """Row and hash that each writer's chain is said to end in."""
+    return {row.writer: (row.sequence, row.hash) for row in connection.execute(sa.select(heads))}
 
 
 def _hash(row: Mapping[str, Any]) -> str:

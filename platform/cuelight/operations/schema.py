@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0001"  # revision of the schema below
+NEWEST = "0002"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -31,6 +31,18 @@ heads = sa.Table(
     sa.Column("writer", sa.String(200), primary_key=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+)
+
+signed_heads = sa.Table(
+    "signed_heads",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("writer", sa.String(200), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("signature", sa.String(200), nullable=False),
+    sa.UniqueConstraint("writer", "sequence", name="signed_heads_once"),
 )
 
 leases = sa.Table(

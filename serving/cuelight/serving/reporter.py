@@ -75,11 +75,18 @@ class _Inbox:
 
 
 class Reporter:
-    """Writes tags and history from a thread of its own."""
+    """Writes tags and history from a thread of its own; `seal` is called when the lines that waited are written."""
 
-    def __init__(self, registry: Registry, record: Recorder, most_waiting: int = 10_000) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        record: Recorder,
+        most_waiting: int = 10_000,
+        seal: Callable[[], None] = lambda: None,
+    ) -> None:
         self._registry = registry
         self._record = record
+        self._seal = seal
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
         self._written: dict[VersionId, tuple[Status, int]] = {}
@@ -121,15 +128,15 @@ class Reporter:
         self._write_tags()
 
     def _write_history(self) -> None:
-        while self._history:
-            line = self._history[0]
-            try:
-                self._record(*line)
-            except Exception as error:  # noqa: BLE001  the database's driver decides what it raises
-                self._complain("history-unavailable", str(error))
-                return
+        try:
+            while self._history:
+                self._record(*self._history[0])
+                self._history.popleft()
+            self._seal()
+        except Exception as error:  # noqa: BLE001  the database's driver decides what it raises
+            self._complain("history-unavailable", str(error))
+        else:
             self._troubles.pop(("history-unavailable", None), None)
-            self._history.popleft()
 
     def _write_tags(self) -> None:
         inbox = self._inbox

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cuelight.cli.history import command, parse_since
-from cuelight.kit.errors import BadInput
+from cuelight.cli.history import command, parse_moment
+from cuelight.kit.errors import BadInput, NotFound
 from cuelight.operations.database import Operations
 
 
@@ -17,10 +17,11 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with three events in its history."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUELIGHT_HOME", str(tmp_path))
-    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}", keys=tmp_path / "keys")
     operations.record("promoted", "m", 2, {"why": "[bold]alias[/bold]"}, at=1_700_000_000.0)
     operations.record("refused", "m", 3, {}, at=1_700_000_100.0)
     operations.record("promoted", "other", 1, {})
+    operations.close()
     return tmp_path / "operations.db"
 
 
@@ -49,7 +50,9 @@ def test_events_are_json_for_programs(database: Path) -> None:
 
 def test_a_broken_chain_is_an_exit_code(database: Path) -> None:
     """--verify ends with 0 for a whole history, and with 1 and the row's number for a changed one."""
-    assert CliRunner().invoke(command, ["--verify"]).exit_code == 0
+    whole = CliRunner().invoke(command, ["--verify"])
+    assert whole.exit_code == 0
+    assert "local is signed up to row 3" in whole.output
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE history SET version = 9 WHERE id = 2")
     broken = CliRunner().invoke(command, ["--verify"])
@@ -57,11 +60,48 @@ def test_a_broken_chain_is_an_exit_code(database: Path) -> None:
     assert "row 2 was changed" in broken.output
 
 
+def test_heads_kept_elsewhere_show_what_was_cut(database: Path, tmp_path: Path) -> None:
+    """--save-heads writes them; with --heads, --verify finds a cut that took the signatures along."""
+    kept = str(tmp_path / "heads.jsonl")
+    assert "holds 1 signed heads" in CliRunner().invoke(command, ["--save-heads", kept]).output
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM history WHERE sequence > 1")
+        connection.execute("DELETE FROM signed_heads WHERE sequence > 1")
+        connection.execute("UPDATE history_heads SET sequence = 1, hash = (SELECT hash FROM history)")
+    assert CliRunner().invoke(command, ["--verify"]).exit_code == 0
+    cut = CliRunner().invoke(command, ["--verify", "--heads", kept])
+    assert (cut.exit_code, "ends in row 1, but row 3 was signed" in cut.output) == (1, True)
+    assert CliRunner().invoke(command, ["--heads", kept]).exit_code == 2
+
+
+def test_who_was_in_charge_at_a_moment(database: Path, tmp_path: Path) -> None:
+    """--at shows each host's tracks and shares of then; before its first line, and for no model, it says so."""
+    for host, start in (("one", 0.0), ("two", 50.0)):
+        operations = Operations(f"sqlite:///{database}", host, keys=tmp_path / "keys")
+        for version, at in ((1, 1_000.0), (2, 2_000.0)):
+            detail = {"track": "Production", "before": None, "why": "stage", "generation": version, "run_id": "r"}
+            operations.record("switched", "m", version, detail, at=at + start)
+        operations.record("traffic", "m", 3, {"canary": 10.0, "shadow": 0.0, "generation": 3}, at=3_000.0 + start)
+
+    def said(*arguments: str) -> str:
+        return CliRunner().invoke(command, [*arguments], env={"COLUMNS": "200"}).output
+
+    between = json.loads(said("m", "--at", "1970-01-01T00:33:30", "--json"))
+    assert {each["host"]: each["tracks"]["Production"]["version"] for each in between["hosts"]} == {"one": 2, "two": 1}
+    assert between["at"] == 2_010.0
+    later = said("m", "--at", "1970-01-01T01:00")
+    assert "two   Production  2        1970-01-01 00:34:10  stage" in later
+    assert "one: canary 10 %, shadow 0 %, since 1970-01-01 00:50:00" in later
+    assert "its history begins at 1970-01-01 00:16:40" in said("m", "--at", "1970-01-01")
+    assert isinstance(CliRunner().invoke(command, ["nobody", "--at", "1h"]).exception, NotFound)
+    assert CliRunner().invoke(command, ["--at", "1h"]).exit_code == 2
+
+
 def test_a_moment_is_an_age_or_a_time() -> None:
     """--since takes ages and ISO times, UTC unless they say, and refuses all else."""
-    assert parse_since("90s", 100.0) == 10.0
-    assert parse_since("1d", 86_400.0) == 0.0
-    assert parse_since("1970-01-01T00:01", 0.0) == 60.0
-    assert parse_since("1970-01-01T01:01+01:00", 0.0) == 60.0
+    assert parse_moment("90s", 100.0) == 10.0
+    assert parse_moment("1d", 86_400.0) == 0.0
+    assert parse_moment("1970-01-01T00:01", 0.0) == 60.0
+    assert parse_moment("1970-01-01T01:01+01:00", 0.0) == 60.0
     with pytest.raises(BadInput, match="--since yesterday"):
-        parse_since("yesterday", 0.0)
+        parse_moment("yesterday", 0.0)

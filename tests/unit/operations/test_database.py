@@ -53,6 +53,27 @@ def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
     assert "queued" in str(open_ones["dialect_options"]["sqlite_where"])
 
 
+def test_a_database_of_an_older_cuelight_is_brought_forward_with_its_rows(tmp_path: Path) -> None:
+    """What a database of the first schema holds is there after the step, and the next line signs all of it."""
+    url = _url(tmp_path)
+    Operations(url, "one").record("traffic", "m", 7, {"canary": 5.0}, at=10.0)
+    columns = "writer, sequence, at, kind, model, version, detail, previous, hash"
+    with sqlite3.connect(tmp_path / "new" / "operations.db") as connection:
+        rows = connection.execute(f"SELECT {columns} FROM history").fetchall()
+        ends = connection.execute("SELECT * FROM history_heads").fetchall()
+    (tmp_path / "new" / "operations.db").unlink()
+    with sa.create_engine(url).begin() as opened:
+        migrations.upgrade(opened, "0001")
+    with sqlite3.connect(tmp_path / "new" / "operations.db") as connection:
+        connection.executemany(f"INSERT INTO history ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO history_heads VALUES (?, ?, ?)", ends)
+    operations = Operations(url, "one", keys=tmp_path / "keys")
+    assert [(each.version, each.detail) for each in operations.history("m")] == [(7, {"canary": 5.0})]
+    assert operations.verify() == ["one: none of its 1 rows is covered by a signature."]
+    operations.record("traffic", "m", 8, {})
+    assert operations.verify() == []
+
+
 def test_a_current_database_is_opened_without_alembic(tmp_path: Path) -> None:
     """A short-lived process does not pay for migrations that are done."""
     Operations(_url(tmp_path))

@@ -176,6 +176,27 @@ def test_a_failing_database_loses_no_line_and_keeps_their_order(registry: _Count
     assert lines == [0, 1, 2, 3, 4, 5]
 
 
+def test_the_history_is_sealed_behind_the_lines(registry: _Counted) -> None:
+    """After each batch, also an empty one, since a signature may have waited for its minute; not while lines wait."""
+    done: list[str] = []
+    broken = False
+
+    def record(kind: str, *_: Any) -> None:
+        if broken:
+            raise OSError("no database")
+        done.append(kind)
+
+    reporter = Reporter(registry, record, seal=lambda: done.append("seal"))
+    reporter.record("switched", "m", 1)
+    reporter.record("traffic", "m", 1)
+    reporter.flush()
+    reporter.flush()
+    broken = True
+    reporter.record("switched", "m", 2)
+    reporter.flush()
+    assert done == ["switched", "traffic", "seal", "seal"]
+
+
 def test_what_waits_is_written_before_the_end(registry: _Counted) -> None:
     """`stop` returns when the thread has written all."""
     lines: list[Any] = []

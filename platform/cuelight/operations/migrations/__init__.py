@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from cuelight.kit.errors import Misconfigured
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the schema to the newest revision, inside the connection's transaction.
+def upgrade(connection: sa.Connection, revision: str = "head") -> None:
+    """Bring the schema forward to a revision, inside the connection's transaction.
 
     Raises:
         Misconfigured: a newer Cuelight has been here.
@@ -23,8 +23,8 @@ def upgrade(connection: sa.Connection) -> None:
 
     script = ScriptDirectory(str(Path(__file__).parent))
 
-    def steps(revision: Any, _context: Any) -> Any:
-        return script._upgrade_revs("head", revision)
+    def steps(present: Any, _context: Any) -> Any:
+        return script._upgrade_revs(revision, present)
 
     with EnvironmentContext(Config(), script, fn=steps) as environment:
         environment.configure(connection=connection)
