@@ -34,6 +34,7 @@ from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import Track
 from cuelight.registry.tracking import Tracking
+from tests.support.journal import prediction
 from tests.support.mlflow_server import free_port
 from tests.unit.monitoring.tables import scored
 
@@ -104,27 +105,17 @@ class Installation:
     def _request(self, part: pd.DataFrame, labelled: bool) -> list[Prediction | Label]:
         name = f"p{self.now}"
         rows = part[[f"input.{each}" for each in FEATURES]].set_axis(FEATURES, axis=1)
-        prediction = Prediction(
+        answered = prediction(
+            rows=rows.to_dict("records"),
+            predictions=list(part["output.prediction"]),
             time=self.now,
             prediction_id=name,
-            request_id=name,
-            client="127.0.0.1",
-            caller="",
             model=MODEL,
             version=self.version,
             digest="digest",
-            track="Production",
-            arm="champion",
-            generation=1,
-            status=200,
-            latency_ms=1.0,
-            rows=len(part),
-            media_type="application/json",
-            request=json.dumps({"dataframe_split": rows.to_dict("split")}).encode(),
-            response=json.dumps({"predictions": list(part["output.prediction"])}).encode(),
         )
         truths = enumerate(part["label"]) if labelled else ()
-        return [prediction, *(Label(self.now + 0.5, MODEL, name, row, value) for row, value in truths)]
+        return [answered, *(Label(self.now + 0.5, MODEL, name, row, value) for row, value in truths)]
 
 
 @pytest.fixture(scope="module")

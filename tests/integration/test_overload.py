@@ -12,7 +12,7 @@ import urllib3
 
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
-from tests.integration.test_worker_loop import connected, head, read_answer
+from tests.support.connection import connected, head, read_answer
 from tests.support.host import POOL, Host, eventually
 from tests.support.load import steady
 from tests.support.models import ZEROS

@@ -6,48 +6,17 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from tests.support.connection import answers, connected, head, more, read_answer
 from tests.support.host import Host
 from tests.support.load import steady
 from tests.support.models import SEVENS, ZEROS
 
 BODY = json.dumps(ZEROS).encode()
-
-
-@contextmanager
-def connected(host: Host) -> Iterator[socket.socket]:
-    """A connection to the server."""
-    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=20) as connection:
-        yield connection
-
-
-def head(model: str, length: int, *fields: str) -> bytes:
-    """The head of a scoring request."""
-    lines = [f"POST /models/{model}/invocations HTTP/1.1", "Host: x", "Content-Type: application/json", *fields]
-    return ("\r\n".join([*lines, f"Content-Length: {length}"]) + "\r\n\r\n").encode()
-
-
-def read_answer(connection: socket.socket) -> tuple[int, bytes]:
-    """One answer: status and body."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += _more(connection)
-    top, body = received.split(b"\r\n\r\n", 1)
-    length = next(int(line.split(b":")[1]) for line in top.split(b"\r\n") if line.lower().startswith(b"content-length"))
-    while len(body) < length:
-        body += _more(connection)
-    return int(top.split()[1]), body
-
-
-def _more(connection: socket.socket) -> bytes:
-    chunk = connection.recv(65536)
-    assert chunk, "the connection was closed before its answer"
-    return chunk
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered_and_holds_nobody(single: Host) -> None:
@@ -112,25 +81,8 @@ def test_a_caller_who_does_not_read_holds_nobody_up(single: Host) -> None:
             lazy.sendall(head("quick", len(body)) + body)
         for _ in range(20):
             assert single.score("quick", ZEROS).status == 200
-        for _ in range(8):
-            status, answer = read_one(lazy)
+        for status, answer in islice(answers(lazy), 8):
             assert (status, len(json.loads(answer)["predictions"])) == (200, rows)
-
-
-_LEFT: dict[int, bytes] = {}
-
-
-def read_one(connection: socket.socket) -> tuple[int, bytes]:
-    """One answer of several on a connection."""
-    received = _LEFT.pop(connection.fileno(), b"")
-    while b"\r\n\r\n" not in received:
-        received += _more(connection)
-    top, rest = received.split(b"\r\n\r\n", 1)
-    length = next(int(line.split(b":")[1]) for line in top.split(b"\r\n") if line.lower().startswith(b"content-length"))
-    while len(rest) < length:
-        rest += _more(connection)
-    _LEFT[connection.fileno()] = rest[length:]
-    return int(top.split()[1]), rest[:length]
 
 
 SMUGGLED = b"POST /models/quick/invocations HTTP/1.1\r\nHost: evil\r\nContent-Length: 2\r\n\r\n{}"
@@ -183,7 +135,7 @@ def test_unusual_requests_are_answered_too(field: str, single: Host, tmp_path: P
         connection.sendall(head("quick", len(BODY), field) + BODY)
         received = b""
         while b'{"predictions":[1.0]}' not in received:
-            received += _more(connection)
+            received += more(connection)
 
 
 def test_chunked_bodies_are_read(single: Host) -> None:

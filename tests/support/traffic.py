@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import yaml
 
 from cuelight.journal.compactor import Compactor
-from cuelight.journal.record import Label, Prediction, Schema
+from cuelight.journal.record import Label, Schema
 from cuelight.journal.writer import Writer
 from cuelight.protocol.signature import Signature
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.tracking import Tracking
+from tests.support.journal import prediction
 
 DIGEST = "d" * 64
 
@@ -36,32 +36,19 @@ def record(
     writer = Writer(folder, "local")
     writer.declare(Schema(version.name, version.version, DIGEST, signature.to_json()))
     for prediction_id, time, frame, truth in requests:
-        writer.append(_prediction(prediction_id, time, version, frame))
+        writer.append(
+            prediction(
+                rows=frame.to_dict(orient="records"),
+                predictions=[0] * len(frame),
+                time=time,
+                prediction_id=prediction_id,
+                model=version.name,
+                version=version.version,
+                digest=DIGEST,
+            )
+        )
         if labels:
             given = [Label(time + 1.0, version.name, prediction_id, row, value) for row, value in enumerate(truth)]
             writer.append(*given)
     writer.close()
     Compactor(folder).run_once()
-
-
-def _prediction(prediction_id: str, time: float, version: ModelVersion, frame: Any) -> Prediction:
-    body = {"dataframe_split": frame.to_dict(orient="split", index=False)}
-    return Prediction(
-        time=time,
-        prediction_id=prediction_id,
-        request_id=prediction_id,
-        client="127.0.0.1",
-        caller="",
-        model=version.name,
-        version=version.version,
-        digest=DIGEST,
-        track="Production",
-        arm="champion",
-        generation=1,
-        status=200,
-        latency_ms=1.0,
-        rows=len(frame),
-        media_type="application/json",
-        request=json.dumps(body).encode(),
-        response=json.dumps({"predictions": [0] * len(frame)}).encode(),
-    )

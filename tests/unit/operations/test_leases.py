@@ -1,24 +1,11 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cuelight.operations.database import Operations
-
-_FORK = multiprocessing.get_context("fork")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A database with its schema."""
-    address = f"sqlite:///{tmp_path / 'operations.db'}"
-    Operations(address)
-    return address
+from tests.support.processes import FORK, race
 
 
 def _fight(url: str, name: str, start: Any, results: Any) -> None:
@@ -28,23 +15,11 @@ def _fight(url: str, name: str, start: Any, results: Any) -> None:
     results.put(lease.holder if lease else None)
 
 
-def _race(target: Any, *arguments: Any) -> list[Any]:
-    """What each of six processes got that were let go at the same moment."""
-    start, results = _FORK.Barrier(6), _FORK.Queue()
-    processes = [_FORK.Process(target=target, args=(*arguments, start, results)) for _ in range(6)]
-    for each in processes:
-        each.start()
-    found = [results.get(timeout=60) for _ in processes]
-    for each in processes:
-        each.join()
-    return found
-
-
 def test_one_of_many_processes_has_the_lease(url: str) -> None:
     """Of processes that reach for a name at once just one holds it: when it is new, and when it has expired."""
-    assert len([each for each in _race(_fight, url, "new") if each]) == 1
+    assert len(race(_fight, url, "new")) == 1
     assert Operations(url).acquire("old", "before", 5.0, 90.0) is not None
-    assert len([each for each in _race(_fight, url, "old") if each]) == 1
+    assert len(race(_fight, url, "old")) == 1
 
 
 def test_a_killed_holder_loses_it_when_it_expires(url: str) -> None:
@@ -54,8 +29,8 @@ def test_a_killed_holder_loses_it_when_it_expires(url: str) -> None:
         ready.put(Operations(url).acquire("job", "killed", 10.0, 100.0))
         signal.pause()
 
-    ready = _FORK.Queue()
-    holder = _FORK.Process(target=hold, args=(ready,))
+    ready = FORK.Queue()
+    holder = FORK.Process(target=hold, args=(ready,))
     holder.start()
     first = ready.get(timeout=60)
     holder.kill()

@@ -1,25 +1,14 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cuelight.operations.database import Operations
 from cuelight.operations.retraining import RetrainRequest
-
-_FORK = multiprocessing.get_context("fork")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A database with its schema."""
-    address = f"sqlite:///{tmp_path / 'operations.db'}"
-    Operations(address)
-    return address
+from tests.support.processes import FORK, race
 
 
 def _ask(operations: Operations, now: float = 0.0, model: str = "m", cooldown: float = 60.0) -> RetrainRequest | None:
@@ -44,21 +33,10 @@ def _taking(url: str, start: Any, results: Any) -> None:
     results.put(operations.take_retrain(f"process {os.getpid()}", 10.0, 1.0))
 
 
-def _race(target: Any, url: str) -> list[Any]:
-    start, results = _FORK.Barrier(6), _FORK.Queue()
-    processes = [_FORK.Process(target=target, args=(url, start, results)) for _ in range(6)]
-    for each in processes:
-        each.start()
-    found = [results.get(timeout=60) for _ in processes]
-    for each in processes:
-        each.join()
-    return [each for each in found if each is not None]
-
-
 def test_it_is_asked_for_once_and_taken_once(url: str) -> None:
     """Of processes that ask at once one asks; of processes that take at once one takes."""
-    assert len(_race(_asking, url)) == 1
-    taken = _race(_taking, url)
+    assert len(race(_asking, url)) == 1
+    taken = race(_taking, url)
     assert len(taken) == 1
     (kept,) = Operations(url).retrains("m")
     assert kept == taken[0]
@@ -102,8 +80,8 @@ def test_a_killed_one_is_taken_up_again(url: str) -> None:
 
     operations = Operations(url)
     _ask(operations)
-    ready = _FORK.Queue()
-    process = _FORK.Process(target=work, args=(ready,))
+    ready = FORK.Queue()
+    process = FORK.Process(target=work, args=(ready,))
     process.start()
     first = ready.get(timeout=60)
     process.kill()
