@@ -27,6 +27,7 @@ from benchmarks import environments, models, picture, promotions, rounds, tables
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
+from benchmarks.run import Run
 
 FOLDER = environments.ROOT / ".cuelight" / "bench"
 LAST, PUBLISHED = FOLDER / "results.json", Path(__file__).parent / "results.json"
@@ -102,14 +103,15 @@ def _measure(plan: Plan, console: Console) -> Results:
         console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
 
     results = Results(_conditions(plan, tell))
+    run = Run(plan, results, tell)
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         folder = Path(name)
         for each in plan.models:
             model = models.make(each, folder)
-            for _ in rounds.measure(plan, model, folder, results, tell):
+            for _ in rounds.measure(run, model, folder):
                 results.write(LAST)
             if each == models.LINEAR:
-                for _ in promotions.measure(plan, model, folder / "promotions", results, tell):
+                for _ in promotions.measure(run, model, folder / "promotions"):
                     results.write(LAST)
     results.conditions["minutes"] = round((time.monotonic() - began) / 60, 1)
     results.write(LAST)

@@ -23,9 +23,9 @@ from benchmarks.goals import KNOWN, NEW, STEADY
 from benchmarks.models import Model
 from benchmarks.peers.cuelight import Cuelight, follow, register, variables
 from benchmarks.peers.peer import Running
-from benchmarks.plan import Plan
 from benchmarks.processes import QUIET, free_port, process
-from benchmarks.records import Results, Switching
+from benchmarks.records import Switching
+from benchmarks.run import Run
 from cuelight.registry.memory import MemoryRegistry
 
 _CONNECTIONS = 8
@@ -33,27 +33,26 @@ _PERIOD_SECONDS = 1.0
 _READY_SECONDS = 120.0
 
 
-def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
+def measure(run: Run, model: Model, folder: Path) -> Iterator[None]:
     """Steady load, load while versions tried before are promoted, and while new ones are, in rounds."""
-    tell(f"{model.name}: p99 during promotions")
+    run.tell(f"{model.name}: p99 during promotions")
     try:
-        yield from _rounds(plan, model, folder, results)
+        yield from _rounds(run, model, folder)
     except Missing as missing:
-        tell(f"left out: {missing}")
-        results.leave_out("p99 during promotions", missing.reason)
+        run.leave_out("p99 during promotions", missing.reason, missing.detail)
 
 
-def _rounds(plan: Plan, model: Model, folder: Path, results: Results) -> Iterator[None]:
+def _rounds(run: Run, model: Model, folder: Path) -> Iterator[None]:
     with _server(model, folder / "home") as running, _follower(model, folder / "home", running) as order:
         bodies = [running.peer.single(model, model.frame.iloc[i : i + 1]) for i in range(64)]
         wrk.run(running.url, bodies, _CONNECTIONS, 1)
-        for turn in range(plan.promotion_rounds):
+        for turn in range(run.plan.promotion_rounds):
             for kind in (STEADY, KNOWN, NEW):
                 order(kind)
-                load = wrk.run(running.url, bodies, _CONNECTIONS, plan.promotion_seconds)
+                load = wrk.run(running.url, bodies, _CONNECTIONS, run.plan.promotion_seconds)
                 switches = int(order(STEADY))
                 found = (load.rate, load.p50_ms, load.p99_ms, load.failed)
-                results.switchings.append(Switching(kind, turn, *found, switches))
+                run.results.switchings.append(Switching(kind, turn, *found, switches))
                 yield
 
 

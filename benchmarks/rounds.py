@@ -20,8 +20,9 @@ from benchmarks.equality import same
 from benchmarks.models import Model
 from benchmarks.peers.catalog import PEERS
 from benchmarks.peers.peer import Running
-from benchmarks.plan import Plan, rotated
-from benchmarks.records import Bare, Batch, Results, Server, Single
+from benchmarks.plan import rotated
+from benchmarks.records import Bare, Batch, Server, Single
+from benchmarks.run import Run
 from benchmarks.wire import Body
 
 DIFFERENT = "its predictions are others than the estimator's"
@@ -30,46 +31,43 @@ _WARM_SECONDS = 1
 _WARM_CONNECTIONS = 8
 
 
-def measure(plan: Plan, model: Model, folder: Path, results: Results, tell: Callable[[str], None]) -> Iterator[None]:
-    """Measure all that the plan wants of one model into `results`; yields whenever something was added."""
-    for workers in plan.workers:
-        with _servers(plan, model, workers, folder / f"{model.name}-{workers}", results, tell) as servers:
-            servers = [each for each in servers if _agrees(each, results, tell)]
+def measure(run: Run, model: Model, folder: Path) -> Iterator[None]:
+    """Measure all that the plan wants of one model; yields whenever something was added to the run's results."""
+    for workers in run.plan.workers:
+        with _servers(run, model, workers, folder / f"{model.name}-{workers}") as servers:
+            servers = [each for each in servers if _agrees(each, run)]
             for running in servers:
                 with running.awake():
                     _load(running, _WARM_CONNECTIONS, _WARM_SECONDS)
-            yield from _singles(plan, model, workers, servers, results, tell)
-            results.servers += [
+            yield from _singles(run, model, workers, servers)
+            run.results.servers += [
                 Server(model.name, workers, e.peer.name, e.start_seconds, _megabytes(e.pid), e.peer.way(e))
                 for e in servers
             ]
             if workers == 1:
-                for rows in plan.batch_rows:
-                    tell(f"{model.name}: {rows:,} rows in one request")
-                    _batches(plan, model, rows, servers, results)
+                for rows in run.plan.batch_rows:
+                    run.tell(f"{model.name}: {rows:,} rows in one request")
+                    _batches(run, model, rows, servers)
                     yield
 
 
 @contextmanager
-def _servers(
-    plan: Plan, model: Model, workers: int, folder: Path, results: Results, tell: Callable[[str], None]
-) -> Iterator[list[Running]]:
+def _servers(run: Run, model: Model, workers: int, folder: Path) -> Iterator[list[Running]]:
     """All servers that the plan wants, up; those that can't be are left out with the reason."""
     with ExitStack() as stack:
         up = []
         for kind in PEERS:
-            if not plan.takes(kind.name) or model.name not in kind.models or workers > kind.most_workers:
+            if not run.plan.takes(kind.name) or model.name not in kind.models or workers > kind.most_workers:
                 continue
-            tell(f"{model.name}, {_workers(workers)}: starting {kind.name}")
+            run.tell(f"{model.name}, {_workers(workers)}: starting {kind.name}")
             try:
                 up.append(stack.enter_context(kind().start(model, workers, folder / kind.__name__)))
             except Missing as missing:
-                tell(f"left out: {missing}")
-                results.leave_out(f"{kind.name}, {model.name}, {_workers(workers)}", missing.reason)
+                run.leave_out(f"{kind.name}, {model.name}, {_workers(workers)}", missing.reason, missing.detail)
         yield up
 
 
-def _agrees(running: Running, results: Results, tell: Callable[[str], None]) -> bool:
+def _agrees(running: Running, run: Run) -> bool:
     """Hold single rows against what the estimator itself predicts; a server that differs is left out."""
     if not running.peer.checked:
         return True
@@ -78,8 +76,7 @@ def _agrees(running: Running, results: Results, tell: Callable[[str], None]) -> 
         answers = [running.ask(body) for body in _single_rows(running)]
     if all(same(answer, expected[index : index + 1]) for index, answer in enumerate(answers)):
         return True
-    results.leave_out(f"{running.peer.name}, {running.model.name}", DIFFERENT)
-    tell(f"left out: {running.peer.name}: {DIFFERENT}")
+    run.leave_out(f"{running.peer.name}, {running.model.name}", DIFFERENT)
     return False
 
 
@@ -100,45 +97,30 @@ def _load(running: Running, connections: int, seconds: int) -> wrk.Load:
     return wrk.run(running.url, _single_rows(running), connections, seconds)
 
 
-def _singles(
-    plan: Plan,
-    model: Model,
-    workers: int,
-    servers: Sequence[Running],
-    results: Results,
-    tell: Callable[[str], None],
-) -> Iterator[None]:
+def _singles(run: Run, model: Model, workers: int, servers: Sequence[Running]) -> Iterator[None]:
+    plan, results = run.plan, run.results
     for connections in plan.connections:
-        tell(f"{model.name}, {_workers(workers)}: single rows, {connections} connections")
+        run.tell(f"{model.name}, {_workers(workers)}: single rows, {connections} connections")
         for turn in range(plan.rounds_of(workers)):
             for running in rotated(servers, turn):
                 try:
-                    results.singles.append(_single(model, workers, connections, turn, running, plan.seconds))
+                    figures = _figures(running, connections, plan.seconds)
+                    results.singles.append(Single(model.name, workers, connections, turn, running.peer.name, *figures))
                 except (ValueError, subprocess.CalledProcessError):
                     where = f"{model.name}, {_workers(workers)}, {connections} connections, round {turn}"
-                    results.leave_out(f"{running.peer.name}, {where}", "it no longer answered")
+                    run.leave_out(f"{running.peer.name}, {where}", "it no longer answered")
             if workers == 1 and connections == max(plan.connections):
                 results.bares.append(Bare(model.name, turn, baselines.rows_per_second(model, plan.seconds / 2)))
             yield
 
 
-def _single(model: Model, workers: int, connections: int, turn: int, running: Running, seconds: int) -> Single:
+def _figures(running: Running, connections: int, seconds: int) -> tuple[float, float, float, int, float]:
+    """Of single rows: requests a second, p50 and p99 in milliseconds, those that failed, CPU microseconds for each."""
     with running.awake():
         before = processes.cpu_seconds(running.pid)
         load = _load(running, connections, seconds)
         spent = processes.cpu_seconds(running.pid) - before
-    return Single(
-        model.name,
-        workers,
-        connections,
-        turn,
-        running.peer.name,
-        load.rate,
-        load.p50_ms,
-        load.p99_ms,
-        load.failed,
-        1e6 * spent / max(1, load.requests),
-    )
+    return load.rate, load.p50_ms, load.p99_ms, load.failed, 1e6 * spent / max(1, load.requests)
 
 
 @dataclass(frozen=True)
@@ -151,7 +133,7 @@ class _Kind:
     turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-def _batches(plan: Plan, model: Model, rows: int, servers: Sequence[Running], results: Results) -> None:
+def _batches(run: Run, model: Model, rows: int, servers: Sequence[Running]) -> None:
     """One request after the other, each kind once a round, so that all meet the same machine."""
     frame = model.frame.head(rows)
     works = baselines.works(model, rows, wire.split(frame, "").content)
@@ -160,15 +142,15 @@ def _batches(plan: Plan, model: Model, rows: int, servers: Sequence[Running], re
         for running in servers:
             for body in running.peer.batches(model, frame):
                 if reason := _refusal(running, body, rows):
-                    results.leave_out(f"{running.peer.name}, {model.name}, {rows:,} rows, {body.protocol}", reason)
+                    run.leave_out(f"{running.peer.name}, {model.name}, {rows:,} rows, {body.protocol}", reason)
                     continue
                 ask = stack.enter_context(_asking(running, body))
                 kinds.append(_Kind(running.peer.name, body.protocol, ask, running.awake))
-        for turn in range(-1, plan.batch_rounds):
+        for turn in range(-1, run.plan.batch_rounds):
             for kind in rotated(kinds, turn):
                 ms = _timed(kind)
                 if turn >= 0 and ms is not None:  # the round before is for warming up
-                    results.batches.append(Batch(model.name, kind.server, kind.protocol, rows, turn, ms))
+                    run.results.batches.append(Batch(model.name, kind.server, kind.protocol, rows, turn, ms))
 
 
 def _timed(kind: _Kind) -> float | None:

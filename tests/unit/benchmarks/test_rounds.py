@@ -6,13 +6,14 @@ from benchmarks import models, picture, rounds
 from benchmarks.goals import BARE, ROUND_TRIP
 from benchmarks.plan import Plan
 from benchmarks.records import Results
+from benchmarks.run import Run
 
 
 def test_our_server_is_measured_for_one_short_cell(tmp_path: Path) -> None:
     """Found equal to the estimator itself; single rows, a big request and the baselines have figures."""
     plan = Plan(("linear",), ("none",), (1,), (2,), rounds=1, seconds=1, batch_rows=(100,), batch_rounds=1)
     model, results = models.make("linear", tmp_path), Results()
-    for _ in rounds.measure(plan, model, tmp_path, results, lambda _: None):
+    for _ in rounds.measure(Run(plan, results, lambda _: None), model, tmp_path):
         pass
     (single,) = results.singles
     assert (single.server, single.failed) == ("Cuelight", 0)
