@@ -55,6 +55,8 @@ _METRIC_USE = {
     "cuelight_requests": "Errors: `status` from 500 on. What is not served has empty labels.",
     "cuelight_rows": "Rows in answers with status 200.",
     "cuelight_request_seconds": "Without the network. Buckets from 0.5 ms to 10 s.",
+    "cuelight_work_seconds": "Decoding, predicting and encoding, of a batch divided by its requests. Same buckets.",
+    "cuelight_bad_answers": "Faults and invalid answers of a canary, or of a version that bakes: rollbacks go by them.",
     "cuelight_refused": "Why: `wait` (a version is busy), `deadline`, `memory` (big bodies), `threads` (Flask's).",
     "cuelight_waiting": "Requests that no thread has taken up, over all workers, four times a second.",
     "cuelight_wait_seconds": "Predicted for the longest queue. Near `serving.max_wait_seconds`: overload.",

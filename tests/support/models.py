@@ -95,6 +95,20 @@ def raising() -> LinearRegression:
     return model
 
 
+def moody(answer: float, fails: float = 100.0, gives_nothing: float = 100.0, seconds: float = 0.0) -> LinearRegression:
+    """A model that raises where `a` is above `fails`, and answers NaN where it is above `gives_nothing`."""
+
+    class Moody(LinearRegression):  # type: ignore[misc]
+        def predict(self, rows: Any) -> Any:
+            time.sleep(seconds * len(rows))
+            first = np.asarray(rows)[:, 0]
+            if (first > fails).any():
+                raise ValueError("not in this mood")
+            return np.where(first > gives_nothing, np.nan, answer)
+
+    return Moody().fit(INPUTS, [0.0, 0.0, 0.0])
+
+
 def nan() -> LinearRegression:
     """A model that answers NaN."""
     return constant(float("nan"))

@@ -69,6 +69,17 @@ class Settings:
     serving_compile: bool = _setting(True, "flag", "Predict in a quicker way where the trial proved it equal.")
     serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
 
+    rollback_auto: bool = _setting(True, "flag", "Roll a version back that does worse while it bakes or is a canary.")
+    rollback_false_alarms: float = _setting(
+        0.01, "share", "Of the bakes of versions that are no worse, at most this share ends in a rollback."
+    )
+    rollback_least: int = _setting(10, "requests", "Answers that it takes to call a version worse, of each arm.")
+    rollback_enough: int = _setting(100, "requests", "Answers that it takes to call a version fine, of each arm.")
+    rollback_tolerated_percent: float = _setting(
+        2.0, "%", "Bad answers that are no reason to roll back where no control shows whose they are."
+    )
+    rollback_move_stage: bool = _setting(False, "flag", "After a rollback by itself, move the stage back in MLflow.")
+
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
     trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
 

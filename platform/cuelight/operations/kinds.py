@@ -16,6 +16,8 @@ class Kind(StrEnum):
     SWITCHED = "switched"
     TRAFFIC = "traffic"
     REFUSED = "refused"
+    ROLLED_BACK = "rolled-back"
+    BAKED = "baked"
     DRIFT = "drift"
     RETRAIN_REQUESTED = "retrain-requested"
     RETRAINED = "retrained"
@@ -64,6 +66,28 @@ MEANINGS: Mapping[Kind, Meaning] = {
         "follower",
         "the refused one",
         {"reason": "why, as one sentence"},
+    ),
+    Kind.ROLLED_BACK: Meaning(
+        "A version was taken off its track, or a canary lost its share.",
+        "follower",
+        "the one that was taken off",
+        {
+            "track": "`Production`; `Staging` for a canary",
+            "to": "version that answers instead",
+            "reason": "why, as one sentence",
+            "by": "who did it; empty where it did worse and nobody was asked",
+            "figures": "what it rests on: evidence by signal (power of ten), counts of this version and of the other",
+        },
+    ),
+    Kind.BAKED: Meaning(
+        "A new version's bake time in Production is over.",
+        "follower",
+        "the one in Production",
+        {
+            "verdict": "`fine` or `not enough data`",
+            "reason": "what was seen, as one sentence",
+            "figures": "as in `rolled-back`",
+        },
     ),
     Kind.DRIFT: Meaning(
         "A drift job has come to a verdict.",

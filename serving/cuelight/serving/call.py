@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -40,13 +41,23 @@ class Asked:
     key: str = ""
 
 
+class Charge(NamedTuple):
+    """A bad answer, by the labels of its metric: it counts against the version if the one beside it answers well."""
+
+    model: str
+    version: int
+    track: str
+    arm: str
+    kind: str
+
+
 class Call(Struct, frozen=True):
     """One scoring request.
 
     `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had
     come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
-    prediction that this call repeats, in the shadow. `prediction_id` is here from the start: where a caller has no key,
-    it says which arm of a canary answers.
+    prediction that this call repeats, in the shadow; `charge`: what it is repeated for, if it was badly answered.
+    `prediction_id` is here from the start: where a caller has no key, it says which arm of a canary answers.
     """
 
     asked: Asked
@@ -58,6 +69,7 @@ class Call(Struct, frozen=True):
     arrived: float = field(default_factory=time.monotonic)
     deadline: float = math.inf
     mirrors: str = ""
+    charge: Charge | None = None
     prediction_id: str = field(default_factory=new_id)
 
 

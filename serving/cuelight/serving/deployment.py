@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cuelight.journal.record import CANARY, CHAMPION, CONTROL
 from cuelight.kit import files
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.traffic import Traffic
@@ -66,6 +67,22 @@ class Deployment:
     def rivals(self) -> Mapping[str, Standby]:
         """What each model's version in Production is held against while it bakes."""
         return {each.served.id.name: each for each in self.standby if each.rival}
+
+    @cached_property
+    def watched(self) -> frozenset[str]:
+        """The models with a canary, or whose version in Production bakes."""
+        return frozenset({name for name, each in self.traffic.items() if each.canary}) | self.rivals.keys()
+
+    def beside(self, model: str, arm: str) -> Served | None:
+        """The version that an arm's is held against; None where none is."""
+        if model not in self.watched:
+            return None
+        tracks = self.by_model.get(model, {})
+        if arm in (CANARY, CONTROL):
+            return tracks.get(Track.PRODUCTION)
+        if arm != CHAMPION:
+            return None
+        return self.rivals[model].served if model in self.rivals else tracks.get(Track.STAGING)
 
     def residents(self) -> Iterator[Served]:
         """Every version that must be loaded, once."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from cuelight.kit import files
@@ -17,18 +16,21 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.registry.model import ModelVersion, Snapshot, VersionId
+from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import Assignment, alias_map, assign
-from cuelight.registry.traffic import Sharing, share
-from cuelight.serving import policy
+from cuelight.registry.traffic import Sharing, Traffic, over, share
+from cuelight.serving import meters, policy
+from cuelight.serving.bake import Rule
+from cuelight.serving.bakes import Bakes, ends
 from cuelight.serving.board import Board
-from cuelight.serving.changes import changes
+from cuelight.serving.changes import Line, changes
 from cuelight.serving.deployment import Deployment, Generations, Key
+from cuelight.serving.errand import Errand
 from cuelight.serving.ledger import Ledger
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
-from cuelight.serving.recall import review
+from cuelight.serving.recall import Recall, review
 from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
@@ -70,8 +72,7 @@ class Follower:
         )
         self._wake = threading.Event()
         self._aliases = alias_map(settings.track_production, settings.track_staging)
-        self._jobs = ThreadPoolExecutor(1, thread_name_prefix="preparation")
-        self._job: tuple[str, VersionId, str, Future[Fact]] | None = None
+        self._errand = Errand(self._wake.set)
         self._committed = self._last_committed()
         expecting = bool(self._committed.tracks)
         self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
@@ -85,6 +86,13 @@ class Follower:
         self._sharing = Sharing({})
         self._walks = Walks(self._places.rollouts)
         self._absent: dict[Key, int] = {}
+        rule = Rule(
+            settings.rollback_false_alarms,
+            settings.rollback_least,
+            settings.rollback_enough,
+            settings.rollback_tolerated_percent / 100,
+        )
+        self._bakes = Bakes(lambda: meters.read(self._places.metrics), rule, self._clock.now)
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
             policy.Try: self._try,
@@ -110,6 +118,7 @@ class Follower:
         for digest in self._store.discard_altered(each.digest for each in self._committed.residents()):
             self._log.error("store-altered", "A served version was altered on disk; it is fetched anew.", digest=digest)
         self._rehearsals.forget()
+        self._bakes.begin(self._committed)
         self._reporter.start()
         self._watcher.start()
 
@@ -117,7 +126,7 @@ class Follower:
         """End the threads; a fetch or trial that runs is left to its own time-out."""
         self._watcher.stop()
         self._reporter.stop()
-        self._jobs.shutdown(wait=False, cancel_futures=True)
+        self._errand.stop()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -132,14 +141,15 @@ class Follower:
 
     def tick(self) -> str:
         """Gather, decide, act; the sentence says what was done and why."""
-        self._collect_job()
+        self._collect()
         self._take_reading()
-        if self._assignment is None:
-            return "waiting for a first good reading of the registry; serving what was served"
+        self._judge()
         action = policy.decide(self._view())
         handler = self._handlers.get(type(action))
         if handler:
             handler(action)
+        elif self._reading is None:
+            return "waiting for a first good reading of the registry; serving what was served"
         return action.sentence
 
     # Gathering
@@ -168,8 +178,33 @@ class Follower:
         self._walks.advance(sharing.memory, self._committed, self._standing, self._clock.now())
         self._report()
 
-    def _standing(self, _model: str, _since: float) -> Standing:
-        return Standing.NOT_ENOUGH
+    def _standing(self, model: str, _since: float) -> Standing:
+        verdict = self._bakes.verdict((model, Track.STAGING))
+        return verdict.standing if verdict else Standing.NOT_ENOUGH
+
+    def _judge(self) -> None:
+        """Take back whatever does worse than the version beside it."""
+        self._bakes.look()
+        recalled = {each.version for each in self._ledger.recalls if each.in_force}
+        for worse in self._bakes.worse():
+            model, version = worse.key[0], worse.case.candidate.id
+            if version in recalled or (self._reading is None and worse.key[1] == Track.STAGING):
+                continue  # before a first reading it can't be said which share of a canary is spent
+            if self._settings.rollback_auto and model not in self._sharing.unwatched:
+                self._recall(worse.recall(self._clock.now(), self._settings.rollback_move_stage))
+                self._tell([worse.line()])
+
+    def _recall(self, recall: Recall) -> None:
+        """Serve the version before from now on; where it was a canary, end its share."""
+        model, spells = recall.version.name, self._ledger.traffic
+        if recall.instead is None and self._reading and model in spells:
+            spells = {**spells, model: over(self._reading.snapshot.models[model], spells[model])}
+            traffic = {**self._sharing.traffic, model: spells[model].traffic}
+            self._sharing = replace(self._sharing, traffic=traffic, memory=spells)
+        others = (each for each in self._ledger.recalls if each.version != recall.version)
+        self._ledger.learn_tracks(self._ledger.tracks, spells, (*others, recall))
+        self._log.warning("rolled-back", recall.reason, model=model, version=recall.version.version, track=recall.track)
+        self._report()
 
     def _look_again(self, version: ModelVersion) -> None:
         """Forget a refusal that rests on something else than what is there now, and a trust that does not hold."""
@@ -181,28 +216,41 @@ class Follower:
             self._ledger.learn(version.id, Fact())
 
     def _view(self) -> View:
-        assignment, reading = self._assignment, self._reading
-        assert assignment is not None
-        assert reading is not None
-        wishes = {
-            key: Wish(claim.version, _find(reading.snapshot, claim.version).run_id, claim.how.replace(":", " "))
-            for key, claim in assignment.winners.items()
-        }
+        wishes = self._wishes()
         return View(
             now=self._clock.now(),
             bake_seconds=self._settings.serving_bake_seconds,
             committed=self._committed,
             wishes=wishes,
             removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
-            aliases={name: dict(model.aliases) for name, model in reading.snapshot.models.items()},
-            traffic=self._walks.shared(self._sharing.traffic, self._sharing.memory),
+            aliases=self._aliases_now(),
+            traffic=self._traffic(),
             recalls={each.key: each for each in self._ledger.recalls if each.in_force},
             facts=self._facts(wishes),
-            busy=self._job[0] if self._job else "",
+            busy=self._errand.sentence,
             rehearsal=self._rehearsals.look(),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
+
+    def _wishes(self) -> dict[Key, Wish]:
+        if self._reading is None or self._assignment is None:
+            return {}
+        snapshot = self._reading.snapshot
+        return {
+            key: Wish(claim.version, _find(snapshot, claim.version).run_id, claim.how.replace(":", " "))
+            for key, claim in self._assignment.winners.items()
+        }
+
+    def _aliases_now(self) -> Mapping[str, Mapping[str, int]]:
+        if self._reading is None:
+            return self._committed.aliases
+        return {name: dict(model.aliases) for name, model in self._reading.snapshot.models.items()}
+
+    def _traffic(self) -> Mapping[str, Traffic]:
+        if self._reading is None:
+            return self._committed.traffic
+        return self._walks.shared(self._sharing.traffic, self._sharing.memory)
 
     def _facts(self, wishes: Mapping[Key, Wish]) -> dict[VersionId, Fact]:
         """The ledger's facts, but a version whose files have left the store is unknown."""
@@ -229,25 +277,14 @@ class Follower:
         self._begin(action.sentence, version, lambda: self._preparation.attempt(version, fact))
 
     def _begin(self, sentence: str, version: ModelVersion, work: Callable[[], Fact]) -> None:
-        basis = self._preparation.basis(version)
-        future = self._jobs.submit(work)
-        self._job = (sentence, version.id, basis, future)
-        future.add_done_callback(lambda _: self._wake.set())
+        self._errand.begin(sentence, version.id, self._preparation.basis(version), work)
 
-    def _collect_job(self) -> None:
-        if self._job is None or not self._job[3].done():
-            return
-        _, version, basis, future = self._job
-        self._job = None
-        try:
-            fact = future.result()
-        except Exception as error:  # noqa: BLE001  an unforeseen fault refuses one version, not the follower
-            self._log.exception("preparation-failed", error)
-            reason = f"Preparing it failed unexpectedly ({type(error).__name__}); see the follower's log."
-            fact = Fact(Phase.REFUSED, reason=reason, retry_at=self._clock.now())
-        self._learn(version, fact, basis)
-        if fact.phase == Phase.REFUSED:
-            self._clean()
+    def _collect(self) -> None:
+        found = self._errand.collect(self._clock.now())
+        if found:
+            self._learn(found.version, found.fact, found.basis)
+            if found.fact.phase == Phase.REFUSED:
+                self._clean()
 
     def _learn(self, version: VersionId, fact: Fact, basis: str) -> None:
         """Remember a fact; what may pass is looked at again, after a pause that doubles each time."""
@@ -271,6 +308,7 @@ class Follower:
         before, self._committed = self._committed, action.deployment
         self._rehearsals.end()
         self._generations.note_committed(action.deployment.generation)
+        ended = self._bakes.begin(action.deployment)
         self._board.commit(action.deployment.generation)
         self._drops.clear("")
         for served in action.deployment.tracks.values():
@@ -278,8 +316,8 @@ class Follower:
             self._told.pop(served.id, None)
         self._absent = {key: times for key, times in self._absent.items() if key in self._committed.tracks}
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
-        for line in changes(before, action.deployment):
-            self._reporter.record(line.kind, line.model, line.version, **line.detail)
+        self._tell(changes(before, action.deployment))
+        self._tell(ends(ended, action.deployment, self._clock.now()))
         self._report()
         self._clean()
 
@@ -302,12 +340,16 @@ class Follower:
         residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
         needed = {each.digest for each in residents}
         wanted = {each.version for each in self._assignment.winners.values()} if self._assignment else set()
-        wanted |= {self._job[1]} if self._job else set()
+        wanted |= {self._errand.version} if self._errand.version else set()
         needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
         for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
             self._store.remove(digest)
 
     # Reporting
+
+    def _tell(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._reporter.record(line.kind, line.model, line.version, **line.detail)
 
     def _report(self) -> None:
         if self._reading is None or self._assignment is None:

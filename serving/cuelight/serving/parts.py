@@ -18,7 +18,7 @@ from cuelight.serving.lanes import Kind
 from cuelight.serving.metrics import Metrics
 from cuelight.serving.residents import Cast, Residents
 from cuelight.serving.scoring import Outcome, respond
-from cuelight.serving.shadow import Shadow, mirrored
+from cuelight.serving.shadow import Shadow, doubted, mirrored
 
 _AWAY = Kind("", seconds=1.0)  # what was just put in charge is not loaded yet: whoever asks for it waits aside
 _MOST_KINDS = 512
@@ -88,19 +88,28 @@ class Parts:
         return outcomes
 
     def mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        """Ask the shadow what Staging would have said; to be called when the answers have left."""
+        """Ask the shadow what Staging would have said, and what the version beside says to what was badly answered.
+
+        To be called when the answers have left.
+        """
         with contextlib.suppress(CuelightError):
-            traffic = self.residents.current().deployment.traffic
-            if not traffic:
+            deployment = self.residents.current().deployment
+            traffic = deployment.traffic
+            if not traffic and not deployment.watched:
                 return
-            pairs = zip(calls, outcomes, strict=True)
+            pairs = list(zip(calls, outcomes, strict=True))
             twins = [mirrored(call, outcome, traffic.get(outcome.record.model)) for call, outcome in pairs]
+            twins += [doubted(call, outcome, deployment) for call, outcome in pairs]
             if asked := [each for each in twins if each]:
                 self.shadow.offer(asked)
 
     def answer_unheard(self, calls: Sequence[Call]) -> None:
         """Answer mirrored calls for the journal and the metrics; one whose version has gone meanwhile is forgotten."""
-        self.record([each for each in self.respond(calls) if each.record.version])
+        outcomes = self.respond(calls)
+        self.record([each for each in outcomes if each.record.version])
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if call.charge and outcome.record.status == 200 and not outcome.invalid:
+                self.metrics.count_bad(call.charge)
 
     def respond(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together, without record."""

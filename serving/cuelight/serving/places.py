@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  what we make there is ours alone, or isn't used
 
 
 @dataclass(frozen=True)
@@ -49,5 +54,17 @@ class Places:
 
     @property
     def metrics(self) -> Path:
-        """Prometheus's files, one set per worker, where the machine has no place in memory for them."""
-        return self.folder / "metrics"
+        """Prometheus's files, by worker; in memory: a full disk under a mapped file ends workers by SIGBUS."""
+        return _in_memory(self.folder) or self.folder / "metrics"
+
+
+def _in_memory(folder: Path) -> Path | None:
+    """A path of `folder`'s own in shared memory, below a folder that nobody else can write to; None: there is none."""
+    ours = _MEMORY / f"cuelight-{os.getuid()}"
+    try:
+        ours.mkdir(mode=0o700, exist_ok=True)
+        found = ours.lstat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return ours / hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16] if private else None

@@ -136,9 +136,13 @@ def desired_deployment(view: View) -> Deployment:
     for key in view.removed:
         tracks.pop(key, None)
     for key, wish in view.wishes.items():
-        current, wanted = view.committed.tracks.get(key), _wanted(view, key, wish)
-        if wanted and (current is None or current.id != wanted.id):
-            tracks[key] = wanted
+        fact = view.facts.get(wish.id, Fact())
+        current = view.committed.tracks.get(key)
+        if fact.phase == Phase.READY and (current is None or current.id != wish.id):
+            tracks[key] = Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
+    for key, recall in view.recalls.items():
+        if key in tracks and tracks[key].id == recall.version and recall.instead:
+            tracks[key] = _instead(view, key, recall.instead, recall.version)
     names = {name for name, _ in tracks}
     standby = _standby(view, tracks)
     return Deployment(
@@ -151,15 +155,12 @@ def desired_deployment(view: View) -> Deployment:
     )
 
 
-def _wanted(view: View, key: Key, wish: Wish) -> Served | None:
-    """The version that is wished, once it is ready; what answers instead, where it was recalled."""
-    recall = view.recalls.get(key)
-    if recall and recall.version == wish.id and recall.instead:
-        return replace(recall.instead, why=f"rolled back from version {wish.id.version}", since=view.now)
-    fact = view.facts.get(wish.id, Fact())
-    if fact.phase != Phase.READY:
-        return None
-    return Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
+def _instead(view: View, key: Key, served: Served, recalled: VersionId) -> Served:
+    """What answers instead of a version that was rolled back."""
+    current = view.committed.tracks.get(key)
+    if current and current.id == served.id:
+        return current
+    return replace(served, why=f"rolled back from version {recalled.version}", since=view.now)
 
 
 def _traffic(view: View, tracks: Mapping[Key, Served], standby: Iterable[Standby]) -> dict[str, Traffic]:
@@ -181,7 +182,7 @@ def _staging_shares(view: View, tracks: Mapping[Key, Served], name: str, wanted:
     wish = view.wishes.get((name, Track.STAGING))
     if production is None or staging is None or production.id == staging.id:
         return 0.0, 0.0
-    return wanted.canary if wish and wish.id == staging.id else 0.0, wanted.shadow
+    return wanted.canary if wish is None or wish.id == staging.id else 0.0, wanted.shadow
 
 
 def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:

@@ -21,7 +21,7 @@ class Recall:
     """`version` was taken off `track`, at a moment in epoch seconds; `instead` answers there.
 
     None instead: it was a canary, which has no share of the traffic any more and stays in Staging. `by`: who did it;
-    empty: Cuelight.
+    empty: Cuelight. `move`: the registry is to be brought in line, as soon as it can be.
     """
 
     version: VersionId
@@ -30,6 +30,7 @@ class Recall:
     at: float
     instead: Served | None = None
     by: str = ""
+    move: bool = False
     in_force: bool = True
 
     @property

@@ -26,6 +26,7 @@ from cuelight.serving.choice import Choice, choose, default
 from cuelight.serving.faults import status_of
 from cuelight.serving.loader import LoadedVersion, Output
 from cuelight.serving.residents import Cast
+from cuelight.serving.validity import is_valid
 
 if TYPE_CHECKING:
     from cuelight.protocol.inference import Wanted
@@ -46,7 +47,7 @@ class Work:
     """What calls that belong together cost, decoding and encoding included.
 
     `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
-    compressed.
+    compressed. `calls`: how many share it.
     """
 
     digest: str
@@ -54,15 +55,20 @@ class Work:
     seconds: float
     predicts: int = 1
     packed: bool = False
+    calls: int = 1
 
 
 class Outcome(Struct, frozen=True):
-    """An answer, its record, and where it got as far: the version's signature, and the work that it was part of."""
+    """An answer, its record, and where it got as far: the version's signature, and the work that it was part of.
+
+    `invalid`: it holds what is no prediction; looked for only where the version is held against another.
+    """
 
     answer: Answer
     record: Prediction
     loaded: LoadedVersion | None = None
     work: Work | None = None
+    invalid: bool = False
 
 
 def respond(
@@ -100,7 +106,7 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
     first = due[0]
     assert first.loaded is not None
     size, seconds = sum(len(each.call.body) for each in due), sum(each.seconds for each in due)
-    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None)
+    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None, calls=len(due))
     for attempt in due:
         attempt.work = work
     work.predicts = _predict_together(due)
@@ -161,6 +167,8 @@ class _Attempt(Struct):
     seconds: float = 0.0
     body: bytes | None = None  # where it came compressed: what it was before
     wanted: Wanted | None = None
+    watched: bool = False
+    invalid: bool = False
 
     def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Do a step; whatever it raises becomes this call's answer, and False."""
@@ -180,6 +188,7 @@ class _Attempt(Struct):
         self.generation = cast.deployment.generation
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
+        self.watched = name in cast.deployment.watched
         self.choice = choose(cast.deployment, name, call.asked, call.asked.key or self.prediction_id)
         if call.mirrors:
             self.choice = Choice(self.choice.served, self.choice.track, SHADOW)
@@ -252,6 +261,7 @@ class _Attempt(Struct):
         except (TypeError, ValueError) as fault:
             _LOG.fault("encode-fault", fault, request_id=self.call.request_id)
             raise ModelFault(f"The model's answer can't be written as JSON ({type(fault).__name__}).") from None
+        self.invalid = self.watched and not is_valid(output.values)
         self.outcome = self._outcome(200, written, output.probabilities)
 
     def failed(self, fault: CuelightError) -> Outcome:
@@ -311,7 +321,7 @@ class _Attempt(Struct):
             response_type=written.media_type,
             response_header_length=written.header_length,
         )
-        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work)
+        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work, self.invalid)
 
 
 @lru_cache(maxsize=256)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import stat
 import sys
 import threading
 import time
@@ -27,7 +25,6 @@ from cuelight.serving.store import ModelStore
 
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
 _SILENT_SECONDS = 60
-_MEMORY = Path("/dev/shm")  # noqa: S108  what we make there is ours alone, or isn't used
 # A request gives up the interpreter a few times, and each time waits this long for a thread that is loading a version.
 _SWITCH_SECONDS = 0.0002
 _log = Log("serving.server")
@@ -82,23 +79,11 @@ def serve(settings: Settings) -> None:
 
 
 def _metrics_folder(places: Places) -> Path:
-    """An empty folder for Prometheus's files, in memory: a full disk under a mapped file ends workers by SIGBUS."""
-    metrics = _in_memory(places.folder) or places.metrics
+    """An empty folder for Prometheus's files."""
+    metrics = places.metrics
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
     return metrics
-
-
-def _in_memory(folder: Path) -> Path | None:
-    """A path of `folder`'s own in shared memory, below a folder that nobody else can write to; None: there is none."""
-    ours = _MEMORY / f"cuelight-{os.getuid()}"
-    try:
-        ours.mkdir(mode=0o700, exist_ok=True)
-        found = ours.lstat()
-    except OSError:
-        return None
-    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return ours / hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16] if private else None
 
 
 def build_worker(settings: Settings) -> Flask:

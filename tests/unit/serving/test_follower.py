@@ -88,8 +88,8 @@ class _Host:
             self.read()
         for _ in range(100):
             sentence = self.follower.tick()
-            if self.follower._job:
-                self.follower._job[3].result()
+            if self.follower._errand.sentence:
+                self.follower._errand.wait()
             elif sentence.startswith(("serving", "waiting", "generation")) and "committed" not in sentence:
                 return sentence
         raise AssertionError(sentence)
@@ -123,8 +123,7 @@ def _stand_by(host: _Host, slot: int) -> int:
     host.read()
     while host.room.board.target == host.room.board.committed:
         host.follower.tick()
-        if host.follower._job:
-            host.follower._job[3].result()
+        host.follower._errand.wait()
     assert any(each.slot == slot for each in host.room.board.workers())
     return host.room.board.target
 

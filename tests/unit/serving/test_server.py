@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.serving import server
+from cuelight.serving import places, server
 from cuelight.serving.places import Places
 
 
 def test_metrics_lie_in_memory_in_a_folder_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two homes have two folders, what an earlier run left is gone, and nobody else may enter."""
-    monkeypatch.setattr(server, "_MEMORY", tmp_path / "memory")
+    monkeypatch.setattr(places, "_MEMORY", tmp_path / "memory")
     (tmp_path / "memory").mkdir()
     one, two = (server._metrics_folder(Places(tmp_path / name)) for name in ("one", "two"))
     assert one != two
@@ -31,7 +31,7 @@ def test_a_place_in_memory_that_is_not_ours_is_not_used(
 ) -> None:
     """Where there is none, or somebody else could write to it, metrics lie in the home."""
     memory = tmp_path / "memory"
-    monkeypatch.setattr(server, "_MEMORY", memory)
+    monkeypatch.setattr(places, "_MEMORY", memory)
     if kind != "absent":
         memory.mkdir()
         ours = memory / f"cuelight-{os.getuid()}"
@@ -42,6 +42,6 @@ def test_a_place_in_memory_that_is_not_ours_is_not_used(
         else:
             ours.mkdir()
             ours.chmod(0o777)
-    places = Places(tmp_path / "home")
-    assert server._metrics_folder(places) == places.metrics
-    assert places.metrics.is_dir()
+    metrics = server._metrics_folder(Places(tmp_path / "home"))
+    assert metrics == tmp_path / "home" / "metrics"
+    assert metrics.is_dir()
