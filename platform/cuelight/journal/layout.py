@@ -65,3 +65,18 @@ def files(date: Path, version: int | None = None) -> Iterator[Path]:
     """The finished Parquet files of a day, of one version or of all."""
     pattern = "*.parquet" if version is None else f"*.v{version}.*.parquet"
     return (path for path in sorted(date.glob(f"host=*/{pattern}")) if not path.name.startswith("."))
+
+
+def days(
+    folder: Path,
+    dataset: str,
+    model: str,
+    version: int | None = None,
+    since: float | None = None,
+    until: float | None = None,
+) -> list[list[str]]:
+    """The files that may hold records from `since` on and before `until`, a list for each day, the newest day first."""
+    first = "" if since is None else f"date={day(max(0.0, since))}"
+    last = "e" if until is None else f"date={day(max(0.0, until))}"
+    chosen = [date for date in dates(folder, dataset, model) if first <= date.name <= last]
+    return [[str(path) for path in files(date, version)] for date in chosen]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cuelight.journal import layout
+from cuelight.journal import layout, parquet
 from cuelight.journal.record import SHADOW
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 
 _KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time", "prediction_id")}
-
-# The last label of a row counts, of two at the same moment the one that stands later; null takes a label back.
-_LAST_LABELS = """
-    SELECT prediction_id, "row", label, label_time FROM (
-        SELECT prediction_id, "row", label, "time" AS label_time FROM {labels}
-        QUALIFY row_number() OVER (
-            PARTITION BY prediction_id, "row" ORDER BY "time" DESC, filename DESC, position DESC
-        ) = 1
-    ) WHERE label <> 'null'
-"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +59,13 @@ class Journal:
         `output.prediction` and `output.proba.<class>`."""
         return _with_model(self._read(layout.ROWS, query, columns), query.model, after="row")
 
+    def outputs(self, query: Query) -> list[str]:
+        """The columns of answers that rows of the query may have: `output.<name>` and `output.proba.<class>`."""
+        table = parquet.run(
+            f"SELECT * FROM {parquet.relation('rows')} LIMIT 0", {}, rows=self._days(layout.ROWS, query)
+        )
+        return [] if table is None else [name for name in table.column_names if name.startswith("output.")]
+
     def requests(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per request, refused and failed ones too, in the order of time; bodies as bytes."""
         return self.requests_table(query, columns).to_pandas()
@@ -101,8 +98,9 @@ class Journal:
     def unknown(self, model: str, prediction_ids: Sequence[str]) -> list[str]:
         """Those of the prediction ids that no compacted request of the model has, each once, in their order."""
         wanted = list(dict.fromkeys(prediction_ids))
-        sql = f"SELECT DISTINCT prediction_id FROM {_parquet('rows')} WHERE prediction_id IN (SELECT unnest($ids))"
-        table = _run(sql, {"ids": wanted}, rows=self._days(layout.REQUESTS, Query(model)))
+        chosen = "WHERE prediction_id IN (SELECT unnest($ids))"
+        sql = f"SELECT DISTINCT prediction_id FROM {parquet.relation('rows')} {chosen}"
+        table = parquet.run(sql, {"ids": wanted}, rows=self._days(layout.REQUESTS, Query(model)))
         found = set() if table is None else set(table.column("prediction_id").to_pylist())
         return [each for each in wanted if each not in found]
 
@@ -111,8 +109,8 @@ class Journal:
         days = self._days(dataset, query)
         if query.last_rows is not None:
             days = self._newest(days, query)
-        select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {_parquet('rows')} {conditions}"
-        found = _run(_newest_last(select, _KEYS[dataset], query.last_rows), values, rows=days)
+        select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {parquet.relation('rows')} {conditions}"
+        found = parquet.run(_newest_last(select, _KEYS[dataset], query.last_rows), values, rows=days)
         return _empty(dataset) if found is None else found
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
@@ -120,37 +118,30 @@ class Journal:
         labels = self._days(layout.LABELS, Query(query.model, since=since))
         conditions, values = _conditions(query)
         source = f"""
-            (SELECT * FROM {_parquet("rows")} {conditions})
-            JOIN ({_LAST_LABELS.format(labels=_parquet("labels"))}) USING (prediction_id, "row")
+            (SELECT * FROM {parquet.relation("rows")} {conditions})
+            JOIN ({parquet.LAST_LABELS.format(labels=parquet.relation("labels"))}) USING (prediction_id, "row")
         """
         chosen = _selection(columns, (*_KEYS[layout.ROWS], "label", "label_time"))
         sql = _newest_last(f"SELECT {chosen} FROM {source}", _KEYS[layout.ROWS], query.last_rows)
-        found = _run(sql, values, rows=self._days(layout.ROWS, query), labels=labels)
+        found = parquet.run(sql, values, rows=self._days(layout.ROWS, query), labels=labels)
         return _with_model(_empty(layout.LABELS) if found is None else found, query.model, after="row")
 
     def _days(self, dataset: str, query: Query) -> list[list[str]]:
         """The files that may hold rows of the query, a list for each day, the newest day first."""
-        since = "" if query.since is None else f"date={layout.day(max(0.0, query.since))}"
-        until = "e" if query.until is None else f"date={layout.day(max(0.0, query.until))}"
-        dates = [date for date in layout.dates(self._folder, dataset, query.model) if since <= date.name <= until]
         version = None if dataset == layout.LABELS else query.version
-        return [[str(path) for path in layout.files(date, version)] for date in dates]
+        return layout.days(self._folder, dataset, query.model, version, query.since, query.until)
 
     def _newest(self, days: list[list[str]], query: Query) -> list[list[str]]:
         """As many of the days as are needed for the last rows."""
         conditions, values = _conditions(query)
+        sql = f"SELECT count(*) AS n FROM {parquet.relation('rows')} {conditions}"
         missing = query.last_rows or 0
         for number, files in enumerate(days[:-1]):
-            table = _run(f"SELECT count(*) AS n FROM {_parquet('rows')} {conditions}", values, rows=[files])
+            table = parquet.run(sql, values, rows=[files])
             missing -= 0 if table is None else table.column("n")[0].as_py()
             if missing <= 0:
                 return days[: number + 1]
         return days
-
-
-def _parquet(name: str) -> str:
-    # By name: files differ in columns and types; DuckDB finds the type that holds both.
-    return f"read_parquet(${name}, union_by_name = true, filename = true, hive_partitioning = false)"
 
 
 def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
@@ -182,25 +173,6 @@ def _newest_last(select: str, keys: Sequence[str], limit: int | None) -> str:
         return f"{select} ORDER BY {up}"
     down = ", ".join(f'"{key}" DESC' for key in keys)
     return f"SELECT * FROM ({select} ORDER BY {down} LIMIT {max(0, int(limit))}) ORDER BY {up}"
-
-
-def _run(sql: str, values: dict[str, Any], **relations: list[list[str]]) -> pa.Table | None:
-    """The result as Arrow; None where a relation has no files."""
-    import duckdb
-
-    files = {name: [path for day in days for path in day] for name, days in relations.items()}
-    if not all(files.values()):
-        return None
-    for last in (False, True):
-        try:
-            with duckdb.connect() as connection:
-                return connection.execute(sql, values | files).to_arrow_table()
-        except duckdb.IOException:
-            # The compactor deleted a day past its retention in this moment.
-            files = {name: [path for path in paths if Path(path).exists()] for name, paths in files.items()}
-            if last or not all(files.values()):
-                raise
-    return None
 
 
 def _with_model(table: pa.Table, model: str, after: str) -> pa.Table:
