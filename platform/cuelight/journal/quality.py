@@ -55,7 +55,7 @@ def _classification(rows: pd.DataFrame) -> dict[str, float]:
 
     columns = {class_name(name.removeprefix(_PROBABILITY)): name for name in rows if name.startswith(_PROBABILITY)}
     labels, predictions = ([class_name(each) for each in rows[name]] for name in ("label", "output.prediction"))
-    order = _order({*labels, *predictions, *columns})
+    order = class_numbers({*labels, *predictions, *columns})
     truth, predicted = ([order[name] for name in names] for names in (labels, predictions))
     macro: dict[str, Any] = {"average": "macro", "zero_division": 0.0}
     figures = {
@@ -94,7 +94,7 @@ def class_name(value: Any) -> str:
     return {"True": "1", "False": "0"}.get(text) or (whole if whole.lstrip("-").isdigit() else text)
 
 
-def _order(names: set[str]) -> dict[str, int]:
+def class_numbers(names: set[str]) -> dict[str, int]:
     """Each class's number in the order that scikit-learn gives them: numbers by value, else by text."""
     try:
         ranked = sorted(names, key=float)
