@@ -19,6 +19,7 @@ COMMANDS = {
     "rollback": "rollback",
     "status": "status",
     "score": "score",
+    "compare": "compare",
     "drift": "drift",
     "retrain": "retrain",
     "labels": "labels",
