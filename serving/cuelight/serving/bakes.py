@@ -106,9 +106,12 @@ class _Watch:
 
 
 class Bakes:
-    """Every case of the committed deployment, with what is known of it; `read` counts what each arm answered."""
+    """Every case of the committed deployment, with what is known of it.
 
-    def __init__(self, read: Callable[[], Mapping[Arm, Counts]], rule: Rule, now: Callable[[], float]) -> None:
+    `read` counts what each arm answered, or answers None where that can't be read now.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[Arm, Counts] | None], rule: Rule, now: Callable[[], float]) -> None:
         self._read = read
         self._rule = rule
         self._now = now
@@ -118,7 +121,7 @@ class Bakes:
     def begin(self, deployment: Deployment) -> dict[Key, tuple[Case, Bake]]:
         """Turn to what `deployment` holds against each other, just before it is committed; what is over."""
         current, before = cases(deployment), self._watches
-        counts = self._read() if current else {}
+        counts = (self._read() if current else None) or {}
         self._watches = {key: self._watch(case, before.get(key), counts) for key, case in current.items()}
         kept = {id(each) for each in self._watches.values()}
         return {key: (each.case, each.bake) for key, each in before.items() if id(each) not in kept}
@@ -139,7 +142,7 @@ class Bakes:
             return
         began = time.monotonic()
         counts, now = self._read(), self._now()
-        for watch in self._watches.values():
+        for watch in self._watches.values() if counts is not None else ():
             watch.look(counts, now)
         self._due = now + max(_LOOK_SECONDS, _REST_FACTOR * (time.monotonic() - began))
 

@@ -5,6 +5,7 @@ Prometheus's files are where they are for the workers: each writes its own, and 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,13 +42,13 @@ class _Sums:
         return Counts(**self.numbers, seconds=_histogram(self.seconds), work=_histogram(self.work))
 
 
-def read(metrics: Path) -> dict[Arm, Counts]:
-    """What each arm has answered since the server started; empty while there is none."""
+def read(metrics: Path) -> dict[Arm, Counts] | None:
+    """What each arm has answered since the server started, empty while there is none; None: it can't be read now."""
     paths = [str(path) for kind in ("counter", "histogram") for path in metrics.glob(f"{kind}_*.db")]
     try:
         families = MultiProcessCollector.merge(paths, accumulate=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError):  # the server is just coming or going: the next look shows all
-        return {}
+    except (OSError, ValueError, struct.error):  # a file is just coming or going
+        return None
     found: dict[Arm, _Sums] = {}
     for family in families:
         for sample in family.samples:
