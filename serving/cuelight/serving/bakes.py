@@ -94,15 +94,18 @@ class Conviction:
 
 @dataclass
 class _Watch:
+    """A bake, and what its two arms had answered at the last look; None: there has been none."""
+
     case: Case
     bake: Bake
-    ours: Counts
-    theirs: Counts
+    last: tuple[Counts, Counts] | None = None
 
     def look(self, counts: Mapping[Arm, Counts], now: float) -> None:
-        ours, theirs = (counts.get(arm, Counts()) for arm in (self.case.ours, self.case.theirs))
-        self.bake = self.bake.after(ours - self.ours, theirs - self.theirs, self.case.share, now)
-        self.ours, self.theirs = ours, theirs
+        current = counts.get(self.case.ours, Counts()), counts.get(self.case.theirs, Counts())
+        if self.last:
+            ours, theirs = (new - old for new, old in zip(current, self.last, strict=True))
+            self.bake = self.bake.after(ours, theirs, self.case.share, now)
+        self.last = current
 
 
 class Bakes:
@@ -121,20 +124,22 @@ class Bakes:
     def begin(self, deployment: Deployment) -> dict[Key, tuple[Case, Bake]]:
         """Turn to what `deployment` holds against each other, just before it is committed; what is over."""
         current, before = cases(deployment), self._watches
-        counts = (self._read() if current else None) or {}
+        counts = self._read() if current else None
         self._watches = {key: self._watch(case, before.get(key), counts) for key, case in current.items()}
         kept = {id(each) for each in self._watches.values()}
         return {key: (each.case, each.bake) for key, each in before.items() if id(each) not in kept}
 
-    def _watch(self, case: Case, before: _Watch | None, counts: Mapping[Arm, Counts]) -> _Watch:
+    def _watch(self, case: Case, before: _Watch | None, counts: Mapping[Arm, Counts] | None) -> _Watch:
         if before and case.concerns_the_same(before.case):
             before.case = case
             return before
-        was = counts.get((case.control.id.name, case.control.id.version, CHAMPION), Counts())
-        bake = Bake(
-            case.candidate.id.version, case.control.id.version, self._rule, Tally(was.answered, was.failed), case.share
-        )
-        return _Watch(case, bake, counts.get(case.ours, Counts()), counts.get(case.theirs, Counts()))
+        control = case.control.id
+        was = (counts or {}).get((control.name, control.version, CHAMPION), Counts())
+        history = Tally(was.answered, was.failed)
+        watch = _Watch(case, Bake(case.candidate.id.version, control.version, self._rule, history, case.share))
+        if counts is not None:
+            watch.look(counts, self._now())
+        return watch
 
     def look(self) -> None:
         """Take in what was answered since the last look, if one is due."""
@@ -142,8 +147,9 @@ class Bakes:
             return
         began = time.monotonic()
         counts, now = self._read(), self._now()
-        for watch in self._watches.values() if counts is not None else ():
-            watch.look(counts, now)
+        if counts is not None:
+            for watch in self._watches.values():
+                watch.look(counts, now)
         self._due = now + max(_LOOK_SECONDS, _REST_FACTOR * (time.monotonic() - began))
 
     def worse(self) -> list[Conviction]:

@@ -159,3 +159,21 @@ def test_the_end_of_a_bake_is_told_where_the_version_stays() -> None:
     (line,) = ends(over, replace(BAKING, standby=()), 10.0)
     assert (line.kind, line.version, line.detail["verdict"]) == ("baked", 2, "fine")
     assert list(ends(over, replace(BAKING, tracks={("m", PROD): _served(3)}), 10.0)) == []
+
+
+def test_a_look_that_fails_counts_nothing_twice() -> None:
+    """What could not be read is read the next time, be it the very first."""
+    host = _Host()
+    host.answer(2, CANARY, 1000)
+    host.bakes._read = lambda: None
+    host.bakes.begin(CANARY_OUT)
+    host.look()
+    host.bakes._read = lambda: host.counts
+    host.look()
+    host.answer(2, CANARY, 10)
+    host.look()
+    host.bakes._read = lambda: None
+    host.look()
+    host.bakes._read = lambda: host.counts
+    host.look()
+    assert host.bakes.begin(STEADY)["m", STAG][1].ours.answered == 10
