@@ -117,7 +117,7 @@ class Host:
         preparation = Preparation(
             self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name)
         )
-        reporter = Reporter(self.registry, lambda *line: self.history.append(line))
+        reporter = Reporter(self.registry, lambda *line: self.history.append(line), aliases=chosen.track_production)
         follower = Follower(self.registry, chosen, preparation, reporter)
         loop = Loop(follower.tick, follower.pause, Log("test.follower"), jitter=0.0)
         thread = threading.Thread(target=loop.run, daemon=True)

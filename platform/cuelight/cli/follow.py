@@ -31,7 +31,7 @@ def command() -> None:
     store = ModelStore(Places(settings.serving_folder).store)
     preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))
     recorder = _Recorder(settings)
-    reporter = Reporter(compose.registry(settings), recorder, seal=recorder.seal)
+    reporter = Reporter(compose.registry(settings), recorder, seal=recorder.seal, aliases=settings.track_production)
     follower = Follower(registry, settings, preparation, reporter)
     loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()

@@ -2,37 +2,89 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from cuelight.cli import compose
-from cuelight.kit.errors import NotFound
+from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
+from cuelight.kit.settings import Settings
+from cuelight.registry.rollback import put_back
+
+_PATIENCE_SECONDS = 10.0
 
 
 @click.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def command(name: str, yes: bool) -> None:
-    """Put the version that was in Production before back there, through the registry.
+    """Put the version that was in Production before back there; also while MLflow is down, which is told later.
 
     Example: cuelight rollback churn
     """
     settings = compose.settings()
-    switches = [
-        event.version
-        for event in sorted(compose.operations(settings).history(model=name), key=lambda event: event.at)
-        if event.kind == "switched" and event.detail.get("track") == "Production"
-    ]
-    *_, before, last = (None, None, *line([each for each in switches if each is not None]))
-    if before is None:
-        raise NotFound(f"There is no Production version of {name!r} before the present one to go back to.")
+    before, last = _versions(settings, name)
     if not yes:
-        click.confirm(f"Put version {before} of {name} back into Production, in place of {last}?", abort=True)
-    registry = compose.registry(settings)
-    registry.set_stage(name, before, "Production", archive_others=True)
-    for alias in settings.track_production.split(","):
-        if alias.strip() in registry.snapshot().models[name].aliases:
-            registry.set_alias(name, alias.strip(), before)
-    click.echo(f"Version {before} of {name} is in Production again; {last} is archived.")
+        back = f"version {before} of {name}" if before else f"the version of {name} that this host served before"
+        click.confirm(f"Put {back} back into Production, in place of {last or 'the present one'}?", abort=True)
+    if before is not None and _tell_registry(settings, name, before):
+        click.echo(f"Version {before} of {name} is in Production again; {last} is archived.")
+    else:
+        click.echo(f"{_order(settings, name, before, last)} MLflow is told once it answers.")
+
+
+def _versions(settings: Settings, name: str) -> tuple[int | None, int | None]:
+    """The version before, and the present one, by the history; None where that can't be read.
+
+    Raises:
+        NotFound: there is none before.
+    """
+    try:
+        events = sorted(compose.operations(settings).history(model=name), key=lambda event: event.at)
+    except Unavailable as error:  # the follower knows by itself what it served before
+        click.echo(f"cuelight: {error}", err=True)
+        return None, None
+    in_production = [each for each in events if each.kind == "switched" and each.detail.get("track") == "Production"]
+    switches = [each.version for each in in_production]
+    led = line([each for each in switches if each is not None])
+    if len(led) < 2:
+        raise NotFound(f"There is no Production version of {name!r} before the present one to go back to.")
+    return led[-2], led[-1]
+
+
+def _tell_registry(settings: Settings, name: str, before: int) -> bool:
+    try:
+        put_back(compose.registry(settings), name, before, settings.track_production)
+    except RegistryUnavailable as error:
+        click.echo(f"cuelight: {error}", err=True)
+        return False
+    return True
+
+
+def _order(settings: Settings, name: str, before: int | None, last: int | None) -> str:
+    """Have it done by the follower, which needs neither registry nor history; what it says.
+
+    Raises:
+        Refused: it can't.
+        Unavailable: it has not answered; the order waits.
+    """
+    from cuelight.kit.identity import user
+    from cuelight.serving.orders import Orders
+    from cuelight.serving.places import Places
+
+    orders = Orders(Places(settings.serving_folder).orders)
+    order = orders.leave(name, before, last, by=user())
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (answer := orders.answer(order)) is None:
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                "The follower has not carried it out yet (does `cuelight up` run?). The order waits, and is taken up "
+                "when it can be."
+            )
+        time.sleep(0.05)
+    if not answer.done:
+        raise Refused(answer.says)
+    return answer.says
 
 
 def line(versions: list[int]) -> list[int]:

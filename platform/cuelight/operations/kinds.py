@@ -15,6 +15,8 @@ class Kind(StrEnum):
 
     SWITCHED = "switched"
     TRAFFIC = "traffic"
+    ROLLBACK_REFUSED = "rollback-refused"
+    ROLLBACK_SETTLED = "rollback-settled"
     REFUSED = "refused"
     ROLLED_BACK = "rolled-back"
     BAKED = "baked"
@@ -44,7 +46,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
         {
             "track": "`Production` or `Staging`",
             "before": "version that was there until now, or null",
-            "why": "`stage`, `alias NAME`, or `taken off`",
+            "why": "`stage`, `alias NAME`, `rolled back from version N`, or `taken off`",
             "generation": _GENERATION,
             "run_id": "MLflow's id of the run that trained the new version",
         },
@@ -59,6 +61,23 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "control": "percent that the version before keeps while the one in Production bakes",
             "why": "the rollout's plan, and why it is at this share; empty where there is none",
             "generation": _GENERATION,
+        },
+    ),
+    Kind.ROLLBACK_REFUSED: Meaning(
+        "A rollback that a person ordered while MLflow was away can't be carried out; nothing was changed.",
+        "follower",
+        "the one that was asked for; none where it was the one before",
+        {"by": "the system's user who ordered it", "reason": "why, as one sentence"},
+    ),
+    Kind.ROLLBACK_SETTLED: Meaning(
+        "The registry was to be told of a rollback, and shows now what became of that.",
+        "follower",
+        "the one that was taken off",
+        {
+            "outcome": "`moved`: the registry says the same; `overruled`: it has another version there",
+            "to": "version that answered instead",
+            "in_production": "version that the registry has in Production, or null",
+            "by": "as in `rolled-back`",
         },
     ),
     Kind.REFUSED: Meaning(

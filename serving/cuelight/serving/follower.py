@@ -26,11 +26,13 @@ from cuelight.serving.bakes import Bakes, ends
 from cuelight.serving.board import Board
 from cuelight.serving.changes import Line, changes
 from cuelight.serving.deployment import Deployment, Generations, Key
+from cuelight.serving.desk import Desk
 from cuelight.serving.errand import Errand
 from cuelight.serving.ledger import Ledger
+from cuelight.serving.orders import Orders
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
-from cuelight.serving.recall import Recall, review
+from cuelight.serving.recall import Recall, review, settled, to_move
 from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
@@ -85,6 +87,7 @@ class Follower:
         self._assignment: Assignment | None = None
         self._sharing = Sharing({})
         self._walks = Walks(self._places.rollouts)
+        self._desk = Desk(Orders(self._places.orders), self._ledger, self._is_usable)
         self._absent: dict[Key, int] = {}
         rule = Rule(
             settings.rollback_false_alarms,
@@ -119,6 +122,7 @@ class Follower:
             self._log.error("store-altered", "A served version was altered on disk; it is fetched anew.", digest=digest)
         self._rehearsals.forget()
         self._bakes.begin(self._committed)
+        self._places.orders.mkdir(exist_ok=True)
         self._reporter.start()
         self._watcher.start()
 
@@ -143,6 +147,7 @@ class Follower:
         """Gather, decide, act; the sentence says what was done and why."""
         self._collect()
         self._take_reading()
+        self._tell(self._desk.attend(self._committed, self._winners()))
         self._judge()
         action = policy.decide(self._view())
         handler = self._handlers.get(type(action))
@@ -165,6 +170,7 @@ class Follower:
         sharing = share(reading.snapshot, winners, self._ledger.traffic)
         wanted = {name for name, spell in sharing.memory.items() if spell.has_canary}
         recalls = review(self._ledger.recalls, assignment, reading.snapshot, wanted)
+        self._tell(settled(self._ledger.recalls, recalls, assignment))
         self._ledger.learn_tracks(assignment.memory, sharing.memory, recalls)
         known = _remarks(self._assignment, self._sharing) if self._assignment else set()
         for note in sorted(_remarks(assignment, sharing) - known):
@@ -178,7 +184,7 @@ class Follower:
         self._walks.advance(sharing.memory, self._committed, self._standing, self._clock.now())
         self._report()
 
-    def _standing(self, model: str, _since: float) -> Standing:
+    def _standing(self, model: str) -> Standing:
         verdict = self._bakes.verdict((model, Track.STAGING))
         return verdict.standing if verdict else Standing.NOT_ENOUGH
 
@@ -225,13 +231,16 @@ class Follower:
             removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
             aliases=self._aliases_now(),
             traffic=self._traffic(),
-            recalls={each.key: each for each in self._ledger.recalls if each.in_force},
+            recalls=tuple(each for each in self._ledger.recalls if each.in_force),
             facts=self._facts(wishes),
             busy=self._errand.sentence,
             rehearsal=self._rehearsals.look(),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
+
+    def _winners(self) -> dict[Key, VersionId]:
+        return {key: claim.version for key, claim in self._assignment.winners.items()} if self._assignment else {}
 
     def _wishes(self) -> dict[Key, Wish]:
         if self._reading is None or self._assignment is None:
@@ -260,6 +269,10 @@ class Follower:
             here = fact.phase in (Phase.UNKNOWN, Phase.REFUSED) or self._store.has(fact.digest)
             facts[wish.id] = fact if here else Fact()
         return facts
+
+    def _is_usable(self, fact: Fact) -> bool:
+        """Whether a version that was ready could still be served: its files are here, and trusted."""
+        return self._store.has(fact.digest) and self._preparation.counts(fact.signed_by)
 
     def _next_generation(self) -> int:
         return max(self._board.committed, self._board.target, self._generations.newest()) + 1
@@ -357,7 +370,8 @@ class Follower:
         wanted = frozenset(claim.version for claim in self._assignment.winners.values())
         ledger, notes = self._ledger, self._walks.notes()
         content = statuses(ledger.facts, wanted, self._committed, self._assignment.losers, ledger.recalls, notes)
-        self._reporter.tell(self._reading.snapshot, content, self._sharing.spent)
+        moves = to_move(ledger.recalls, self._assignment)
+        self._reporter.tell(self._reading.snapshot, content, self._sharing.spent, moves)
 
     def _last_committed(self) -> Deployment:
         """What the board says is committed; where it says nothing (it was lost, or made anew), what the disk says."""
@@ -373,8 +387,7 @@ class Follower:
         return _find(self._reading.snapshot, wish.id)
 
     def _basis_of(self, version: VersionId) -> str:
-        assert self._reading is not None
-        model = self._reading.snapshot.models.get(version.name)
+        model = self._reading.snapshot.models.get(version.name) if self._reading else None
         known = model.versions.get(version.version) if model else None
         try:
             return self._preparation.basis(known) if known else ""

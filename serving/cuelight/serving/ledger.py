@@ -76,6 +76,10 @@ class Ledger:
         if self._unsaved or (memory, spells, kept) != (self._page.tracks, self._page.traffic, self._page.recalls):
             self._write(replace(self._page, tracks=memory, traffic=spells, recalls=kept))
 
+    def learn_recalls(self, recalls: tuple[Recall, ...]) -> None:
+        """Remember rollbacks, between readings."""
+        self.learn_tracks(self._page.tracks, self._page.traffic, recalls)
+
     def reconsider(self, version: VersionId, basis: str) -> bool:
         """Forget a refusal that rests on something else than `basis`; True if there was one."""
         fact = self._page.facts.get(version)

@@ -43,6 +43,11 @@ class Places:
         return self.folder / "rollouts.json"
 
     @property
+    def orders(self) -> Path:
+        """What people ask of the follower while the registry is away."""
+        return self.folder / "orders"
+
+    @property
     def lock(self) -> Path:
         """Held by the one follower that works here."""
         return self.folder / "follower.lock"

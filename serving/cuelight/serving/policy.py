@@ -64,7 +64,7 @@ class View:
     removed: frozenset[Key] = frozenset()
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
-    recalls: Mapping[Key, Recall] = field(default_factory=dict)
+    recalls: tuple[Recall, ...] = ()
     facts: Mapping[VersionId, Fact] = field(default_factory=dict)
     busy: str = ""
     rehearsal: Rehearsal | None = None
@@ -140,7 +140,8 @@ def desired_deployment(view: View) -> Deployment:
         current = view.committed.tracks.get(key)
         if fact.phase == Phase.READY and (current is None or current.id != wish.id):
             tracks[key] = Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
-    for key, recall in view.recalls.items():
+    for recall in view.recalls:
+        key = recall.key
         if key in tracks and tracks[key].id == recall.version and recall.instead:
             tracks[key] = _instead(view, key, recall.instead, recall.version)
     names = {name for name, _ in tracks}
@@ -189,13 +190,14 @@ def _standby(view: View, tracks: Mapping[Key, Served]) -> tuple[Standby, ...]:
     """Former Production versions that may be needed again soon; one that was just recalled is not among them."""
     on_track = {served.id for served in tracks.values()}
     kept = {each.served.id: each for each in view.committed.standby if each.until > view.now}
+    recalled = {(each.key, each.version) for each in view.recalls}
     for key, served in view.committed.tracks.items():
-        new, recall = tracks.get(key), view.recalls.get(key)
+        new = tracks.get(key)
         if key[1] != Track.PRODUCTION or new is None or new.id == served.id:
             continue
-        going_back = new.id in kept or recall is not None
+        going_back = new.id in kept or (key, served.id) in recalled
         kept |= {each.served.id: replace(each, rival=False) for each in kept.values() if each.served.id.name == key[0]}
-        if recall is None or recall.version != served.id:
+        if (key, served.id) not in recalled:
             until = view.now + view.bake_seconds
             kept[served.id] = Standby(served, until, not going_back, _most(view.committed, key[0], new))
     return tuple(each for version, each in sorted(kept.items()) if version not in on_track)

@@ -13,6 +13,7 @@ from typing import Any
 
 from cuelight.registry.model import Snapshot, Track, VersionId
 from cuelight.registry.tracks import Assignment
+from cuelight.serving.changes import Line
 from cuelight.serving.deployment import Key, Served, served_from
 
 
@@ -43,20 +44,45 @@ def review(
     recalls: Iterable[Recall], assignment: Assignment, snapshot: Snapshot, canaries: Set[str]
 ) -> tuple[Recall, ...]:
     """The recalls after one more good reading; `canaries` are the models of which people want one now."""
-    claimed = {(claim.version, claim.track) for claim in assignment.memory.arrivals}
-    return tuple(_reviewed(recalls, claimed, snapshot, canaries))
+    return tuple(_reviewed(recalls, assignment, snapshot, canaries))
 
 
 def _reviewed(
-    recalls: Iterable[Recall], claimed: set[tuple[VersionId, Track]], snapshot: Snapshot, canaries: Set[str]
+    recalls: Iterable[Recall], assignment: Assignment, snapshot: Snapshot, canaries: Set[str]
 ) -> Iterator[Recall]:
+    claimed = {(claim.version, claim.track) for claim in assignment.memory.arrivals}
     for each in recalls:
         on_track = (each.version, each.track) in claimed
         wanted_again = each.instead is None and each.version.name in canaries
         if (on_track and not each.in_force) or (on_track and wanted_again):
             continue
         if on_track or _exists(each.version, snapshot):
-            yield replace(each, in_force=on_track)
+            yield replace(each, in_force=on_track, move=each.move and _is_open(each, on_track, assignment))
+
+
+def _is_open(recall: Recall, on_track: bool, assignment: Assignment) -> bool:
+    """Whether the registry is still to be moved: it has the version there, and nobody has put a third one there."""
+    winner = assignment.winners.get(recall.key)
+    if winner is None or recall.instead is None:
+        return winner is None
+    return on_track and winner.version in (recall.version, recall.instead.id)
+
+
+def to_move(recalls: Iterable[Recall], assignment: Assignment) -> tuple[Recall, ...]:
+    """Those for which the registry can be moved now."""
+    return tuple(each for each in recalls if each.move and each.in_force and each.key in assignment.winners)
+
+
+def settled(before: Iterable[Recall], after: Iterable[Recall], assignment: Assignment) -> Iterator[Line]:
+    """What became of those for which the registry was to be moved, as lines for the history."""
+    still = {(each.version, each.track) for each in after if each.move}
+    for each in before:
+        if each.move and each.instead and (each.version, each.track) not in still:
+            winner = assignment.winners.get(each.key)
+            number = winner.version.version if winner else None
+            outcome = "moved" if winner and winner.version == each.instead.id else "overruled"
+            detail = {"outcome": outcome, "to": each.instead.id.version, "in_production": number, "by": each.by}
+            yield Line("rollback-settled", each.version.name, each.version.version, detail)
 
 
 def _exists(version: VersionId, snapshot: Snapshot) -> bool:

@@ -18,6 +18,7 @@ from cuelight.kit.log import Log
 from cuelight.registry import tags
 from cuelight.registry.model import Snapshot, VersionId
 from cuelight.registry.port import Registry
+from cuelight.registry.rollback import put_back
 from cuelight.registry.tracks import Loser
 from cuelight.registry.traffic import NOTHING
 from cuelight.serving.deployment import Deployment
@@ -71,6 +72,7 @@ class _Inbox:
     snapshot: Snapshot = field(default_factory=Snapshot)
     wanted: Mapping[VersionId, Status] = field(default_factory=dict)
     spent: tuple[tuple[str, str], ...] = ()
+    recalls: tuple[Recall, ...] = ()
     reading: int = 0
 
 
@@ -83,14 +85,18 @@ class Reporter:
         record: Recorder,
         most_waiting: int = 10_000,
         seal: Callable[[], None] = lambda: None,
+        aliases: str = "",
     ) -> None:
+        """`aliases`: those that mean Production, with commas between them."""
         self._registry = registry
+        self._aliases = aliases
         self._record = record
         self._seal = seal
         self._log = Log("serving.reporter")
         self._inbox = _Inbox()
         self._written: dict[VersionId, tuple[Status, int]] = {}
         self._reset: dict[tuple[str, str], int] = {}
+        self._moved: dict[VersionId, int] = {}
         self._troubles: dict[tuple[str, VersionId | None], str] = {}
         self._readings = 0
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -110,11 +116,18 @@ class Reporter:
             self._thread.join(_PARTING_SECONDS)
 
     def tell(
-        self, snapshot: Snapshot, wanted: Mapping[VersionId, Status], spent: tuple[tuple[str, str], ...] = ()
+        self,
+        snapshot: Snapshot,
+        wanted: Mapping[VersionId, Status],
+        spent: tuple[tuple[str, str], ...] = (),
+        recalls: tuple[Recall, ...] = (),
     ) -> None:
-        """What the tags should say from now on; `spent` are models with their tags that should say nothing."""
+        """What the tags should say from now on.
+
+        `spent` are models with their tags that should say nothing, `recalls` for which the registry is to be moved.
+        """
         self._readings += snapshot is not self._inbox.snapshot
-        self._inbox = _Inbox(snapshot, wanted, spent, self._readings)
+        self._inbox = _Inbox(snapshot, wanted, spent, recalls, self._readings)
         self._wake.set()
 
     def record(self, kind: str, model: str, version: int | None, **detail: Any) -> None:
@@ -125,6 +138,7 @@ class Reporter:
     def flush(self) -> None:
         """Write what waits; what can't be written now waits on, and neither waits for the other."""
         self._write_history()
+        self._move_back()
         self._write_tags()
 
     def _write_history(self) -> None:
@@ -137,6 +151,22 @@ class Reporter:
             self._complain("history-unavailable", str(error))
         else:
             self._troubles.pop(("history-unavailable", None), None)
+
+    def _move_back(self) -> None:
+        """Put what answers instead of a recalled version into Production there, unless somebody moved something."""
+        inbox = self._inbox
+        for recall in inbox.recalls:
+            if recall.instead is None or inbox.reading < self._moved.get(recall.version, -2) + 2:
+                continue
+            name, to = recall.version.name, recall.instead.id.version
+            try:
+                if _places(self._registry.snapshot(), name) == _places(inbox.snapshot, name):
+                    put_back(self._registry, name, to, self._aliases)
+                    self._moved[recall.version] = inbox.reading
+            except RegistryUnavailable:
+                raise
+            except CuelightError as error:  # that version was deleted
+                self._complain("not-moved-back", f"{recall.version} to {to}: {error}", recall.version)
 
     def _write_tags(self) -> None:
         inbox = self._inbox
@@ -197,3 +227,9 @@ class Reporter:
                 self._complain("tags-not-written", str(error))
             except Exception as error:  # noqa: BLE001  this thread must outlive whatever one write meets
                 self._log.exception("report-failed", error)
+
+
+def _places(snapshot: Snapshot, name: str) -> object:
+    """Where each of a model's versions is, by stage and alias."""
+    model = snapshot.models.get(name)
+    return model and (model.aliases, {number: each.stage for number, each in model.versions.items()})

@@ -56,13 +56,17 @@ class Preparation:
 
     def vouched(self, version: ModelVersion, signed_by: str) -> bool:
         """Whether who once vouched for this version still does: the key counts, and its signature is still there."""
+        signed = signed_by == trust.OPEN or f":{signed_by}:" in version.tags.get(tags.SIGNATURE, "")
+        return signed and self.counts(signed_by)
+
+    def counts(self, signed_by: str) -> bool:
+        """Whether who vouched for a version would be believed now; empty: it needed nobody."""
         if signed_by == trust.OPEN:
             return self._settings.trust_unsigned
         try:
-            known = self.keys().keys
+            return not signed_by or signed_by in self.keys().keys
         except Misconfigured:  # can't be told now
             return True
-        return signed_by in known and f":{signed_by}:" in version.tags.get(tags.SIGNATURE, "")
 
     def fetch(self, version: ModelVersion, pinned: str) -> Fact:
         """Bring the files into the store, unless something speaks against it."""

@@ -38,10 +38,10 @@ class Walks:
         self,
         spells: Mapping[str, Spell],
         committed: Deployment,
-        standing: Callable[[str, float], Standing],
+        standing: Callable[[str], Standing],
         now: float,
     ) -> None:
-        """One look at every rollout that a tag asks for; `standing` is asked of a model, and since when.
+        """One look at every rollout that a tag asks for; `standing` is that of a model's canary at its present share.
 
         A walk begins once its version is served in Staging beside another one in Production, and rests while it is not.
         """
@@ -52,7 +52,7 @@ class Walks:
             last = self._progress.get(name)
             known = last if last and last.walk.version == spell.version else None
             if _is_on_trial(spell.version, committed):
-                found[name] = _next(spell.version, spell, known, standing, now)
+                found[name] = _next(spell.version, spell, known, committed, standing, now)
             elif known:
                 found[name] = known
         if found != self._progress:
@@ -98,11 +98,14 @@ def _next(
     version: VersionId,
     spell: Spell,
     known: Progress | None,
-    standing: Callable[[str, float], Standing],
+    committed: Deployment,
+    standing: Callable[[str], Standing],
     now: float,
 ) -> Progress:
     walk = known.walk if known else begin(version, spell.plan, now)
-    found = standing(version.name, walk.since) if known else Standing.NOT_ENOUGH
+    # A share that no worker serves by yet says nothing of itself.
+    serves = committed.traffic.get(version.name, Traffic()).canary == walk.share
+    found = standing(version.name) if known and serves else Standing.NOT_ENOUGH
     return Progress(*step(walk, spell.plan, found, now))
 
 

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner
 
 from cuelight.cli import compose
 from cuelight.cli.rollback import command, line
-from cuelight.kit.errors import NotFound
+from cuelight.kit.errors import NotFound, Refused, Unavailable
+from cuelight.kit.identity import user
+from cuelight.operations.database import Operations
 from cuelight.registry.memory import MemoryRegistry
+from cuelight.serving.orders import Answer, Order, Orders
+from cuelight.serving.places import Places
 
 
 @pytest.fixture
@@ -72,3 +78,71 @@ def test_a_model_without_a_version_before_is_said_so(registry: MemoryRegistry) -
 def test_going_back_twice_never_goes_forward(versions: list[int], led: list[int]) -> None:
     """A version that was gone back from is not one to go back to."""
     assert line(versions) == led
+
+
+class _Follower(Thread):
+    """Answers the first order that it finds."""
+
+    def __init__(self, folder: Path, answer: Answer) -> None:
+        super().__init__(daemon=True)
+        self.orders, self.answer = Orders(folder), answer
+        self.order: Order | None = None
+
+    def run(self) -> None:
+        while self.order is None:
+            self.order = next(self.orders.waiting(), None)
+            time.sleep(0.01)
+        self.orders.close(self.order, self.answer)
+
+
+@pytest.fixture
+def places(registry: MemoryRegistry) -> Places:
+    """Where the follower of this installation works."""
+    return Places(compose.settings().serving_folder)
+
+
+@pytest.mark.parametrize(
+    ("done", "exception", "output"),
+    [(True, None, "Version 1 answers again. MLflow is told once it answers.\n"), (False, Refused, "")],
+)
+def test_without_the_registry_the_follower_does_it(
+    registry: MemoryRegistry, places: Places, done: bool, exception: type | None, output: str
+) -> None:
+    """It is told which version, in place of which, by whom; what it answers is printed, or is the error."""
+    registry.down = True
+    follower = _Follower(places.orders, Answer(done, "Version 1 answers again."))
+    follower.start()
+    result = CliRunner().invoke(command, ["m", "--yes"])
+    follower.join(10)
+    assert follower.order is not None
+    assert (follower.order.version, follower.order.present, follower.order.by) == (1, 3, user())
+    assert result.output.endswith(output)
+    assert isinstance(result.exception, exception) if exception else result.exit_code == 0
+
+
+def test_an_order_that_nobody_takes_up_waits(
+    registry: MemoryRegistry, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there for the follower that starts later; the command does not say that it is done."""
+    monkeypatch.setattr("cuelight.cli.rollback._PATIENCE_SECONDS", 0.2)
+    registry.down = True
+    result = CliRunner().invoke(command, ["m", "--yes"])
+    assert isinstance(result.exception, Unavailable)
+    assert "The order waits" in str(result.exception)
+    assert [(each.model, each.version) for each in Orders(places.orders).waiting()] == [("m", 1)]
+
+
+def test_without_the_history_the_follower_knows_the_version(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it served before, in place of whichever it serves."""
+
+    def away(_settings: object) -> Operations:
+        raise Unavailable("The operations database can't be used.")
+
+    monkeypatch.setattr(compose, "operations", away)
+    follower = _Follower(places.orders, Answer(True, "Version 1 answers again."))
+    follower.start()
+    result = CliRunner().invoke(command, ["m"], input="y\n")
+    follower.join(10)
+    assert "Put the version of m that this host served before back into Production" in result.output
+    assert follower.order is not None
+    assert (follower.order.version, follower.order.present) == (None, None)

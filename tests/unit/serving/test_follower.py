@@ -21,6 +21,7 @@ from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Snapshot, Track
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.follower import Follower
+from cuelight.serving.orders import Answer, Orders
 from cuelight.serving.policy import Fact, Phase
 from cuelight.serving.reporter import Reporter
 from cuelight.serving.standby import Preparation
@@ -74,9 +75,8 @@ class _Host:
         """A new follower in the place of the last."""
         settings = Settings(home=self.home, registry_artifact_roots="file:", trial_requirements=False, **self.settings)
         self.preparation = _Untried(self.registry, self.room.store, settings, lambda _model: [])
-        reporter = Reporter(self.registry, lambda kind, model, version, *_: self.lines.append((kind, model, version)))
-        self.reporter = reporter
-        self.follower = Follower(self.registry, settings, self.preparation, reporter, self.clock)
+        self.reporter = Reporter(self.registry, lambda *line: self.lines.append(line[:3]), aliases="champion")
+        self.follower = Follower(self.registry, settings, self.preparation, self.reporter, self.clock)
 
     def read(self) -> None:
         """One reading of the registry."""
@@ -407,3 +407,85 @@ def test_a_rollout_raises_the_canary_while_its_checks_pass(host: _Host, monkeypa
     host.add("m", "3", "Staging")
     assert look() == (0.0, "")
     assert host.registry.snapshot().models["m"].tags == {"cuelight.rollout": "off", "cuelight.canary": "0"}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_order_to_roll_back_needs_no_registry(host: _Host, restarted: bool) -> None:
+    """It is carried out in the next ticks, also by a follower that has not read the registry, which is told later."""
+    orders = Orders(host.room.places.orders)
+    for model in ("1", "2"):
+        host.add("m", model)
+        host.settle()
+    host.registry.set_alias("m", "champion", 2)
+    host.settle()
+    host.registry.down = True
+    order = orders.leave("m", 1, 2, "anna")
+    if restarted:
+        host.start()
+    host.settle()
+    assert host.served() == {"m": 1}
+    assert orders.answer(order) == Answer(True, "m version 1 answers again.")
+    if restarted:
+        host.reporter.flush()
+        host.start()
+        host.settle()
+    assert host.served() == {"m": 1}
+
+    host.registry.down = False
+    for _ in range(2):
+        host.settle()
+        host.reporter.flush()
+    found = host.registry.snapshot().models["m"]
+    assert ({number: each.stage for number, each in found.versions.items()}, found.aliases) == (
+        {1: "Production", 2: "Archived"},
+        {"champion": 1},
+    )
+    host.settle()
+    host.reporter.flush()
+    assert host.served() == {"m": 1}
+    assert host.registry.snapshot().models["m"].versions[2].tags["cuelight.state"] == "rolled-back"
+    assert [line for line in host.lines if line[0].startswith("roll")] == [
+        ("rolled-back", "m", 2),
+        ("rollback-settled", "m", 2),
+    ]
+    host.registry.set_stage("m", 2, "Production", archive_others=True)  # somebody means it
+    host.settle()
+    assert host.served() == {"m": 2}
+
+
+def test_an_order_is_overruled_by_the_registry(host: _Host) -> None:
+    """A third version in Production is what people want, whatever was ordered before they could say so."""
+    for model in ("1", "2"):
+        host.add("m", model)
+        host.settle()
+    host.registry.down = True
+    Orders(host.room.places.orders).leave("m", None, None, "anna")
+    host.settle()
+    assert host.served() == {"m": 1}
+    host.registry.down = False
+    host.add("m", "3")
+    host.settle()
+    host.reporter.flush()
+    assert host.served() == {"m": 3}
+    assert host.registry.snapshot().models["m"].versions[3].stage == "Production"
+    assert ("rollback-settled", "m", 2) in host.lines
+
+
+def test_an_order_whose_version_no_worker_can_load_is_refused(host: _Host) -> None:
+    """The present version goes on answering, and nothing is tried for ever."""
+    for model in ("1", "2"):
+        host.add("m", model)
+        host.settle()
+    slot = host.room.board.claim()
+    host.registry.down = True
+    orders = Orders(host.room.places.orders)
+    order = orders.leave("m", 1, 2, "anna")
+    generation = _stand_by(host, slot)
+    _fail(host, slot, generation, [host.fact("m", 1).digest])
+    host.follower.tick()
+    host.follower.tick()
+    answer = orders.answer(order)
+    assert answer == Answer(False, f"m version 1 can't be served: generation {generation} dropped: no memory")
+    host.clock.advance(60.0)
+    assert host.settle().startswith("serving")
+    assert host.served() == {"m": 2}

@@ -178,7 +178,7 @@ def test_a_control_is_none_of_those_who_met_the_new_version_as_canary() -> None:
 
 def _recall(version: int, instead: int) -> dict[str, Any]:
     recall = Recall(_id(version), PROD, "It failed.", NOW, _served(instead))
-    return {"recalls": {("m", PROD): recall}}
+    return {"recalls": (recall,)}
 
 
 def test_a_recalled_version_gives_way_to_the_one_before_and_does_not_stand_by() -> None:

@@ -11,7 +11,7 @@ import pytest
 from cuelight.registry.model import ModelVersion, RegisteredModel, Snapshot, Track
 from cuelight.registry.tracks import TrackMemory, alias_map, assign
 from cuelight.serving.deployment import Served
-from cuelight.serving.recall import Recall, from_json, review, to_json
+from cuelight.serving.recall import Recall, from_json, review, settled, to_json, to_move
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 ALIASES = alias_map("champion", "challenger")
@@ -81,3 +81,43 @@ def test_a_canary_is_tried_again_when_its_share_is_set_again() -> None:
 def test_it_outlives_a_restart(recall: Recall) -> None:
     """As text and back."""
     assert from_json(json.loads(json.dumps(to_json([recall])))) == (recall,)
+
+
+ORDERED = replace(ROLLED_BACK, by="anna", move=True)
+
+
+def _settled(*readings: Mapping[int, str]) -> tuple[list[tuple[str, int | None]], tuple[Recall, ...]]:
+    """What becomes of a recall that the registry is to be told of: the lines, and what it is told after the last."""
+    memory, lines = TrackMemory(), []
+    recalls: tuple[Recall, ...] = (ORDERED,)
+    for stages in readings:
+        snapshot = _snapshot(stages)
+        assignment = assign(snapshot, memory, ALIASES)
+        after = review(recalls, assignment, snapshot, set())
+        found = (line.detail for line in settled(recalls, after, assignment))
+        lines += [(each["outcome"], each["in_production"]) for each in found]
+        recalls, memory = after, assignment.memory
+    return lines, to_move(recalls, assignment)
+
+
+def test_the_registry_is_told_until_it_says_the_same() -> None:
+    """That the other version is there too is not all: the recalled one has to leave."""
+    there = {1: "Archived", 2: "Production"}
+    assert _settled(there) == ([], (ORDERED,))
+    assert _settled(there, {1: "Production", 2: "Production"}) == ([], (ORDERED,))
+    assert _settled(there, {1: "Production", 2: "Archived"}, {1: "Production", 2: "Archived"}) == ([("moved", 1)], ())
+
+
+def test_the_registry_is_not_told_where_somebody_put_a_third_version() -> None:
+    """People overrule; so it says in the history, once."""
+    there = {1: "Archived", 2: "Production", 3: "None"}
+    for left in ("Production", "Archived"):
+        third = {1: "Archived", 2: left, 3: "Production"}
+        assert _settled(there, third, third) == ([("overruled", 3)], ())
+
+
+def test_a_registry_that_has_nothing_there_is_not_told() -> None:
+    """It is neither the one nor the other yet."""
+    there, gone = {1: "Archived", 2: "Production"}, {1: "Archived", 2: "Archived"}
+    assert _settled(there, gone) == ([], ())
+    assert _settled(there, gone, {1: "Production", 2: "Archived"}) == ([("moved", 1)], ())

@@ -12,6 +12,7 @@ from cuelight.registry.model import Track, VersionId
 from cuelight.registry.tracks import Claim, Loser
 from cuelight.serving.deployment import Deployment, Served
 from cuelight.serving.policy import Fact, Phase
+from cuelight.serving.recall import Recall
 from cuelight.serving.reporter import Reporter, Status, statuses
 
 
@@ -237,3 +238,54 @@ def test_the_tags_of_every_version_say_where_it_stands() -> None:
     assert found[ids[3]].reason == "bad"
     assert found[ids[6]].reason == "Serves Production (stage) and Staging (stage). Rollout: step 1 of 4."
     assert found[ids[7]].reason.startswith("Not served: m version 7")
+
+
+@pytest.fixture
+def rolled_back(registry: _Counted) -> Recall:
+    """Version 2 is in Production and champion, and version 1 answers instead."""
+    registry.set_stage("m", 2, "Production")
+    registry.set_alias("m", "champion", 2)
+    one, two = _ids(registry)
+    return Recall(two, Track.PRODUCTION, "why", 0.0, Served(one, "d", "", "r", "stage", 0.0), "anna", move=True)
+
+
+def test_the_registry_is_told_of_a_rollback(registry: _Counted, rolled_back: Recall) -> None:
+    """By stage, and by those aliases that are in use: once, and again if the readings go on showing the old."""
+    reporter = Reporter(registry, _quiet, aliases="champion,production")
+    snapshot = registry.snapshot()
+    reporter.tell(snapshot, {}, recalls=(rolled_back,))
+    registry.down = True
+    with pytest.raises(RegistryUnavailable):
+        reporter.flush()
+    registry.down = False
+    reporter.flush()
+    model = registry.snapshot().models["m"]
+    assert {number: each.stage for number, each in model.versions.items()} == {1: "Production", 2: "Archived"}
+    assert model.aliases == {"champion": 1}
+    registry.set_stage("m", 2, "Production")
+    reporter.tell(registry.snapshot(), {}, recalls=(rolled_back,))
+    reporter.flush()
+    assert registry.snapshot().models["m"].versions[2].stage == "Production"
+    reporter.tell(registry.snapshot(), {}, recalls=(rolled_back,))
+    reporter.flush()
+    assert registry.snapshot().models["m"].versions[2].stage == "Archived"
+
+
+def test_what_somebody_moved_since_the_reading_is_not_moved_back(registry: _Counted, rolled_back: Recall) -> None:
+    """The next reading says what they meant."""
+    reporter = Reporter(registry, _quiet)
+    snapshot = registry.snapshot()
+    registry.set_alias("m", "champion", 1)
+    reporter.tell(snapshot, {}, recalls=(rolled_back,))
+    reporter.flush()
+    assert registry.snapshot().models["m"].versions[2].stage == "Production"
+
+
+def test_a_version_that_can_not_be_put_back_holds_nothing_up(registry: _Counted, rolled_back: Recall) -> None:
+    """It was deleted: tags are written all the same."""
+    registry.delete_version("m", 1)
+    reporter = Reporter(registry, _quiet)
+    version = next(iter(registry.snapshot().models["m"].versions.values())).id
+    reporter.tell(registry.snapshot(), {version: Status("rolled-back", "why")}, recalls=(rolled_back,))
+    reporter.flush()
+    assert registry.writes == [(2, "rolled-back")]

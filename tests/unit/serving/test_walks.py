@@ -21,13 +21,13 @@ def _id(number: int) -> VersionId:
     return VersionId("m", number, number, "s")
 
 
-def _committed(production: int | None = 1, staging: int | None = 2) -> Deployment:
+def _committed(production: int | None = 1, staging: int | None = 2, canary: float = 5.0) -> Deployment:
     tracks = {Track.PRODUCTION: production, Track.STAGING: staging}
     served = {("m", track): Served(_id(each), "d", "", "r", "stage", 0.0) for track, each in tracks.items() if each}
-    return Deployment(1, 0.0, served)
+    return Deployment(1, 0.0, served, traffic={"m": Traffic(canary)})
 
 
-def _fine(_model: str, _since: float) -> Standing:
+def _fine(_model: str) -> Standing:
     return Standing.FINE
 
 
@@ -96,19 +96,13 @@ def test_a_restart_goes_on_where_it_was(room: _Room) -> None:
     assert _Room(room.path).look(T0 - 9000) == 25.0
 
 
-def test_its_standing_is_asked_since_its_step_began(room: _Room) -> None:
-    """And not before there is a step."""
-    asked = []
-
-    def standing(model: str, since: float) -> Standing:
-        asked.append((model, since))
-        return Standing.NOT_ENOUGH
-
-    spells = {"m": Spell(_id(2), Traffic(), PLAN)}
-    for now in (T0, T0 + 900, T0 + 1800):
-        room.walks.advance(spells, _committed(), standing, now)
-    assert asked == [("m", T0), ("m", T0)]
+def test_only_a_share_that_is_served_can_pass(room: _Room) -> None:
+    """How the version did at another share does not count."""
+    room.look()
+    for canary in (0.0, 7.0):
+        assert room.look(T0 + 900, committed=_committed(canary=canary)) == 5.0
     assert progress(room.path)["m"].says.endswith("it waits, there is too little traffic yet to tell")
+    assert room.look(T0 + 900) == 25.0
 
 
 def test_the_file_is_written_when_something_changed(room: _Room) -> None:
