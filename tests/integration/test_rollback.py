@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.query import Journal, Query
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Track
 from cuelight.serving.deployment import Served
@@ -41,12 +44,12 @@ class _Story:
         self.host.wait_for(self.name, version, stage)
         return version
 
-    def ask(self, number: float | None = None) -> Any:
+    def ask(self, number: float | None = None, **headers: str) -> Any:
         """One request, by a caller who was not there before."""
         caller = next(self._callers)
         row = caller * 37 % 100 + 0.5 if number is None else number
         body = {"dataframe_split": {"columns": ["a", "b"], "data": [[row, 0.0]]}}
-        return self.host.score(self.name, body, **{"X-Cuelight-Key": str(caller)})
+        return self.host.score(self.name, body, **{"X-Cuelight-Key": str(caller), **headers})
 
     def ask_until(self, what: Callable[[], bool], number: float | None = None) -> int:
         """Requests until something holds; how many it took."""
@@ -158,3 +161,47 @@ def test_a_model_can_be_left_alone(story: _Story) -> None:
     assert story.production().id.version == 2
     story.registry.set_model_tags(story.name, {"cuelight.auto_rollback": "true"})
     eventually(lambda: story.production().id.version == 1)
+
+
+def test_labels_show_what_is_wrong(story: _Story) -> None:
+    """A canary whose numbers are further off than Production's used to be."""
+    journal = story.host.settings.journal_folder
+
+    def answer_and_label(number: int) -> None:
+        for _ in range(number):
+            found = story.ask()
+            truth = {"prediction_id": found.headers["X-Prediction-Id"], "label": 1.0}
+            assert POOL.request("POST", f"{story.host.url}/models/{story.name}/feedback", json=truth).status == 202
+
+    answer_and_label(60)
+    eventually(lambda: Compactor(journal).run_once() and _labels(journal, story.name) >= 60)
+    story.add("Staging", moody(5.0))
+    story.registry.set_model_tags(story.name, {"cuelight.canary": "50"})
+    eventually(lambda: story.name in story.host.generation().traffic)
+
+    def withdrawn() -> bool:
+        answer_and_label(40)
+        Compactor(journal).run_once()
+        return story.name not in story.host.generation().traffic
+
+    eventually(withdrawn, 120)
+    (line,) = story.lines("rolled-back")
+    assert line[3]["figures"]["signal"] == "quality"
+
+
+def _labels(journal: Path, model: str) -> int:
+    return len(Journal(journal).labelled_table(Query(model), ("version",)))
+
+
+def test_a_version_that_answers_nobody_is_taken_off(story: _Story) -> None:
+    """It hangs, and callers get 504, until the version before answers them again."""
+    story.add("Production", moody(2.0, hangs=50.0, seconds=0.02))
+
+    def back() -> bool:
+        story.ask(75.0, **{"X-Request-Timeout-Ms": "200"})
+        return story.production().id.version == 1
+
+    eventually(back, 60)
+    (line,) = story.lines("rolled-back")
+    assert line[3]["figures"]["signal"] == "silence"
+    assert story.ask(75.0).status == 200

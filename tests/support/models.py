@@ -19,6 +19,7 @@ from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.trusted_types import allowed_types
 
+INF = float("inf")
 INPUTS = pd.DataFrame({"a": [0.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0]})
 SEVENS = {"instances": [[7.0, 7.0]]}
 ZEROS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 0.0]]}}
@@ -95,13 +96,15 @@ def raising() -> LinearRegression:
     return model
 
 
-def moody(answer: float, fails: float = 100.0, gives_nothing: float = 100.0, seconds: float = 0.0) -> LinearRegression:
-    """A model that raises where `a` is above `fails`, and answers NaN where it is above `gives_nothing`."""
+def moody(
+    answer: float, fails: float = INF, gives_nothing: float = INF, hangs: float = INF, seconds: float = 0.0
+) -> LinearRegression:
+    """A model that raises, answers NaN, or hangs for a minute where `a` is above a number; `seconds` is its pace."""
 
     class Moody(LinearRegression):  # type: ignore[misc]
         def predict(self, rows: Any) -> Any:
-            time.sleep(seconds * len(rows))
             first = np.asarray(rows)[:, 0]
+            time.sleep(60.0 if (first > hangs).any() else seconds * len(rows))
             if (first > fails).any():
                 raise ValueError("not in this mood")
             return np.where(first > gives_nothing, np.nan, answer)

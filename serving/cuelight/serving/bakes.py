@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 
 from cuelight.journal.record import CANARY, CHAMPION, CONTROL
 from cuelight.registry.model import Track
@@ -111,11 +111,19 @@ class _Watch:
 class Bakes:
     """Every case of the committed deployment, with what is known of it.
 
-    `read` counts what each arm answered, or answers None where that can't be read now.
+    `read` counts what each arm answered, or answers None where that can't be read now; `labelled` what labels
+    say of the arms of some models.
     """
 
-    def __init__(self, read: Callable[[], Mapping[Arm, Counts] | None], rule: Rule, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Mapping[Arm, Counts] | None],
+        labelled: Callable[[Set[str]], Mapping[Arm, Tally]],
+        rule: Rule,
+        now: Callable[[], float],
+    ) -> None:
         self._read = read
+        self._labelled = labelled
         self._rule = rule
         self._now = now
         self._watches: dict[Key, _Watch] = {}
@@ -124,7 +132,7 @@ class Bakes:
     def begin(self, deployment: Deployment) -> dict[Key, tuple[Case, Bake]]:
         """Turn to what `deployment` holds against each other, just before it is committed; what is over."""
         current, before = cases(deployment), self._watches
-        counts = self._read() if current else None
+        counts = self._counts({name for name, _ in current})
         self._watches = {key: self._watch(case, before.get(key), counts) for key, case in current.items()}
         kept = {id(each) for each in self._watches.values()}
         return {key: (each.case, each.bake) for key, each in before.items() if id(each) not in kept}
@@ -146,11 +154,19 @@ class Bakes:
         if not self._watches or self._now() < self._due:
             return
         began = time.monotonic()
-        counts, now = self._read(), self._now()
+        counts, now = self._counts({name for name, _ in self._watches}), self._now()
         if counts is not None:
             for watch in self._watches.values():
                 watch.look(counts, now)
         self._due = now + max(_LOOK_SECONDS, _REST_FACTOR * (time.monotonic() - began))
+
+    def _counts(self, models: Set[str]) -> Mapping[Arm, Counts] | None:
+        labels = self._labelled(models)
+        counts = self._read() if models else None
+        if counts is None:
+            return None
+        known = {arm: labels.get(arm, Tally()) for arm in counts}
+        return {arm: replace(each, labelled=known[arm].total, wrong=known[arm].bad) for arm, each in counts.items()}
 
     def worse(self) -> list[Conviction]:
         """Whoever does worse, by what has been looked at."""

@@ -28,6 +28,7 @@ from cuelight.serving.changes import Line, changes
 from cuelight.serving.deployment import Deployment, Generations, Key
 from cuelight.serving.desk import Desk
 from cuelight.serving.errand import Errand
+from cuelight.serving.labelled import Labelled
 from cuelight.serving.ledger import Ledger
 from cuelight.serving.orders import Orders
 from cuelight.serving.places import Places
@@ -95,7 +96,8 @@ class Follower:
             settings.rollback_enough,
             settings.rollback_tolerated_percent / 100,
         )
-        self._bakes = Bakes(lambda: meters.read(self._places.metrics), rule, self._clock.now)
+        labelled = Labelled(settings.journal_folder, self._clock.now)
+        self._bakes = Bakes(lambda: meters.read(self._places.metrics), labelled.read, rule, self._clock.now)
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
             policy.Try: self._try,

@@ -14,6 +14,7 @@ from cuelight.serving.bake import Rule
 from cuelight.serving.bakes import Bakes, cases, ends
 from cuelight.serving.counts import Counts
 from cuelight.serving.deployment import Deployment, Served, Standby
+from cuelight.serving.evidence import Tally
 from cuelight.serving.meters import Arm
 from cuelight.serving.recall import Recall
 
@@ -36,7 +37,10 @@ class _Host:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.counts: dict[Arm, Counts] = {}
-        self.bakes = Bakes(lambda: dict(self.counts), Rule(least=5, enough=20), self.clock.now)
+        self.labels: dict[Arm, Tally] = {}
+        self.bakes = Bakes(
+            lambda: dict(self.counts), lambda _models: self.labels, Rule(least=5, enough=20), self.clock.now
+        )
 
     def answer(self, version: int, arm: str, number: int, faults: int = 0) -> None:
         """One version has answered some more requests; then a look is due."""
