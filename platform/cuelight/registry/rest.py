@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from contextvars import ContextVar
-from types import TracebackType
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from cuelight.kit.deadline import Deadline, pools
 from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
 
 _CHUNK = 1 << 16
@@ -28,76 +23,6 @@ _FLOOR_BYTES_PER_SECOND = 16 << 10
 
 class AnswerTooLong(RegistryUnavailable):
     """More bytes than one answer may have: where there are pages, smaller ones may do."""
-
-
-class _Deadline:
-    """Shuts the watched socket when time is over, so that no drip of bytes can outlast it.
-
-    Time-outs of sockets count from the last byte: one byte a second would never meet them.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._lock = threading.Lock()
-        self._socket: Any = None
-        self.over = False
-
-    def __enter__(self) -> _Deadline:
-        self._token = _deadline.set(self)
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cancel()
-        _deadline.reset(self._token)
-
-    def cancel(self) -> None:
-        """From here on the socket is nobody's business."""
-        self._timer.cancel()
-        with self._lock:
-            self._socket = None
-
-    def watch(self, connected: Any) -> None:
-        """Take charge of a connected socket."""
-        with self._lock:
-            self._socket = connected
-        if self.over:
-            self._expire()
-
-    def _expire(self) -> None:
-        with self._lock:
-            self.over = True
-            if self._socket is not None:
-                with suppress(OSError):
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-
-_deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
-
-
-class _Watched(HTTPConnection):
-    def getresponse(self) -> Any:
-        if current := _deadline.get():
-            current.watch(self.sock)
-        return super().getresponse()
-
-
-class _WatchedTls(HTTPSConnection):
-    def getresponse(self) -> Any:
-        if current := _deadline.get():
-            current.watch(self.sock)
-        return super().getresponse()
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
 
 
 class Rest:
@@ -119,8 +44,7 @@ class Rest:
             # Not by urllib3: it takes Latin-1, and MLflow reads UTF-8.
             self._headers |= {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode('ascii')}"}
         self._connect, self._read = connect_timeout, read_timeout
-        self._pools = urllib3.PoolManager(num_pools=2, maxsize=4, retries=False)
-        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self._pools = pools(num_pools=2, maxsize=4)
 
     def json(
         self,
@@ -136,7 +60,7 @@ class Rest:
             BadInput: it refuses what was sent, with its own words.
         """
         with (
-            _Deadline(self._connect + self._read) as deadline,
+            Deadline(self._connect + self._read) as deadline,
             self._told_plainly(deadline),
             closing(self._request(method, path, query, body)) as response,
         ):
@@ -150,7 +74,7 @@ class Rest:
         Raises:
             NotFound: the service says that there is nothing at the path.
         """
-        with _Deadline(self._connect + self._read) as deadline, self._told_plainly(deadline):
+        with Deadline(self._connect + self._read) as deadline, self._told_plainly(deadline):
             response = self._request("GET", path)
             refusal = None if response.status == 200 else _object(b"".join(_limited(response)))
         with closing(response):
@@ -186,7 +110,7 @@ class Rest:
         )
 
     @contextmanager
-    def _told_plainly(self, deadline: _Deadline | None) -> Iterator[None]:
+    def _told_plainly(self, deadline: Deadline | None) -> Iterator[None]:
         try:
             yield
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
