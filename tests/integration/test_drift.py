@@ -26,7 +26,7 @@ from cuelight.monitoring.child import cuelight
 from cuelight.monitoring.job import DriftJob, Order
 from cuelight.monitoring.outcome import Outcome
 from cuelight.monitoring.publication import Publisher
-from cuelight.monitoring.rule import Verdict
+from cuelight.monitoring.verdict import Verdict
 from cuelight.monitoring.window import References, Targets
 from cuelight.operations.database import Operations
 from cuelight.protocol.signature import Column, Signature

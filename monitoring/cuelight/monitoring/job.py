@@ -19,7 +19,8 @@ from cuelight.monitoring.assessment import assess
 from cuelight.monitoring.columns import LABEL
 from cuelight.monitoring.outcome import Outcome, figures
 from cuelight.monitoring.publication import Publisher
-from cuelight.monitoring.rule import Earlier, Verdict
+from cuelight.monitoring.rule import Earlier
+from cuelight.monitoring.verdict import Verdict
 from cuelight.monitoring.window import References, Target, Targets, Window, read_window
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cuelight.monitoring.drift import ColumnDrift
 from cuelight.monitoring.findings import Finding
 from cuelight.monitoring.performance import LEAST_LABELS, Performance
+from cuelight.monitoring.verdict import Verdict
 
 DATA, PREDICTION, QUALITY = "data", "prediction", "quality"
 # Drifted features that carry less of the model's answer than this together are watched, not alarmed on.
 LEAST_WEIGHT = 0.05
 _NAMED = 3
-
-
-class Verdict(StrEnum):
-    """What a report says in a word."""
-
-    OK = "ok"
-    WATCH = "watch"
-    DRIFT = "drift"
-    DEGRADED = "degraded"
-    BAD_DATA = "bad data"
-    NOT_ENOUGH_DATA = "not enough data"
 
 
 @dataclass(frozen=True)

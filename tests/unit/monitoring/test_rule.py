@@ -11,8 +11,9 @@ from cuelight.monitoring.columns import Kind
 from cuelight.monitoring.drift import ColumnDrift
 from cuelight.monitoring.findings import Fault, Finding
 from cuelight.monitoring.performance import Performance
-from cuelight.monitoring.rule import DATA, PREDICTION, QUALITY, Earlier, Evidence, Verdict, decide
+from cuelight.monitoring.rule import DATA, PREDICTION, QUALITY, Earlier, Evidence, decide
 from cuelight.monitoring.statistics import Comparison
+from cuelight.monitoring.verdict import Verdict
 
 LOST = Performance("log loss", 800, 0.71, 0.52, 6.0, {})
 KEPT = replace(LOST, current=0.53, z=0.4)
