@@ -1,1 +1,1 @@
-"""The operations database: history, leases, retrain requests, drift reports."""
+"""The operations database: history, leases, retrain requests, drift reports, alerts."""

@@ -1,8 +1,8 @@
-"""The operations database behind one door: history, leases, retrain requests, reports."""
+"""The operations database behind one door: history, leases, retrain requests, reports, alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.signing import TrustedKeys
-from cuelight.operations import heads, history, leases, reports, retraining, verification
+from cuelight.operations import alerts, heads, history, leases, reports, retraining, verification
+from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
 from cuelight.operations.history import Event
@@ -75,6 +76,11 @@ class Operations:
         """Events of `[since, until)`, of all or some kinds, in the order of time; with `limit` the newest of them."""
         with self._database.reading() as connection:
             return history.read(connection, model, since, until, limit, kinds)
+
+    def history_after(self, last: Mapping[str, int], limit: int) -> list[Event]:
+        """What each writer wrote after its row of that number, in the order in which it came; at most so many."""
+        with self._database.reading() as connection:
+            return history.after(connection, last, limit)
 
     def verify(self, kept: Sequence[SignedHead] = ()) -> list[str]:
         """What is wrong with the history, one sentence each; empty: nothing. `kept` are heads from elsewhere."""
@@ -157,3 +163,33 @@ class Operations:
         """Drift reports, the newest first."""
         with self._database.reading() as connection:
             return reports.read(connection, model, version, limit)
+
+    def bookmark(self) -> Bookmark:
+        """How far the history was read for alerts, and what is known from it."""
+        with self._database.reading() as connection:
+            return alerts.marked(connection)
+
+    def keep_alerts(
+        self, last: Bookmark, document: Mapping[str, Any], found: Iterable[Alert], channels: Sequence[str]
+    ) -> bool:
+        """Keep a new bookmark, with the alerts found on the way for all channels; False: another was first."""
+        with self._database.writing() as connection:
+            return alerts.keep(connection, last, dict(document), found, channels)
+
+    def first_waiting(self, channel: str) -> Delivery | None:
+        """The oldest alert that a channel's receiver has not got."""
+        with self._database.reading() as connection:
+            return alerts.first_waiting(connection, channel)
+
+    def note_delivery(
+        self, delivery: Delivery, state: State, target: str, answer: str, now: float, next_at: float
+    ) -> None:
+        """It was sent once more, with this outcome."""
+        values = {"state": state, "target": target, "answer": answer, "tried_at": now, "next_at": next_at}
+        with self._database.writing() as connection:
+            alerts.tried(connection, delivery, **values)
+
+    def deliveries(self, limit: int = 50) -> list[Delivery]:
+        """The newest deliveries, in the order of their alerts."""
+        with self._database.reading() as connection:
+            return alerts.read(connection, limit)

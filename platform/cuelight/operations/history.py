@@ -82,6 +82,20 @@ def read(
     return [_event(row) for row in reversed(rows)]
 
 
+def after(connection: sa.Connection, last: Mapping[str, int], limit: int) -> list[Event]:
+    """What each writer wrote after its row of that number, in the order in which it came; at most so many.
+
+    A writer's rows are numbered without gaps and committed in their order, so that none is ever passed by.
+    """
+    found: list[Event] = []
+    for writer, (newest, _) in ends(connection).items():
+        known = last.get(writer, 0)
+        if newest > known:
+            chain = sa.select(history).where(history.c.writer == writer, history.c.sequence > known)
+            found += map(_event, connection.execute(chain.order_by(history.c.sequence).limit(limit)))
+    return sorted(found, key=lambda event: event.id)[:limit]
+
+
 def links(connection: sa.Connection) -> Iterator[Link]:
     """All rows as links of their chains, each writer's together and in their order."""
     for row in connection.execute(sa.select(history).order_by(history.c.writer, history.c.sequence)):

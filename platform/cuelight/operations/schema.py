@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0002"  # revision of the schema below
+NEWEST = "0003"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -96,4 +96,41 @@ reports = sa.Table(
     sa.Column("run_id", sa.String(100), nullable=False),
     sa.Column("columns", sa.JSON, nullable=False),
     sa.Index("reports_model_at", "model", "at"),
+)
+
+bookmark = sa.Table(
+    "alert_bookmark",
+    metadata,
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("severity", sa.String(20), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("recovered", sa.Boolean, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("alert", sa.Integer, sa.ForeignKey("alerts.number"), primary_key=True),
+    sa.Column("channel", sa.String(50), primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.Double, nullable=False),
+    sa.Column("tried_at", sa.Double),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Index("deliveries_waiting", "channel", "state", "alert"),
 )
