@@ -11,11 +11,14 @@ Fault = Callable[[socket.socket, threading.Event], None]
 
 
 @contextmanager
-def failing(fault: Fault) -> Iterator[str]:
-    """The URL of a server on which every request meets `fault`; the event is set when the server ends."""
+def failing(fault: Fault, speaks_first: bool = False) -> Iterator[str]:
+    """The URL of a server on which every request meets `fault`; the event is set when the server ends.
+
+    One that `speaks_first` waits for no request: as mail servers do.
+    """
     ended = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
-    accepting = threading.Thread(target=_accept, args=(listener, fault, ended), daemon=True)
+    accepting = threading.Thread(target=_accept, args=(listener, fault, ended, speaks_first), daemon=True)
     accepting.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -27,16 +30,17 @@ def failing(fault: Fault) -> Iterator[str]:
         accepting.join(5)
 
 
-def _accept(listener: socket.socket, fault: Fault, ended: threading.Event) -> None:
+def _accept(listener: socket.socket, fault: Fault, ended: threading.Event, speaks_first: bool) -> None:
     with suppress(OSError):
         while not ended.is_set():
             connection, _ = listener.accept()
-            threading.Thread(target=_serve, args=(connection, fault, ended), daemon=True).start()
+            threading.Thread(target=_serve, args=(connection, fault, ended, speaks_first), daemon=True).start()
 
 
-def _serve(connection: socket.socket, fault: Fault, ended: threading.Event) -> None:
+def _serve(connection: socket.socket, fault: Fault, ended: threading.Event, speaks_first: bool) -> None:
     with connection, suppress(OSError):
-        connection.recv(1 << 16)
+        if not speaks_first:
+            connection.recv(1 << 16)
         fault(connection, ended)
 
 

@@ -27,7 +27,7 @@ from cuelight.serving.deployment import Deployment, Generations
 from cuelight.serving.follower import Follower
 from cuelight.serving.places import Places
 from cuelight.serving.recent import recent_requests
-from cuelight.serving.reporter import Reporter
+from cuelight.serving.reporter import Recorder, Reporter
 from cuelight.serving.standby import Preparation
 from cuelight.serving.store import ModelStore
 from tests.support.load import Seen, steady
@@ -69,6 +69,7 @@ class Host:
         self.url = f"http://127.0.0.1:{self.settings.serving_port}"
         self.registry = registry
         self.history: list[tuple[Any, ...]] = []
+        self.record: Recorder = lambda *line: self.history.append(line)
         self.board = Board(Places(self.settings.serving_folder).board)
         self._process: subprocess.Popen[bytes] | None = None
         self._follower: tuple[Loop, Follower, threading.Thread] | None = None
@@ -117,7 +118,7 @@ class Host:
         preparation = Preparation(
             self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name)
         )
-        reporter = Reporter(self.registry, lambda *line: self.history.append(line), aliases=chosen.track_production)
+        reporter = Reporter(self.registry, self.record, aliases=chosen.track_production)
         follower = Follower(self.registry, chosen, preparation, reporter)
         loop = Loop(follower.tick, follower.pause, Log("test.follower"), jitter=0.0)
         thread = threading.Thread(target=loop.run, daemon=True)

@@ -24,6 +24,7 @@ COMMANDS = {
     "retrain": "retrain",
     "labels": "labels",
     "history": "history",
+    "alerts": "alerts",
     "trust": "trust",
     "settings": "settings",
     "demo": "demo",

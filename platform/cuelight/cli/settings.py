@@ -11,9 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cuelight.cli import compose
-from cuelight.kit.settings import table
-
-_SECRET = ("registry_password",)
+from cuelight.kit.settings import Row, table
 
 
 @click.command()
@@ -24,7 +22,7 @@ def command(as_json: bool) -> None:
     Example: CUELIGHT_SERVING_PORT=8080 cuelight settings
     """
     chosen = compose.settings()
-    values = {row.name: _shown(row.name, getattr(chosen, row.name)) for row in table()}
+    values = {row.name: _shown(row, getattr(chosen, row.name)) for row in table()}
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
@@ -33,13 +31,13 @@ def command(as_json: bool) -> None:
         result.add_column(name, overflow="fold")
     for row in table():
         value = values[row.name]
-        changed = value not in (str(row.default), "***")
+        changed = value != str(row.default)
         result.add_row(row.key, row.variable, Text(value, style="bold" if changed else ""), row.unit, row.help)
     Console().print(result)
 
 
-def _shown(name: str, value: object) -> str:
-    """A value for people's eyes: no password, also not one within a URL."""
-    if name in _SECRET:
-        return "***"
+def _shown(row: Row, value: object) -> str:
+    """A value for people's eyes: no secret, also not one within a URL."""
+    if row.is_secret:
+        return "***" if value else ""
     return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", str(value))

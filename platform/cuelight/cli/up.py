@@ -16,6 +16,7 @@ from cuelight.cli.stack import Program, check_ports, log_file, programs, serving
 from cuelight.cli.supervision import Supervisor, wait_for_end
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
+from cuelight.monitoring.alerts.channels import channels
 
 _PATIENCE_SECONDS = 180
 
@@ -44,9 +45,10 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
     """The whole stack, ready; it is gone when the block ends, also by SIGTERM or Ctrl-C (which end it quietly).
 
     Raises:
-        Misconfigured: a port is taken, or a program does not come up; the message names its log.
+        Misconfigured: a port is taken, a setting of alerts is wrong, or a program does not come up (its log is named).
     """
     check_ports(settings)
+    channels(settings)  # what is wrong with them is said now, not by a scheduler that does not come up
     stack = programs(settings)
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -1,7 +1,7 @@
 """One limit for a whole exchange over a socket: time-outs of sockets count from the last byte, so a drip outlasts them.
 
-    with Deadline(15.0) as deadline, closing(pools().request("GET", url, preload_content=False)) as response:
-        ...
+with Deadline(15.0) as deadline, closing(pools().request("GET", url, preload_content=False)) as response:
+    ...
 """
 
 from __future__ import annotations

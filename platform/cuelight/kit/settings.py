@@ -20,7 +20,13 @@ _TABLES = ("pipelines", "schedules")
 _HOME = Path(".cuelight")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _PREFIX, _FILE_VARIABLE = "CUELIGHT_", "CUELIGHT_CONFIG"
-_CHOICES = {"log_level": ("debug", "info", "warning", "error"), "journal_sync": ("none", "interval", "each")}
+_CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "journal_sync": ("none", "interval", "each"),
+    "alerts_webhook_style": ("generic", "slack"),
+    "alerts_smtp_security": ("starttls", "tls", "none"),
+}
+_HIDDEN = "secret"  # the unit of what is never shown
 
 
 def _setting(default: Any, unit: str, text: str) -> Any:
@@ -37,7 +43,7 @@ class Settings:
 
     registry_uri: str = _setting("", "URL", "An existing MLflow server; empty: `cuelight up` runs one.")
     registry_user: str = _setting("", "name", "User for MLflow's basic authentication; empty: none.")
-    registry_password: str = _setting("", "secret", "Password for MLflow's basic authentication.")
+    registry_password: str = _setting("", _HIDDEN, "Password for MLflow's basic authentication.")
     registry_poll_seconds: float = _setting(1.0, "s", "How often the follower reads the registry.")
     registry_connect_timeout: float = _setting(2.0, "s", "How long a connection to the registry may take.")
     registry_read_timeout: float = _setting(10.0, "s", "How long one answer of the registry may take in all.")
@@ -112,6 +118,19 @@ class Settings:
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 
+    alerts_webhook: str = _setting("", _HIDDEN, "URL that alerts are posted to, as JSON; empty: none.")
+    alerts_webhook_style: str = _setting("generic", "style", "What the webhook takes: generic or slack.")
+    alerts_email_to: str = _setting("", "addresses", "Who gets alerts by e-mail, comma-separated; empty: nobody.")
+    alerts_email_from: str = _setting("", "address", "Sender of e-mail; empty: the first who gets it.")
+    alerts_smtp_host: str = _setting("", "host", "Mail server that takes alerts.")
+    alerts_smtp_port: int = _setting(587, "port", "Port of the mail server.")
+    alerts_smtp_security: str = _setting("starttls", "mode", "Encryption to the mail server: starttls, tls or none.")
+    alerts_smtp_user: str = _setting("", "name", "User at the mail server; empty: none.")
+    alerts_smtp_password: str = _setting("", _HIDDEN, "Password at the mail server.")
+    alerts_refused_seconds: float = _setting(
+        60.0, "s", "A refusal is worth an alert when it lasts for so long: what passes is not."
+    )
+
     pipelines: Mapping[str, str] = field(
         default_factory=dict, metadata={"unit": "table", "help": "Model name to `module:object` of its pipeline."}
     )
@@ -155,6 +174,11 @@ class Row:
     default: object
     unit: str
     help: str
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value must not be shown."""
+        return self.unit == _HIDDEN
 
 
 def table() -> Iterator[Row]:
@@ -252,7 +276,7 @@ def _typed(default: Any, value: Any) -> Any:
 
 
 def _shown(name: str, value: Any) -> str:
-    return "what is given" if name.endswith("password") else repr(value)
+    return "what is given" if any(row.is_secret for row in table() if row.name == name) else repr(value)
 
 
 def _texts(value: Any) -> dict[str, str]:
