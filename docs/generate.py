@@ -199,6 +199,7 @@ def _families() -> list[Metric]:
 
         from cuelight.journal.record import Prediction
         from cuelight.serving.board import Board
+        from cuelight.serving.call import Charge
         from cuelight.serving.metrics import Metrics
         from cuelight.serving.scoring import Answer, Outcome
 
@@ -223,6 +224,7 @@ def _families() -> list[Metric]:
             response=b"",
         )
         metrics.count([Outcome(Answer(200, b""), record)])
+        metrics.count_bad(Charge("m", 1, "Production", "canary", "fault"))
         metrics.count_labels("m", 1)
         metrics.count_dropped(1)
         page = metrics.page().decode()
