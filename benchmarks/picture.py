@@ -37,9 +37,11 @@ def draw(results: Results, path: Path, connections: int = 8) -> None:
     figure, axes = plt.subplots(lines, min(2, len(models)), figsize=(9.2, 2.9 * lines + 0.5), squeeze=False)
     for axis in axes.ravel():
         axis.set_visible(False)
-    for axis, model in zip(axes.ravel(), models, strict=False):
+    cells = {model: _shown(ratios.cell(results, model, 1, connections)) for model in models}
+    most = max(map(len, cells.values()))
+    for axis, (model, found) in zip(axes.ravel(), cells.items(), strict=False):
         axis.set_visible(True)
-        _panel(axis, model, ratios.cell(results, model, 1, connections))
+        _panel(axis, model, found, most)
     plural = "s" if connections > 1 else ""
     figure.suptitle(f"Requests a second: single rows, {connections} connection{plural}, one worker", fontsize=10)
     figure.tight_layout()
@@ -48,23 +50,30 @@ def draw(results: Results, path: Path, connections: int = 8) -> None:
     plt.close(figure)
 
 
-def _panel(axis: Any, model: str, found: dict[str, list[Single]]) -> None:
-    names = [name for name in found if name not in _VARIANTS]
-    names.sort(key=lambda name: statistics.median(each.rate for each in found[name]))
-    rates = [[each.rate for each in found[name]] for name in names]
+def _shown(found: dict[str, list[Single]]) -> dict[str, list[float]]:
+    """The rates of each server but Cuelight's variants, the slowest first."""
+    rates = {name: [each.rate for each in rounds] for name, rounds in found.items() if name not in _VARIANTS}
+    return dict(sorted(rates.items(), key=lambda each: statistics.median(each[1])))
+
+
+def _panel(axis: Any, model: str, found: dict[str, list[float]], most: int) -> None:
+    """One model's bars, as thick as where there are `most` of them."""
+    names, rates = list(found), list(found.values())
     middles = [statistics.median(each) for each in rates]
     spread = [
         [middle - min(each) for middle, each in zip(middles, rates, strict=True)],
         [max(each) - middle for middle, each in zip(middles, rates, strict=True)],
     ]
     axis.barh(names, middles, color=[_colour(each) for each in names], height=0.72)
-    axis.errorbar(middles, range(len(names)), xerr=spread, fmt="none", ecolor="#555555", elinewidth=0.8, capsize=1.5)
+    axis.errorbar(middles, range(len(names)), xerr=spread, fmt="none", ecolor="#1f2328", elinewidth=0.8, capsize=1.5)
     for index, (middle, each) in enumerate(zip(middles, rates, strict=True)):
         axis.annotate(number(middle), (max(each), index), (5, 0), textcoords="offset points", va="center")
     axis.set_title(model, loc="left", fontweight="bold")
     axis.set_xlim(0, 1.22 * max(map(max, rates)))
-    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.set_ylim(len(names) - most - 0.6, len(names) - 0.4)
+    axis.spines[:].set_visible(False)
     axis.tick_params(axis="y", length=0)
+    axis.set_xticks([])  # each bar says its number
 
 
 def _colour(name: str) -> str:

@@ -128,9 +128,10 @@ def conditions(results: Results) -> str:
     """Machine, versions, rounds and seconds in a few sentences."""
     known = results.conditions
     versions = ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
+    fewer = ", with two workers half as many" if any(each.workers > 1 for each in results.singles) else ""
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
-        f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s, with two workers half as many. "
+        f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s{fewer}. "
         f"{versions}.{_BUSY if known.get('load_before', 0) > _MOST_LOAD else ''}"
     )
 
