@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cuelight.cli.explanation import Sources, document
 from cuelight.cli.main import COMMANDS
+from cuelight.journal.lookup import Seen
+from cuelight.journal.record import Label
 from cuelight.kit.settings import read, table
+from cuelight.operations.history import Event
+from cuelight.operations.retraining import RetrainRequest
 from cuelight.registry import tags
+from cuelight.registry.model import ModelVersion
 from tests.docs.pages import NAMES, ROOT, blocks, spans, text
+from tests.support.journal import NOON, prediction
 
 SETTINGS = {row.key for row in table()}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS if "." in key}
@@ -72,6 +82,34 @@ def test_settings_files_in_pages_are_read(name: str) -> None:
     for block in blocks(name):
         if block.mark == ("file", "cuelight.toml"):
             read(tomllib.loads(block.text))
+
+
+def test_what_an_explanation_holds_is_documented() -> None:
+    """Every key of `cuelight explain --json` is in the page."""
+    lines = re.findall(r"^\| (`.+?) \| (.+) \|$", text("docs/how-to/explain-a-prediction.md"), re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", says)) for names, says in lines for name in re.findall(r"`(.+?)`", names)}
+    known = json.loads(json.dumps(explained()))
+    assert {key for key in told if "." not in key} == set(known)
+    for name, keys in told.items():
+        part = functools.reduce(lambda part, key: part[key], name.split("."), known)
+        first = part[0] if part and isinstance(part, list) else part
+        assert name in ("notes", "shadow") or set(first) <= keys, name
+
+
+def explained() -> dict[str, Any]:
+    """An explanation with all its parts."""
+    asked = prediction(10, version=2, generation=2)
+    lines = [("switched", 1, {"generation": 1}), ("rolled-back", 1, {"to": 2}), ("switched", 2, {"generation": 2})]
+    events = [
+        Event(
+            number, "h", number, NOON + number, kind, "m", version, {"track": "Production", "before": 1, **detail}, ""
+        )
+        for number, (kind, version, detail) in enumerate(lines)
+    ]
+    request = RetrainRequest(1, "m", 1, "", {}, NOON, "finished", "", 1, 0.0, None, None, "staged", {})
+    shadow = prediction(10, arm="shadow")
+    seen, labels = [Seen("h", asked), Seen("h", shadow)], [Label(NOON, "m", "p10", 0, 1)]
+    return document(Sources(seen, labels, events, ModelVersion("m", 2, 1, 1, "s"), "u", request, ("one",)))
 
 
 def test_dependencies_are_explained() -> None:

@@ -138,9 +138,9 @@ def _tabulate(name: str, found: Mapping[str, Situation], moment: float) -> None:
     console.print(table if table.rows else "Nothing was on a track.")
     for host, situation in found.items():
         shares = situation.shares
-        if shares.canary or shares.shadow:
-            since = f"since {utc(shares.since or 0.0)}{f', set by {shares.by}' if shares.by else ''}"
-            console.print(Text(f"{host}: canary {shares.canary:g} %, shadow {shares.shadow:g} %, {since}"))
+        if shares.canary or shares.shadow or shares.control:
+            by, why = (f", {text}" if text else "" for text in (shares.by and f"by {shares.by}", shares.why))
+            console.print(Text(f"{host}: {shares}, since {utc(shares.since or 0.0)}{by}{why}"))
 
 
 def _print(events: Sequence[Event]) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "labels": "labels",
     "history": "history",
     "alerts": "alerts",
+    "explain": "explain",
     "trust": "trust",
     "settings": "settings",
     "demo": "demo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import time
 
 _DIGITS = 20  # of 80 random bits
@@ -15,6 +16,11 @@ os.register_at_fork(after_in_child=_random.clear)
 def new_id() -> str:
     """32 hexadecimal digits: 48 bits of milliseconds, 80 random ones (the order of RFC 9562's UUIDv7)."""
     return f"{time.time_ns() // 1_000_000:012x}{_draw()}"
+
+
+def born(given: str) -> float | None:
+    """When an identifier was made, in seconds since the epoch; None if it is none of `new_id`."""
+    return int(given[:12], 16) / 1000.0 if re.fullmatch("[0-9a-f]{32}", given) else None
 
 
 def user() -> str:

@@ -30,12 +30,21 @@ class Holder:
 
 @dataclass(frozen=True)
 class Shares:
-    """Percent of Production's requests that Staging answers, and that are mirrored to it, since when and by whom."""
+    """Percent of Production's requests that others answer too, since when (epoch seconds), why and by whom.
+
+    `canary`: answered by Staging; `shadow`: mirrored to Staging; `control`: left to the version before while a new one
+    bakes.
+    """
 
     canary: float = 0.0
     shadow: float = 0.0
+    control: float = 0.0
     since: float | None = None
+    why: str = ""
     by: str = ""
+
+    def __str__(self) -> str:
+        return f"canary {self.canary:g} %, shadow {self.shadow:g} %, control {self.control:g} %"
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,8 @@ def after(situation: Situation, event: Event) -> Situation:
     detail = event.detail
     generation, by = int(detail.get("generation") or 0), str(detail.get("by") or "")
     if event.kind == Kind.TRAFFIC:
-        shares = Shares(float(detail.get("canary") or 0), float(detail.get("shadow") or 0), event.at, by)
+        canary, shadow, control = (float(detail.get(name) or 0.0) for name in ("canary", "shadow", "control"))
+        shares = Shares(canary, shadow, control, event.at, str(detail.get("why") or ""), by)
         return replace(situation, generation=generation, shares=shares)
     track = str(detail.get("track"))
     tracks = {name: each for name, each in situation.tracks.items() if name != track}

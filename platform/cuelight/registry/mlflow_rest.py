@@ -117,6 +117,11 @@ class MlflowRegistry:
         """Delete a version, with its aliases."""
         self._rest.json("DELETE", _API + "model-versions/delete", body={"name": name, "version": str(version)})
 
+    def run_url(self, run_id: str) -> str:
+        """Where MLflow's UI shows a run."""
+        info = _part(self._run(run_id), "info", dict)
+        return f"{self._rest.uri}/#/experiments/{_text(info, 'experiment_id')}/runs/{run_id}"
+
     def artifact_uri(self, version: ModelVersion) -> str:
         """Where the version's files really are: logged models and runs resolved, plain paths as `file:`."""
         source = version.source
@@ -166,8 +171,11 @@ class MlflowRegistry:
         info = _part(_part(document, "model", dict), "info", dict)
         return _text(info, "name"), _text(info, "artifact_uri")
 
+    def _run(self, run_id: str) -> dict[str, Any]:
+        return _part(self._rest.json("GET", _API + "runs/get", {"run_id": run_id}), "run", dict)
+
     def _run_artifact(self, run_id: str, path: str) -> str:
-        run = _part(self._rest.json("GET", _API + "runs/get", {"run_id": run_id}), "run", dict)
+        run = self._run(run_id)
         # A run's path may name a model that was logged by it, which lies elsewhere since MLflow 3.
         for each in _list(run.get("outputs", {}), "model_outputs"):
             name, uri = self._logged_model(_text(each, "model_id"))

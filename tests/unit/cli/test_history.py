@@ -91,7 +91,7 @@ def test_who_was_in_charge_at_a_moment(database: Path, tmp_path: Path) -> None:
     assert between["at"] == 2_010.0
     later = said("m", "--at", "1970-01-01T01:00")
     assert "two   Production  2        1970-01-01 00:34:10  stage" in later
-    assert "one: canary 10 %, shadow 0 %, since 1970-01-01 00:50:00" in later
+    assert "one: canary 10 %, shadow 0 %, control 0 %, since 1970-01-01 00:50:00" in later
     assert "its history begins at 1970-01-01 00:16:40" in said("m", "--at", "1970-01-01")
     assert isinstance(CliRunner().invoke(command, ["nobody", "--at", "1h"]).exception, NotFound)
     assert CliRunner().invoke(command, ["--at", "1h"]).exit_code == 2

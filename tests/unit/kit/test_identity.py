@@ -25,6 +25,15 @@ def test_identifiers_sort_by_the_moment_they_were_made(monkeypatch: pytest.Monke
     assert made == sorted(made)
 
 
+def test_an_identifier_tells_when_it_was_made() -> None:
+    """To the millisecond; what is no identifier of ours tells nothing."""
+    before = time.time()
+    moment = identity.born(identity.new_id())
+    assert moment is not None
+    assert before - 0.001 <= moment <= time.time()
+    assert [identity.born(each) for each in ("", "p0", "g" * 32, "a" * 33)] == [None] * 4
+
+
 def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a container the system may have no name for who runs the process."""
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuelight.operations.history import Event
-from cuelight.operations.situation import Situation, situations
+from cuelight.operations.situation import Shares, Situation, situations
 
 HOSTS, TRACKS = ("one", "two"), ("Production", "Staging")
 
@@ -76,14 +76,14 @@ def test_a_holder_says_since_when_why_and_by_whom() -> None:
     events = [
         _event("one", 1, 10.0, "switched", 1, track="Production", why="stage", before=None, run_id="r1"),
         _event("one", 2, 20.0, "switched", 2, track="Production", why="stage", before=1, run_id="r2", by="ada"),
-        _event("one", 3, 20.0, "traffic", None, canary=10.0, shadow=5.0, by="ada"),
+        _event("one", 3, 20.0, "traffic", None, canary=10.0, shadow=5.0, control=1.0, why="rollout 5,10", by="ada"),
         _event("one", 4, 30.0, "switched", 1, track="Production", why="rolled back", before=2, run_id="r1"),
         _event("one", 5, 40.0, "switched", None, track="Production", why="taken off", before=1, run_id=""),
     ]
     promoted, back, gone = (situations(events[:count])["one"] for count in (3, 4, 5))
     holder = promoted.tracks["Production"]
     assert (holder.version, holder.since, holder.before, holder.by, holder.run_id) == (2, 20.0, 1, "ada", "r2")
-    assert (promoted.shares.canary, promoted.shares.shadow, promoted.shares.since) == (10.0, 5.0, 20.0)
+    assert promoted.shares == Shares(10.0, 5.0, 1.0, 20.0, "rollout 5,10", "ada")
     assert (back.tracks["Production"].version, back.tracks["Production"].why, back.generation) == (1, "rolled back", 4)
     assert (gone.tracks, gone.generation, gone.shares) == ({}, 5, promoted.shares)
     assert situations([]) == {}

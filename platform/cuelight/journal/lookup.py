@@ -1,0 +1,116 @@
+"""One prediction by its id, with its labels: also what is so fresh that it is not compacted yet."""
+
+# ruff: noqa: S608  the SQL is put together from texts of this file; all values are parameters
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from cuelight.journal import layout, parquet, segment
+from cuelight.journal.record import Label, Prediction, Record
+from cuelight.kit.identity import born
+
+_HOUR, _DAY = 3600.0, 86_400.0
+_AT_ONCE = 256  # files
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A prediction, and the host that made it."""
+
+    host: str
+    prediction: Prediction
+
+
+def find(folder: Path, prediction_id: str) -> list[Seen]:
+    """The request of this id, and what a shadow answered to it: none, one or two, in the order of time."""
+    # Segments first: what the compactor moves in between is found in the second place.
+    seen = [Seen(host, each) for host, each in _fresh(folder, prediction_id) if isinstance(each, Prediction)]
+    seen += _compacted(folder, prediction_id)
+    once = {(each.prediction.arm, each.prediction.version): each for each in seen}
+    return sorted(once.values(), key=lambda each: each.prediction.time)
+
+
+def labels(folder: Path, prediction: Prediction) -> list[Label]:
+    """The last label of each of its rows, without those that were taken back; in the order of rows."""
+    fresh = (each for _, each in _fresh(folder, prediction.prediction_id) if isinstance(each, Label))
+    mine = [each for each in fresh if each.model == prediction.model]
+    known = [*_compacted_labels(folder, prediction), *mine]
+    last = {each.row: each for each in sorted(known, key=lambda each: each.time)}
+    return [last[row] for row in sorted(last) if last[row].value is not None]
+
+
+def _fresh(folder: Path, prediction_id: str) -> Iterator[tuple[str, Record]]:
+    """Records of this id in segments, with the hosts that wrote them."""
+    text = orjson.dumps(prediction_id)
+    for path in sorted((folder / "segments").glob("*/*")):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # compacted in this moment
+            continue
+        for item in segment.read(content) if text in content else ():
+            if not isinstance(item, segment.Damage) and getattr(item[1], "prediction_id", "") == prediction_id:
+                yield path.parent.name, item[1]
+
+
+def _compacted(folder: Path, prediction_id: str) -> Iterator[Seen]:
+    sql = f"SELECT * FROM {parquet.relation('requests')} WHERE prediction_id = $id"
+    last = False
+    for files in _batches(_request_files(folder, born(prediction_id))):
+        table = parquet.run(sql, {"id": prediction_id}, requests=[files])
+        rows = [] if table is None else table.to_pylist()
+        yield from (_seen(row) for row in rows)
+        if last:
+            return
+        last = bool(rows)  # a shadow's answer may be in the files written next
+
+
+def _request_files(folder: Path, moment: float | None) -> list[str]:
+    """Files that may hold a request of that moment, the likeliest first: the next that was written after it."""
+    days = (folder / layout.REQUESTS).glob("model=*/date=*")
+    if moment is None:
+        return [str(path) for day in sorted(days, reverse=True) for path in layout.files(day)]
+    near = {f"date={layout.day(max(0.0, moment + hours))}" for hours in (-_HOUR, _HOUR)}
+    files = [(_written(path), str(path)) for day in days if day.name in near for path in layout.files(day)]
+    return [path for _, path in sorted(files, key=lambda file: (file[0] < moment, file))]
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # deleted in this moment, past its retention
+        return 0.0
+
+
+def _batches(files: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(files)
+    while batch := list(itertools.islice(left, _AT_ONCE)):
+        yield batch
+
+
+def _seen(row: dict[str, Any]) -> Seen:
+    parts = dict(part.split("=", 1) for part in Path(row["filename"]).parts[-4:-1])
+    given = {name: row[name] for name in Prediction.__struct_fields__ if row.get(name) is not None}
+    if "probabilities" in given:
+        given["probabilities"] = orjson.loads(given["probabilities"])
+    model = "" if parts["model"] == layout.NOBODY else unquote(parts["model"])
+    return Seen(unquote(parts["host"]), Prediction(**{**given, "model": model}))
+
+
+def _compacted_labels(folder: Path, prediction: Prediction) -> Iterator[Label]:
+    sql = f"""
+        SELECT "time", "row", label, source FROM {parquet.relation("labels")}
+        WHERE prediction_id = $id ORDER BY "time", filename, position
+    """
+    since = prediction.time - _DAY  # clocks of hosts differ, never by a day
+    days = layout.days(folder, layout.LABELS, prediction.model, since=since)
+    table = parquet.run(sql, {"id": prediction.prediction_id}, labels=days)
+    for row in [] if table is None else table.to_pylist():
+        value = orjson.loads(row["label"])
+        yield Label(row["time"], prediction.model, prediction.prediction_id, row["row"], value, row["source"])
