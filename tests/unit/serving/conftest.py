@@ -2,21 +2,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cuelight.kit.clock import FakeClock
-from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.registry.model import VersionId
 from cuelight.serving.board import Board
-from cuelight.serving.deployment import Generations, Served
+from cuelight.serving.deployment import Generations
 from cuelight.serving.places import Places
 from cuelight.serving.store import ModelStore
 from tests.support import models
+from tests.unit.serving.following import Followed
+from tests.unit.serving.room import Room
 
 
 @pytest.fixture(scope="session")
@@ -40,24 +39,6 @@ def saved(library: Callable[[str], Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(library("1"), tmp_path / "saved"))
 
 
-@dataclass(frozen=True)
-class Room:
-    """One host's parts on disk, without processes."""
-
-    places: Places
-    board: Board
-    store: ModelStore
-    generations: Generations
-    library: Callable[[str], Path]
-
-    def served(self, name: str, model: str, version: int = 1, since: float = 0.0) -> Served:
-        """A version whose files are in the store: `model` is what the library calls it."""
-        draft = self.store.draft()
-        shutil.copytree(self.library(model), draft, dirs_exist_ok=True)
-        entry = self.store.admit(draft, Manifest.of_folder(draft, name, "r"))
-        return Served(VersionId(name, version, 1, model), entry.manifest.digest, "", "r", "stage", since)
-
-
 @pytest.fixture
 def room(tmp_path: Path, library: Callable[[str], Path]) -> Room:
     """A host's folder."""
@@ -75,3 +56,9 @@ def clock() -> FakeClock:
 def registry(clock: FakeClock) -> MemoryRegistry:
     """An empty registry."""
     return MemoryRegistry(clock)
+
+
+@pytest.fixture
+def host(room: Room, registry: MemoryRegistry, tmp_path: Path, clock: FakeClock) -> Followed:
+    """A host without workers, so that what is prepared is committed at once."""
+    return Followed(room, registry, tmp_path, clock)

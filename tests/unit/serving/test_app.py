@@ -14,7 +14,7 @@ from cuelight.registry.model import Track
 from cuelight.serving.deployment import Deployment
 from cuelight.serving.residents import Residents
 from tests.support.journal import stored
-from tests.unit.serving.conftest import Room
+from tests.unit.serving.room import Room
 
 ZEROS = {"instances": [[0, 0]]}
 

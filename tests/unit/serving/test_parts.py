@@ -11,7 +11,7 @@ from cuelight.serving.call import Asked
 from cuelight.serving.deployment import Deployment
 from cuelight.serving.parts import Parts
 from cuelight.serving.residents import Residents
-from tests.unit.serving.conftest import Room
+from tests.unit.serving.room import Room
 
 
 def test_a_call_waits_for_the_arm_that_answers_it(room: Room) -> None:

@@ -17,7 +17,7 @@ from cuelight.registry.model import Track
 from cuelight.serving import loader
 from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.residents import Residents
-from tests.unit.serving.conftest import Room
+from tests.unit.serving.room import Room
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 ZEROS = Rows({"a": np.zeros(1), "b": np.zeros(1)}, 1)

@@ -10,7 +10,7 @@ from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion
 from cuelight.serving.policy import Fact, Phase
 from cuelight.serving.standby import Preparation
-from tests.unit.serving.conftest import Room
+from tests.unit.serving.room import Room
 
 
 @pytest.fixture
