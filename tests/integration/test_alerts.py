@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from cuelight.kit.signing import SigningKey
+from cuelight.monitoring.alerts.dispatcher import Dispatcher
+from cuelight.monitoring.alerts.troubles import Terms
+from cuelight.monitoring.alerts.webhook import Webhook
 from cuelight.operations.database import Operations
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
@@ -90,3 +94,43 @@ def test_a_refused_promotion_gets_to_people(follower: Host, registry: MemoryRegi
             assert receiver.bodies[1]["text"].startswith("Recovered: churn version 1 is refused. ")
     assert len(mail.messages) == 2
     assert "s3cret" not in log.read_text()
+
+
+def test_an_automatic_rollback_gets_to_people(
+    host: Host, shelf: Shelf, registry: MemoryRegistry, tmp_path: Path
+) -> None:
+    """By the lines that a real rollback leaves: one alert, and one that it is over when a better version comes."""
+    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    callers = itertools.count()
+
+    def promote(fails: float) -> int:
+        version = shelf.add("moody", models.moody(1.0, fails=fails), form="cloudpickle")
+        registry.set_stage("moody", version, "Production", archive_others=True)
+        host.wait_for("moody", version)
+        return version
+
+    def ask() -> None:
+        caller = next(callers)
+        body = {"dataframe_split": {"columns": ["a", "b"], "data": [[caller * 37 % 100 + 0.5, 0.0]]}}
+        host.score("moody", body, **{"X-Cuelight-Key": str(caller)})
+
+    def told() -> list[tuple[str, str]]:
+        while host.history:
+            operations.record(*host.history.pop(0))
+        Dispatcher(operations, [Webhook(receiver.url, "generic")], Terms(60.0, "")).tick()
+        return [(body["severity"], body["title"]) for body in receiver.bodies]
+
+    with hook() as receiver:
+        promote(fails=100.0)
+        for _ in range(300):
+            ask()
+        worse = promote(fails=60.0)
+        while host.serves("moody", worse):
+            ask()
+            assert next(callers) < 10_000, "it was not rolled back"
+        rolled_back = ("critical", f"moody version {worse} is rolled back")
+        assert eventually(told) == [rolled_back]
+        assert receiver.bodies[0]["text"].startswith("Version 1 answers instead: ")
+        promote(fails=100.0)
+        eventually(lambda: len(told()) == 2)
+        assert told() == [rolled_back, ("info", f"Recovered: moody version {worse} is rolled back")]
