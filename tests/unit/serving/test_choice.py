@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from cuelight.kit.errors import BadInput, NotFound
+from cuelight.protocol.rows import Rows
+from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.assignment import is_canary, is_control
-from cuelight.serving.call import Asked, asked
+from cuelight.serving.call import Asked, Call, asked
 from cuelight.serving.choice import choose
 from cuelight.serving.deployment import Deployment, Served, Standby, from_json, to_json
+from cuelight.serving.loader import LoadedVersion, Output
+from cuelight.serving.residents import Cast
+from cuelight.serving.scoring import respond
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -91,3 +101,28 @@ def test_a_control_stays_with_the_version_before() -> None:
         assert chosen.served.id.version == {"canary": 4, "champion": 3, "control": 2}[chosen.arm]
     assert 60 < sum(choose(baking, "m", _asked(), key).arm == "control" for key in keys) < 140
     assert choose(baking, "m", _asked("stages", "Production"), keys[0]).arm == "champion"
+
+
+def _answers(version: int) -> LoadedVersion:
+    signature = Signature((Column("a", "double"),))
+
+    def predict(rows: Rows, _parameters: Mapping[str, Any]) -> Output:
+        return Output(np.full(rows.count, float(version)))
+
+    return LoadedVersion(f"d{version}", signature, "", "sklearn", True, predict, 0.1)
+
+
+def test_one_backend_with_one_token_meets_a_canary_by_its_share() -> None:
+    """Of 10,000 requests without a key each is drawn by its prediction id; who sends them does not matter."""
+    deployment = replace(SHARED, traffic={"m": Traffic(10.0)})
+    loaded = {f"d{number}": _answers(number) for number in (3, 4)}
+    asked = Asked("m", "application/json")
+    calls = [Call(asked, b'{"instances": [[1]]}', client="10.0.0.1", caller="backend") for _ in range(10_000)]
+    outcomes = respond(lambda: Cast(deployment, loaded), calls, 10)
+    hits = 0
+    for outcome in outcomes:
+        version, prediction = outcome.answer.headers["X-Model-Version"], outcome.answer.headers["X-Prediction-Id"]
+        assert version == ("4" if is_canary("m", prediction, 10.0) else "3")
+        assert json.loads(outcome.answer.body) == {"predictions": [float(version)]}
+        hits += version == "4"
+    assert stats.chisquare([hits, 10_000 - hits], [1_000, 9_000]).pvalue > 1e-4
