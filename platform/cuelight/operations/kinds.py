@@ -13,8 +13,11 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What a line is about."""
 
+    MOVED = "moved"
     SWITCHED = "switched"
     TRAFFIC = "traffic"
+    ALIASES = "aliases"
+    STANDBY = "standby"
     ROLLBACK_REFUSED = "rollback-refused"
     ROLLBACK_SETTLED = "rollback-settled"
     REFUSED = "refused"
@@ -39,6 +42,16 @@ class Meaning:
 _GENERATION = "number of the deployment that this host committed"
 
 MEANINGS: Mapping[Kind, Meaning] = {
+    Kind.MOVED: Meaning(
+        "The registry has a version in another stage, or an alias at another version, than it had a moment before.",
+        "follower",
+        "the one that is there now; none if the alias was taken away",
+        {
+            "stage": "stage that the version is in now",
+            "alias": "alias that points at the version now; a line has this, or a stage",
+            "before": "stage that it was in, or version that the alias pointed at",
+        },
+    ),
     Kind.SWITCHED: Meaning(
         "All workers of a host have switched: another version, or none, is on a track.",
         "follower",
@@ -60,6 +73,22 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "shadow": "percent of Production's requests that are mirrored to Staging",
             "control": "percent that the version before keeps while the one in Production bakes",
             "why": "the rollout's plan, and why it is at this share; empty where there is none",
+            "generation": _GENERATION,
+        },
+    ),
+    Kind.ALIASES: Meaning(
+        "Requests by a model's aliases are answered by other versions.",
+        "follower",
+        "none",
+        {"aliases": "version by alias, as they are now", "generation": _GENERATION},
+    ),
+    Kind.STANDBY: Meaning(
+        "Other former Production versions of a model are kept loaded.",
+        "follower",
+        "none",
+        {
+            "kept": "versions that are kept loaded now",
+            "rival": "the one of them that the version in Production is held against while it bakes, or null",
             "generation": _GENERATION,
         },
     ),

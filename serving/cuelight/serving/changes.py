@@ -1,4 +1,4 @@
-"""What one switch changed, as lines for the history. Pure."""
+"""What a switch changed, and what people moved in the registry, as lines for the history. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from cuelight.registry.model import Track
+from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment
 
@@ -22,9 +22,36 @@ class Line:
 
 
 def changes(before: Deployment, after: Deployment) -> Iterator[Line]:
-    """Who is on a track instead of whom, and how traffic is shared now."""
+    """Who is on a track instead of whom, how traffic is shared now, what aliases mean, who is kept loaded.
+
+    Two deployments of different content differ in a line, so that no generation is without one.
+    """
     yield from _switches(before, after)
     yield from _shares(before, after)
+    yield from _aliases(before, after)
+    yield from _kept(before, after)
+
+
+def moves(before: Snapshot, after: Snapshot) -> Iterator[Line]:
+    """What stages and aliases were set to between two readings of the registry."""
+    for name in sorted(after.models.keys() & before.models.keys()):
+        yield from _stages(before.models[name], after.models[name])
+        yield from _pointed(before.models[name], after.models[name])
+
+
+def _stages(before: RegisteredModel, after: RegisteredModel) -> Iterator[Line]:
+    for number, version in after.versions.items():
+        known = before.versions.get(number)
+        old = known.stage if known and known.id == version.id else "None"
+        if old != version.stage:
+            yield Line("moved", after.name, number, {"stage": version.stage, "before": old})
+
+
+def _pointed(before: RegisteredModel, after: RegisteredModel) -> Iterator[Line]:
+    for alias in sorted({*before.aliases, *after.aliases}):
+        old, new = before.aliases.get(alias), after.aliases.get(alias)
+        if old != new:
+            yield Line("moved", after.name, new, {"alias": alias, "before": old})
 
 
 def _switches(before: Deployment, after: Deployment) -> Iterator[Line]:
@@ -50,3 +77,28 @@ def _shares(before: Deployment, after: Deployment) -> Iterator[Line]:
         staging = after.tracks.get((name, Track.STAGING))
         detail = {**asdict(shared), "generation": after.generation}
         yield Line("traffic", name, staging.id.version if staging else None, detail)
+
+
+def _aliases(before: Deployment, after: Deployment) -> Iterator[Line]:
+    for name in sorted({*before.aliases, *after.aliases}):
+        meant, means = before.aliases.get(name, {}), after.aliases.get(name, {})
+        if meant != means:
+            detail = {"aliases": dict(means), "generation": after.generation}
+            yield Line("aliases", name, None, detail)
+
+
+def _kept(before: Deployment, after: Deployment) -> Iterator[Line]:
+    was, now = _by_model(before), _by_model(after)
+    for name in sorted({*was, *now}):
+        kept, rival = now.get(name, {}), after.rivals.get(name)
+        if was.get(name, {}) != kept:
+            detail = {"kept": sorted(each.version for each in kept), "rival": rival and rival.served.id.version}
+            yield Line("standby", name, None, {**detail, "generation": after.generation})
+
+
+def _by_model(deployment: Deployment) -> dict[str, dict[VersionId, bool]]:
+    """Each model's versions that are kept loaded, and whether a new one is held against them."""
+    models: dict[str, dict[VersionId, bool]] = {}
+    for each in deployment.standby:
+        models.setdefault(each.served.id.name, {})[each.served.id] = each.rival
+    return models

@@ -21,6 +21,7 @@ from cuelight.registry.port import Registry
 from cuelight.registry.rollback import put_back
 from cuelight.registry.tracks import Loser
 from cuelight.registry.traffic import NOTHING
+from cuelight.serving.changes import moves
 from cuelight.serving.deployment import Deployment
 from cuelight.serving.policy import Fact, Phase
 from cuelight.serving.recall import Recall
@@ -126,7 +127,10 @@ class Reporter:
 
         `spent` are models with their tags that should say nothing, `recalls` for which the registry is to be moved.
         """
-        self._readings += snapshot is not self._inbox.snapshot
+        if snapshot is not self._inbox.snapshot:
+            for line in moves(self._inbox.snapshot, snapshot):
+                self.record(line.kind, line.model, line.version, **line.detail)
+            self._readings += 1
         self._inbox = _Inbox(snapshot, wanted, spent, recalls, self._readings)
         self._wake.set()
 
