@@ -42,7 +42,8 @@ def moves(before: Snapshot, after: Snapshot) -> Iterator[Line]:
 def _stages(before: RegisteredModel, after: RegisteredModel) -> Iterator[Line]:
     for number, version in after.versions.items():
         known = before.versions.get(number)
-        old = known.stage if known and known.id == version.id else "None"
+        same = known is not None and known.created_ms == version.created_ms  # else of a model made anew
+        old = known.stage if known and same else "None"
         if old != version.stage:
             yield Line("moved", after.name, number, {"stage": version.stage, "before": old})
 
