@@ -32,7 +32,7 @@ def expand(body: bytes, encoding: str, limit: int) -> bytes:
 
 def too_large(what: str, limit: int) -> TooLarge:
     """The error for what would be larger than `limit` bytes in memory."""
-    return TooLarge(f"{what} is larger than {limit} bytes when expanded (serving_max_expanded_bytes).")
+    return TooLarge(f"{what} is larger than {limit} bytes when expanded (serving.max_expanded_bytes).")
 
 
 def _inflate(body: bytes, window_bits: int, limit: int) -> bytes:

@@ -51,7 +51,7 @@ def rows(count: int, signature: Signature, most: int) -> None:
 
 def too_many(most: int) -> TooLarge:
     """The error for more rows than a request may have."""
-    return TooLarge(f"There are more rows than the {most} allowed in one request (serving_max_rows).")
+    return TooLarge(f"There are more rows than the {most} allowed in one request (serving.max_rows).")
 
 
 def width(count: int) -> None:

@@ -16,7 +16,7 @@ from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
 from cuelight.serving import catalog, inference
 from cuelight.serving.call import asked, protocol_of
-from cuelight.serving.faults import code_of, status_of
+from cuelight.serving.faults import LARGE_BODY, code_of, status_of
 from cuelight.serving.feedback import read_labels
 from cuelight.serving.framing import LONGEST_ID
 from cuelight.serving.parts import Parts
@@ -136,7 +136,7 @@ def _take_body() -> None:
         _discard_body()
         if request.endpoint != "score":
             raise
-        g.fault = TooLarge("The body is larger than serving_max_body_bytes.")  # for the model's record as well
+        g.fault = TooLarge(LARGE_BODY)  # for the model's record as well
     else:
         if len(body) < (request.content_length or 0):  # to gunicorn and werkzeug this is a body like any other
             g.fault = BadInput("The body ended before its Content-Length.")
@@ -177,7 +177,7 @@ def _http_fault(fault: HTTPException) -> Response:
     hints = {
         404: "There is nothing at this URL. GET /models lists what is served; score at POST /models/NAME/invocations.",
         405: "This URL does not take that method. Score with POST.",
-        413: "The body is larger than serving_max_body_bytes.",
+        413: LARGE_BODY,
     }
     response = _error(code_of(status), hints.get(status, fault.description or ""), status)
     allowed = getattr(fault, "valid_methods", None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cuelight.kit import errors
 
+LARGE_BODY = "The body is larger than serving.max_body_bytes."
+
 _STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (
     (errors.TooLarge, 413),
     (errors.WrongMediaType, 415),

@@ -28,6 +28,7 @@ from cuelight.kit.log import Log
 from cuelight.serving import framing
 from cuelight.serving.call import Call
 from cuelight.serving.connections import IDLE_SECONDS, PARTIAL_SECONDS, Connections
+from cuelight.serving.faults import LARGE_BODY
 from cuelight.serving.lanes import Key, Lanes, Ticket
 from cuelight.serving.line import Line
 from cuelight.serving.metrics import MEMORY, THREADS, WAIT
@@ -195,7 +196,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _no_room(self, line: Line, length: int) -> CuelightError | None:
         """Why a body of `length` bytes is not taken: it is too large, or too much is here already."""
         if length > self._parts.settings.serving_max_body_bytes:
-            return TooLarge("The body is larger than serving_max_body_bytes.")
+            return TooLarge(LARGE_BODY)
         if self._connections.reserve(line, length):
             return None
         self._parts.metrics.count_refused(MEMORY)
