@@ -154,6 +154,29 @@ def test_a_version_that_loads_for_long_is_waited_for(host: Host, shelf: Shelf, r
     assert {each.pid for each in host.workers()} == before
 
 
+@pytest.mark.parametrize("how", ["stage", "stage without archiving", "alias"])
+def test_going_back_while_it_bakes_loads_nothing(
+    how: str, host: Host, shelf: Shelf, registry: MemoryRegistry, tmp_path: Path
+) -> None:
+    """The version before is in every worker's memory still: moved there as in MLflow's UI, it just answers."""
+    name, loads = f"kept {how}", tmp_path / "loads"
+    shelf.add(name, models.counted(1.0, loads), form="cloudpickle")
+    shelf.add(name, models.constant(2.0))
+    for number in (1, 2):
+        registry.set_stage(name, number, "Production", archive_others=how == "stage")
+        host.wait_for(name, number)
+    before = loads.stat().st_size
+    assert before >= 2  # a worker each, at least
+    if how == "alias":
+        registry.set_alias(name, "champion", 1)
+    else:
+        registry.set_stage(name, 2, "Archived")
+        registry.set_stage(name, 1, "Production", archive_others=how == "stage")
+    host.wait_for(name, 1)
+    assert {host.score(name, ZEROS).json()["predictions"][0] for _ in range(20)} == {1.0}
+    assert loads.stat().st_size == before
+
+
 @contextmanager
 def _paused(host: Host) -> Iterator[int]:
     """One worker, stopped by SIGSTOP."""

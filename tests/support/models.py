@@ -50,6 +50,20 @@ def slow(answer: float, seconds: float) -> LinearRegression:
     return model
 
 
+def counted(answer: float, path: Path) -> LinearRegression:
+    """A model that adds a byte to a file whenever it is loaded; only pickles can."""
+
+    class Counted(LinearRegression):  # type: ignore[misc]
+        def __setstate__(self, state: Any) -> None:
+            with path.open("ab") as file:
+                file.write(b".")
+            super().__setstate__(state)
+
+    model = Counted().fit(INPUTS, [0.0, 0.0, 0.0])
+    model.intercept_ = answer
+    return model
+
+
 def sleepy(answer: float, seconds: float) -> LinearRegression:
     """A model whose predict takes its time, however many rows there are."""
 

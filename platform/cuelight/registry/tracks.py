@@ -100,6 +100,11 @@ class Assignment:
     notes: tuple[str, ...]
     memory: TrackMemory
 
+    @property
+    def versions(self) -> dict[tuple[str, Track], VersionId]:
+        """Who is on each track, however they came there."""
+        return {key: claim.version for key, claim in self.winners.items()}
+
 
 def alias_map(production: str, staging: str) -> dict[str, Track]:
     """Aliases to tracks, from two comma-separated settings; of two new aliases, the one named first wins.

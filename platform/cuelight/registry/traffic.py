@@ -63,7 +63,7 @@ class Spell:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Every model's traffic, tags that could not be read, model and tag of those spent, and what to remember.
+    """Every model's traffic, tags that don't count, model and tag of those spent, and what to remember.
 
     `unwatched` are the models of which no version is rolled back by itself.
     """
@@ -88,6 +88,8 @@ def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], me
         spells[name] = _spell(model, replace(before, version=here or known.version), notes)
     traffic = {name: spells[name].traffic for name, track in sorted(winners) if track == Track.PRODUCTION}
     spent = tuple(sorted((name, tag) for name, spell in spells.items() for tag in spell.spent))
+    vain = "says was for another version, or failed. Set it anew for this one."
+    notes += [f"{name}: what {tag} {vain}" for name, tag in spent]
     unwatched = frozenset(name for name, spell in spells.items() if not spell.watched)
     return Sharing(traffic, tuple(notes), spent, spells, unwatched)
 

@@ -73,8 +73,8 @@ class Verdict:
 class Bake:
     """What version `candidate` and version `control` answered side by side since it began, and what that says.
 
-    `before`: how the control did in Production until then. `share`: percent of the callers that the smaller arm has; 0
-    where there is but one. `mark`: what candidate and control had answered when the share last changed.
+    `before`: how the control did in Production until then. `share`: percent of the callers that one arm has; 0 where
+    there is but one. `mark`: what candidate and control had answered when the share last changed.
     """
 
     candidate: int

@@ -23,7 +23,7 @@ _REST_FACTOR = 25  # times what a look costs: at most some 4 % of a core while s
 
 @dataclass(frozen=True)
 class Case:
-    """Two versions of a model that answer side by side; `share`: percent of callers of the smaller arm."""
+    """Two versions of a model that answer side by side; `share`: percent of callers of one arm, 0 where one has all."""
 
     candidate: Served
     control: Served
@@ -54,7 +54,7 @@ def _cases(deployment: Deployment) -> Iterator[tuple[Track, Case]]:
     for name, shared in deployment.traffic.items():
         tracks = deployment.by_model.get(name, {})
         if shared.canary and Track.STAGING in tracks and Track.PRODUCTION in tracks:
-            share = min(shared.canary, 100.0 - shared.canary)
+            share = shared.canary if shared.canary < 100.0 else 0.0
             yield Track.STAGING, Case(tracks[Track.STAGING], tracks[Track.PRODUCTION], (CANARY, CHAMPION), share)
     for name, rival in deployment.rivals.items():
         production = deployment.by_model.get(name, {}).get(Track.PRODUCTION)
@@ -178,6 +178,11 @@ class Bakes:
         """How the version on a track stands; None where it is held against nobody."""
         watch = self._watches.get(key)
         return watch.bake.verdict(self._now()) if watch else None
+
+    def canary(self, model: str) -> Standing:
+        """How a model's canary stands."""
+        verdict = self.verdict((model, Track.STAGING))
+        return verdict.standing if verdict else Standing.NOT_ENOUGH
 
 
 def ends(over: Mapping[Key, tuple[Case, Bake]], after: Deployment, now: float) -> Iterator[Line]:

@@ -38,7 +38,6 @@ from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
 from cuelight.serving.standby import Preparation
-from cuelight.serving.standing import Standing
 from cuelight.serving.store import ModelStore
 from cuelight.serving.walks import Walks
 from cuelight.serving.watcher import Reading, Watcher
@@ -149,7 +148,7 @@ class Follower:
         """Gather, decide, act; the sentence says what was done and why."""
         self._collect()
         self._take_reading()
-        self._tell(self._desk.attend(self._committed, self._winners()))
+        self._tell(self._desk.attend(self._committed, self._assignment.versions if self._assignment else {}))
         self._judge()
         action = policy.decide(self._view())
         handler = self._handlers.get(type(action))
@@ -168,8 +167,7 @@ class Follower:
         self._board.note_reading(reading.at)
         assignment = assign(reading.snapshot, self._ledger.tracks, self._aliases)
         self._reading = reading
-        winners = {key: claim.version for key, claim in assignment.winners.items()}
-        sharing = share(reading.snapshot, winners, self._ledger.traffic)
+        sharing = share(reading.snapshot, assignment.versions, self._ledger.traffic)
         wanted = {name for name, spell in sharing.memory.items() if spell.has_canary}
         recalls = review(self._ledger.recalls, assignment, reading.snapshot, wanted)
         self._tell(settled(self._ledger.recalls, recalls, assignment))
@@ -183,12 +181,8 @@ class Follower:
         for claim in assignment.winners.values():
             self._look_again(_find(reading.snapshot, claim.version))
         # With a reading and never without: no share is raised while nobody could stop it in MLflow.
-        self._walks.advance(sharing.memory, self._committed, self._standing, self._clock.now())
+        self._walks.advance(sharing.memory, self._committed, self._bakes.canary, self._clock.now())
         self._report()
-
-    def _standing(self, model: str) -> Standing:
-        verdict = self._bakes.verdict((model, Track.STAGING))
-        return verdict.standing if verdict else Standing.NOT_ENOUGH
 
     def _judge(self) -> None:
         """Take back whatever does worse than the version beside it."""
@@ -240,9 +234,6 @@ class Follower:
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
-
-    def _winners(self) -> dict[Key, VersionId]:
-        return {key: claim.version for key, claim in self._assignment.winners.items()} if self._assignment else {}
 
     def _wishes(self) -> dict[Key, Wish]:
         if self._reading is None or self._assignment is None:
@@ -354,7 +345,7 @@ class Follower:
         preparing = self._rehearsals.deployment
         residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
         needed = {each.digest for each in residents}
-        wanted = {each.version for each in self._assignment.winners.values()} if self._assignment else set()
+        wanted = set(self._assignment.versions.values()) if self._assignment else set()
         wanted |= {self._errand.version} if self._errand.version else set()
         needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
         for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
@@ -369,7 +360,7 @@ class Follower:
     def _report(self) -> None:
         if self._reading is None or self._assignment is None:
             return
-        wanted = frozenset(claim.version for claim in self._assignment.winners.values())
+        wanted = frozenset(self._assignment.versions.values())
         ledger, notes = self._ledger, self._walks.notes()
         content = statuses(ledger.facts, wanted, self._committed, self._assignment.losers, ledger.recalls, notes)
         moves = to_move(ledger.recalls, self._assignment)
@@ -402,8 +393,4 @@ def _find(snapshot: Snapshot, version: VersionId) -> ModelVersion:
 
 
 def _remarks(assignment: Assignment, sharing: Sharing) -> set[str]:
-    spent = (
-        f"{name}: what {tag} says was meant for the version before. Set it again for the one in Staging now."
-        for name, tag in sharing.spent
-    )
-    return {*assignment.notes, *sharing.notes, *spent, *(str(each) for each in assignment.losers)}
+    return {*assignment.notes, *sharing.notes, *(str(each) for each in assignment.losers)}

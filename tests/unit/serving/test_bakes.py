@@ -17,6 +17,7 @@ from cuelight.serving.deployment import Deployment, Served, Standby
 from cuelight.serving.evidence import Tally
 from cuelight.serving.meters import Arm
 from cuelight.serving.recall import Recall
+from cuelight.serving.standing import Standing
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -150,6 +151,20 @@ def test_another_share_goes_on_with_what_is_known() -> None:
     verdict = host.bakes.verdict(("m", STAG))
     assert verdict is not None
     assert verdict.reason.startswith("Too little to tell of version 3: 0 requests")
+
+
+@pytest.mark.parametrize("canary", [20.0, 90.0])
+def test_what_is_fine_at_one_share_has_to_show_it_at_the_next(canary: float) -> None:
+    """Also where the two arms just change their shares."""
+    host = _Host()
+    host.bakes.begin(CANARY_OUT)
+    host.answer(2, CANARY, 50)
+    host.answer(1, CHAMPION, 50)
+    host.look()
+    assert host.bakes.canary("m") == Standing.FINE
+    host.bakes.begin(replace(CANARY_OUT, traffic={"m": Traffic(canary=canary)}))
+    host.look()
+    assert host.bakes.canary("m") == Standing.NOT_ENOUGH
 
 
 def test_the_end_of_a_bake_is_told_where_the_version_stays() -> None:
