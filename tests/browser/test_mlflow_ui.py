@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from cuelight.registry import tags
+from cuelight.registry.edit_feed import MlflowFeed
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from tests.browser.ui import VersionPage, browser_page, photographed
 from tests.support.host import Host, eventually, running
@@ -90,6 +92,20 @@ def test_a_refusal_is_read_on_the_page(
         version.expect_text("refused")
         version.expect_text("NaN")
     assert host.score(name, ZEROS).status == 404
+
+
+def test_a_click_is_noted_with_its_moment(registrar: Registrar, mlflow_server: str, page: Page, tmp_path: Path) -> None:
+    """MLflow's pages send what its clients send: an edit that is made there is told as any other."""
+    name = "browser-edit"
+    number = registrar.add(name, 1.0)
+    staged = VersionPage(page, mlflow_server, name, number, classic=True)
+    before = time.time()
+    with photographed(page, tmp_path):
+        staged.open()
+        staged.set_stage("Staging", archive_others=False)
+    edits = eventually(lambda: [each for each in MlflowFeed(mlflow_server).read(0, 0.0)[0] if each.model == name])
+    assert [(each.what, each.version, each.value) for each in edits] == [("stage", number, "Staging")]
+    assert before < edits[0].at < time.time()
 
 
 @contextmanager

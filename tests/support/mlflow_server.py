@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
 
-from cuelight.registry.server_process import READY_PATH, command, environment
+from cuelight.registry import server_process
 
 
 def free_port() -> int:
@@ -24,23 +24,39 @@ def free_port() -> int:
     return port
 
 
-class MlflowServer:
-    """A server that can be stopped, made to hang, and started again on the same port over the same folder."""
+def stock(port: int) -> list[str]:
+    """The command line of a server that runs MLflow's app as it comes."""
+    return [*server_process.command(port)[:-2], "mlflow.server.fastapi_app:app"]
 
-    def __init__(self, folder: Path) -> None:
+
+class MlflowServer:
+    """A server that can be stopped, made to hang, and started again on the same port over the same folder.
+
+    `command` makes its command line for a port, `more` is added to its environment, its paths begin with `prefix`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Callable[[int], list[str]] = server_process.command,
+        more: Mapping[str, str] | None = None,
+        prefix: str = "",
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._command = command
+        self._environment = server_process.environment(folder) | dict(more or {})
         self._folder = folder
         self._port = free_port()
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://127.0.0.1:{self._port}{prefix}"
 
     def start(self, seconds: float = 120.0) -> None:
         """Start it, and wait until it has answered one request."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                command(self._port),
-                env=os.environ | environment(self._folder),
+                self._command(self._port),
+                env=os.environ | self._environment,
                 cwd=self._folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -87,7 +103,8 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path, deadline: float
         if time.monotonic() > deadline:
             raise RuntimeError(f"the MLflow server did not come up: {log.read_text()[-2000:]}")
         try:
-            if pool.request("GET", url + READY_PATH, timeout=30.0).status == 200:
+            # 401: it wants to know who asks, and has made up its mind about it
+            if pool.request("GET", url + server_process.READY_PATH, timeout=30.0).status in (200, 401):
                 return
         except urllib3.exceptions.HTTPError:
             time.sleep(0.1)  # nobody listens yet: there is no event to wait for

@@ -52,6 +52,15 @@ class Settings:
     )
 
     mlflow_port: int = _setting(5000, "port", "Port of the MLflow server that `cuelight up` runs.")
+    mlflow_app: str = _setting(
+        "", "name", "App that `mlflow server --app-name cuelight` wraps, such as basic-auth; empty: MLflow's own."
+    )
+    mlflow_user_header: str = _setting(
+        "", "header", "Header by which a proxy, which nobody gets past, tells that app the user; empty: none does."
+    )
+    mlflow_edits: str = _setting(
+        "", "file", "Where that app keeps who edited models; empty: cuelight-edits.db in the server's working folder."
+    )
 
     track_production: str = _setting("champion,production", "aliases", "Aliases that mean Production.")
     track_staging: str = _setting("challenger,staging", "aliases", "Aliases that mean Staging.")

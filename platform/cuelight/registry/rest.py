@@ -25,6 +25,10 @@ class AnswerTooLong(RegistryUnavailable):
     """More bytes than one answer may have: where there are pages, smaller ones may do."""
 
 
+class NoSuchPath(RegistryUnavailable):
+    """The service is there, and knows nothing of the path: it may be an older one, or another one."""
+
+
 class Rest:
     """A JSON service at `uri`. All calls raise `RegistryUnavailable` when no good answer is there in time.
 
@@ -58,6 +62,7 @@ class Rest:
         Raises:
             NotFound: the service says that what was named does not exist.
             BadInput: it refuses what was sent, with its own words.
+            NoSuchPath: it does not know the path.
         """
         with (
             Deadline(self._connect + self._read) as deadline,
@@ -132,7 +137,8 @@ class Rest:
         if 400 <= status < 500 and status not in (408, 429) and code and code != "ENDPOINT_NOT_FOUND":
             raise BadInput(f"MLflow refused: {message}")
         what = "no JSON object" if document is None else message or "no message"
-        raise RegistryUnavailable(f"MLflow at {self.uri} answered {path} with status {status} and {what}.")
+        kind = NoSuchPath if status == 404 else RegistryUnavailable
+        raise kind(f"MLflow at {self.uri} answered {path} with status {status} and {what}.")
 
 
 def _limited(response: Any) -> Iterator[bytes]:

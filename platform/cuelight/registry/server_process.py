@@ -17,7 +17,8 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
     """The command line; it needs `environment` too, and ends on SIGTERM."""
     address = ["--host", host, "--port", str(port)]
     quiet = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
-    return [sys.executable, "-m", "uvicorn", *address, "--workers", "1", *quiet, "mlflow.server.fastapi_app:app"]
+    app = ["--factory", "cuelight.registry.mlflow_app.app:create_app"]
+    return [sys.executable, "-m", "uvicorn", *address, "--workers", "1", *quiet, *app]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -32,5 +33,6 @@ def environment(folder: Path) -> dict[str, str]:
         "_MLFLOW_SGI_NAME": "uvicorn",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "CUELIGHT_MLFLOW_EDITS": str(folder.absolute() / "edits.db"),
         "DO_NOT_TRACK": "true",
     }
