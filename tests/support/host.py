@@ -21,10 +21,14 @@ import urllib3
 from cuelight.kit.log import Log
 from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
+from cuelight.registry.edit_feed import Feed
 from cuelight.registry.port import Registry
+from cuelight.registry.tracks import alias_map
+from cuelight.serving.authors import attributed
 from cuelight.serving.board import Board, Worker
 from cuelight.serving.deployment import Deployment, Generations
 from cuelight.serving.follower import Follower
+from cuelight.serving.herald import Herald
 from cuelight.serving.places import Places
 from cuelight.serving.recent import recent_requests
 from cuelight.serving.reporter import Recorder, Reporter
@@ -54,9 +58,9 @@ def eventually(what: Callable[[], Any], seconds: float = 60.0, reason: str = "")
 
 
 class Host:
-    """A serving host over `registry`; `history` collects what the follower records."""
+    """A serving host over `registry`; `feed` may tell it edits, and `history` collects what the follower records."""
 
-    def __init__(self, home: Path, registry: Registry, **settings: Any) -> None:
+    def __init__(self, home: Path, registry: Registry, feed: Feed | None = None, **settings: Any) -> None:
         self.settings = Settings(
             home=home,
             serving_port=free_port(),
@@ -68,11 +72,12 @@ class Host:
         self.settings = replace(self.settings, **settings)
         self.url = f"http://127.0.0.1:{self.settings.serving_port}"
         self.registry = registry
+        self.feed = feed
         self.history: list[tuple[Any, ...]] = []
         self.record: Recorder = lambda *line: self.history.append(line)
         self.board = Board(Places(self.settings.serving_folder).board)
         self._process: subprocess.Popen[bytes] | None = None
-        self._follower: tuple[Loop, Follower, threading.Thread] | None = None
+        self._follower: tuple[Loop, Follower, threading.Thread, Herald | None] | None = None
 
     def start_server(
         self,
@@ -118,18 +123,25 @@ class Host:
         preparation = Preparation(
             self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name)
         )
-        reporter = Reporter(self.registry, self.record, aliases=chosen.track_production)
+        record, herald = self.record, Herald(self.feed) if self.feed else None
+        if herald:
+            record = attributed(record, herald.find, alias_map(chosen.track_production, chosen.track_staging))
+        reporter = Reporter(self.registry, record, aliases=chosen.track_production)
         follower = Follower(self.registry, chosen, preparation, reporter)
         loop = Loop(follower.tick, follower.pause, Log("test.follower"), jitter=0.0)
         thread = threading.Thread(target=loop.run, daemon=True)
         follower.start()
+        if herald:
+            herald.start(follower.hurry)
         thread.start()
-        self._follower = (loop, follower, thread)
+        self._follower = (loop, follower, thread, herald)
 
     def stop_follower(self) -> None:
         """End the follower; what is served stays."""
         if self._follower:
-            loop, follower, thread = self._follower
+            loop, follower, thread, herald = self._follower
+            if herald:
+                herald.stop()
             loop.stop()
             thread.join(10)
             follower.stop()
@@ -202,10 +214,10 @@ def stock(host: Host, folder: Path) -> Iterator[Host]:
 
 
 @contextmanager
-def running(home: Path, registry: Registry, **settings: Any) -> Iterator[Host]:
+def running(home: Path, registry: Registry, feed: Feed | None = None, **settings: Any) -> Iterator[Host]:
     """A host that is up, and is gone afterwards."""
     home.mkdir(parents=True, exist_ok=True)
-    host = Host(home, registry, **settings)
+    host = Host(home, registry, feed, **settings)
     try:
         host.start_server()
         host.start_follower()

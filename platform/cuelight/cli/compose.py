@@ -15,6 +15,7 @@ from cuelight.kit.settings import Settings, read
 
 if TYPE_CHECKING:
     from cuelight.operations.database import Operations
+    from cuelight.registry.edit_feed import MlflowFeed
     from cuelight.registry.mlflow_rest import MlflowRegistry
     from cuelight.registry.tracking import Tracking
 
@@ -41,6 +42,19 @@ def registry(chosen: Settings) -> MlflowRegistry:
     from cuelight.registry.mlflow_rest import MlflowRegistry
 
     return MlflowRegistry(
+        chosen.tracking_uri,
+        user=chosen.registry_user,
+        password=chosen.registry_password,
+        connect_timeout=chosen.registry_connect_timeout,
+        read_timeout=chosen.registry_read_timeout,
+    )
+
+
+def feed(chosen: Settings) -> MlflowFeed:
+    """The edits that the MLflow server tells, if it does."""
+    from cuelight.registry.edit_feed import MlflowFeed
+
+    return MlflowFeed(
         chosen.tracking_uri,
         user=chosen.registry_user,
         password=chosen.registry_password,

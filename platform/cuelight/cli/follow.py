@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 def command() -> None:
     """Follow the registry: fetch, try, prepare and commit what is put into Production and Staging."""
+    from cuelight.registry.tracks import alias_map
+    from cuelight.serving.authors import attributed
     from cuelight.serving.follower import Follower
+    from cuelight.serving.herald import Herald
     from cuelight.serving.places import Places
     from cuelight.serving.recent import recent_requests
     from cuelight.serving.reporter import Reporter
@@ -30,15 +33,18 @@ def command() -> None:
     registry = compose.registry(settings)
     store = ModelStore(Places(settings.serving_folder).store)
     preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))
-    recorder = _Recorder(settings)
-    reporter = Reporter(compose.registry(settings), recorder, seal=recorder.seal, aliases=settings.track_production)
+    recorder, herald = _Recorder(settings), Herald(compose.feed(settings))
+    record = attributed(recorder, herald.find, alias_map(settings.track_production, settings.track_staging))
+    reporter = Reporter(compose.registry(settings), record, seal=recorder.seal, aliases=settings.track_production)
     follower = Follower(registry, settings, preparation, reporter)
     loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()
     follower.start()
+    herald.start(follower.hurry)
     try:
         loop.run()
     finally:
+        herald.stop()
         follower.stop()
         recorder.close()
 

@@ -40,6 +40,11 @@ class Meaning:
 
 
 _GENERATION = "number of the deployment that this host committed"
+_EDITED = {
+    "by": "who made the edit behind it, where MLflow tells and knows",
+    "client": "address from which the edit came to MLflow, where it tells",
+    "moved_at": "when MLflow carried the edit out, where it tells",
+}
 
 MEANINGS: Mapping[Kind, Meaning] = {
     Kind.MOVED: Meaning(
@@ -62,6 +67,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "why": "`stage`, `alias NAME`, `rolled back from version N`, or `taken off`",
             "generation": _GENERATION,
             "run_id": "MLflow's id of the run that trained the new version",
+            **_EDITED,
         },
     ),
     Kind.TRAFFIC: Meaning(
@@ -74,6 +80,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "control": "percent that the version before keeps while the one in Production bakes",
             "why": "the rollout's plan, and why it is at this share; empty where there is none",
             "generation": _GENERATION,
+            **_EDITED,
         },
     ),
     Kind.ALIASES: Meaning(

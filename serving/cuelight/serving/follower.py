@@ -136,6 +136,10 @@ class Follower:
             os.close(self._lock)
             self._lock = -1
 
+    def hurry(self) -> None:
+        """Somebody edited a model: read the registry now, not at the next poll."""
+        self._watcher.hurry()
+
     def pause(self) -> float:
         """Seconds until the next tick is due; returns early when something came in."""
         if self._rehearsals.deployment is not None:

@@ -16,6 +16,8 @@ from cuelight.registry.port import Registry
 # A sweep's time is mostly the server's CPU; waiting 25 times as long keeps one follower below about 2 % of a core
 # for many models, since a sweep of a few takes well under a fortieth of a second.
 _REST_FACTOR = 25
+# The same while somebody edits it: a crowd of edits must not make it sweep without end.
+_HURRIED_FACTOR = 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Reading:
 
 
 class Watcher:
-    """Probes every `poll_seconds`; sweeps when the probe moved, and as often as the registry can bear."""
+    """Probes every `poll_seconds`; sweeps when the probe moved, when told to, and as often as the registry can bear."""
 
     def __init__(
         self,
@@ -45,11 +47,12 @@ class Watcher:
         self._clock = clock or SystemClock()
         self._log = Log("serving.watcher")
         self._stopped = threading.Event()
+        self._hurried = threading.Event()
         self._reading: Reading | None = None
         self._expecting = expecting
         self._probe = ""
         self._sparse = False
-        self._sweep_due = 0.0
+        self._sweep_due = self._soonest = 0.0
         self._trouble = ""
 
     @property
@@ -64,10 +67,18 @@ class Watcher:
     def stop(self) -> None:
         """Read no more."""
         self._stopped.set()
+        self._hurried.set()
+
+    def hurry(self) -> None:
+        """Something was edited: sweep at once, or as soon as the registry can bear it."""
+        self._hurried.set()
 
     def poll(self) -> bool:
         """Probe, and sweep if it is time; True after a good sweep."""
         now = self._clock.monotonic()
+        if self._hurried.is_set():
+            self._hurried.clear()
+            self._sweep_due = min(self._sweep_due, self._soonest)
         try:
             if now < self._sweep_due and self._registry.probe() == self._probe:
                 self._recover()
@@ -89,6 +100,7 @@ class Watcher:
         rest = _REST_FACTOR * (ended - began)
         self._probe, self._sparse = probe, rest > self._poll_seconds
         self._sweep_due = ended + (rest if self._sparse and probe else 0.0)
+        self._soonest = ended + _HURRIED_FACTOR * (ended - began)
         number = self._reading.number + 1 if self._reading else 1
         self._reading = Reading(number, snapshot, self._clock.now())
         self._expecting = bool(snapshot.models)
@@ -114,4 +126,10 @@ class Watcher:
                 if repr(error) != self._trouble:
                     self._log.exception("poll-failed", error)
                 self._trouble = repr(error)
-            self._stopped.wait(self._poll_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311  jitter, no secret
+            self._hurried.wait(self._pause())
+
+    def _pause(self) -> float:
+        """Seconds until the next poll, or the next sweep if that is sooner."""
+        pause = self._poll_seconds * (0.9 + 0.2 * random.random())  # noqa: S311  jitter, no secret
+        due = self._sweep_due - self._clock.monotonic()
+        return min(pause, due) if due > 0.0 else pause

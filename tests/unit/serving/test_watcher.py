@@ -136,3 +136,27 @@ def test_the_thread_outlives_what_is_not_foreseen(registry: _Slow, capsys: pytes
         assert changed.wait(5.0)
     finally:
         watcher.stop()
+
+
+def test_an_edit_that_is_told_is_read_before_its_time(watcher: Watcher, registry: _Slow, clock: FakeClock) -> None:
+    """An alias moves no probe, so a big registry shows it late; told of edits without end, it is still not swept so."""
+    registry.seconds = 1.0
+    assert watcher.poll()
+    assert watcher.poll()  # from now on it rests for 25 seconds
+    clock.advance(3.0)
+    watcher.hurry()
+    assert not watcher.poll()
+    clock.advance(1.0)
+    assert watcher.poll()
+    assert registry.snapshots == 3
+
+
+def test_a_thread_that_waits_for_its_next_poll_hurries(registry: _Slow) -> None:
+    """It reads when it is told to, and not when the interval is over; what it can't read yet, it reads soon."""
+    read = threading.Semaphore(0)
+    watcher = Watcher(registry, 3600.0, read.release)
+    watcher.start()
+    for _ in range(5):
+        assert read.acquire(timeout=30)
+        watcher.hurry()
+    watcher.stop()
