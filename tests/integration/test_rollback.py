@@ -109,7 +109,7 @@ def test_a_canary_that_fails_loses_its_share(story: _Story) -> None:
     eventually(lambda: story.name in story.host.generation().traffic)
     story.ask_until(lambda: story.name not in story.host.generation().traffic)
     eventually(lambda: story.registry.snapshot().models[story.name].tags["cuelight.canary"] == "0")
-    eventually(lambda: not story.host._follower[1]._sharing.spent)  # type: ignore[index]  # it was read, too
+    eventually(lambda: not story.host._follower[1]._outlook.sharing.spent)  # type: ignore[index]  # it was read, too
     eventually(lambda: story.state(worse)[0] == "rolled-back")
     assert "version 1 at the same time on 0 of" in story.state(worse)[1]
     assert story.host.generation().tracks[story.name, Track.STAGING].id.version == worse

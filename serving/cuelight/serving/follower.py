@@ -16,10 +16,9 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
+from cuelight.registry.model import ModelVersion, Track, VersionId
 from cuelight.registry.port import Registry
-from cuelight.registry.tracks import Assignment, alias_map, assign
-from cuelight.registry.traffic import Sharing, Traffic, over, share
+from cuelight.registry.tracks import alias_map
 from cuelight.serving import meters, policy
 from cuelight.serving.bake import Rule
 from cuelight.serving.bakes import Bakes, ends
@@ -31,9 +30,10 @@ from cuelight.serving.errand import Errand
 from cuelight.serving.labelled import Labelled
 from cuelight.serving.ledger import Ledger
 from cuelight.serving.orders import Orders
+from cuelight.serving.outlook import Outlook
 from cuelight.serving.places import Places
 from cuelight.serving.policy import Fact, Phase, View, Wish
-from cuelight.serving.recall import Recall, review, settled, to_move
+from cuelight.serving.recall import Recall, to_move
 from cuelight.serving.rehearsals import Rehearsals
 from cuelight.serving.reporter import Reporter, statuses
 from cuelight.serving.setbacks import Setbacks
@@ -73,7 +73,6 @@ class Follower:
             self._board, self._places.failures, self._clock, patience, patience + settings.trial_seconds
         )
         self._wake = threading.Event()
-        self._aliases = alias_map(settings.track_production, settings.track_staging)
         self._errand = Errand(self._wake.set)
         self._committed = self._last_committed()
         expecting = bool(self._committed.tracks)
@@ -84,11 +83,10 @@ class Follower:
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
         self._reading: Reading | None = None
-        self._assignment: Assignment | None = None
-        self._sharing = Sharing({})
         self._walks = Walks(self._places.rollouts)
+        aliases = alias_map(settings.track_production, settings.track_staging)
+        self._outlook = Outlook(self._ledger, aliases, self._walks)
         self._desk = Desk(Orders(self._places.orders), self._ledger, self._is_usable)
-        self._absent: dict[Key, int] = {}
         rule = Rule(
             settings.rollback_false_alarms,
             settings.rollback_least,
@@ -152,7 +150,7 @@ class Follower:
         """Gather, decide, act; the sentence says what was done and why."""
         self._collect()
         self._take_reading()
-        self._tell(self._desk.attend(self._committed, self._assignment.versions if self._assignment else {}))
+        self._tell(self._desk.attend(self._committed, self._outlook.versions))
         self._judge()
         action = policy.decide(self._view())
         handler = self._handlers.get(type(action))
@@ -169,23 +167,13 @@ class Follower:
         if reading is None or reading is self._reading:
             return
         self._board.note_reading(reading.at)
-        assignment = assign(reading.snapshot, self._ledger.tracks, self._aliases)
         self._reading = reading
-        sharing = share(reading.snapshot, assignment.versions, self._ledger.traffic)
-        wanted = {name for name, spell in sharing.memory.items() if spell.has_canary}
-        recalls = review(self._ledger.recalls, assignment, reading.snapshot, wanted)
-        self._tell(settled(self._ledger.recalls, recalls, assignment))
-        self._ledger.learn_tracks(assignment.memory, sharing.memory, recalls)
-        known = _remarks(self._assignment, self._sharing) if self._assignment else set()
-        for note in sorted(_remarks(assignment, sharing) - known):
-            self._log.warning("registry-remark", note)
-        self._assignment, self._sharing = assignment, sharing
-        for key in self._committed.tracks:
-            self._absent[key] = 0 if key in assignment.winners else self._absent.get(key, 0) + 1
-        for claim in assignment.winners.values():
-            self._look_again(_find(reading.snapshot, claim.version))
+        self._tell(self._outlook.take(reading.snapshot, self._committed.tracks))
+        for version in self._outlook.versions.values():
+            self._look_again(version)
         # With a reading and never without: no share is raised while nobody could stop it in MLflow.
-        self._walks.advance(sharing.memory, self._committed, self._bakes.canary, self._clock.now())
+        spells = self._outlook.sharing.memory
+        self._walks.advance(spells, self._committed, self._bakes.canary, self._clock.now())
         self._report()
 
     def _judge(self) -> None:
@@ -196,25 +184,22 @@ class Follower:
             model, version = worse.key[0], worse.case.candidate.id
             if version in recalled or (self._reading is None and worse.key[1] == Track.STAGING):
                 continue  # before a first reading it can't be said which share of a canary is spent
-            if self._settings.rollback_auto and model not in self._sharing.unwatched:
+            if self._settings.rollback_auto and model not in self._outlook.sharing.unwatched:
                 self._recall(worse.recall(self._clock.now(), self._settings.rollback_move_stage))
                 self._tell([worse.line()])
 
     def _recall(self, recall: Recall) -> None:
         """Serve the version before from now on; where it was a canary, end its share."""
-        model, spells = recall.version.name, self._ledger.traffic
-        if recall.instead is None and self._reading and model in spells:
-            spells = {**spells, model: over(self._reading.snapshot.models[model], spells[model])}
-            traffic = {**self._sharing.traffic, model: spells[model].traffic}
-            self._sharing = replace(self._sharing, traffic=traffic, memory=spells)
+        model = recall.version.name
+        spells = self._ledger.traffic if recall.instead else self._outlook.withdraw(model)
         others = (each for each in self._ledger.recalls if each.version != recall.version)
         self._ledger.learn_tracks(self._ledger.tracks, spells, (*others, recall))
         self._log.warning("rolled-back", recall.reason, model=model, version=recall.version.version, track=recall.track)
         self._report()
 
-    def _look_again(self, version: ModelVersion) -> None:
+    def _look_again(self, wished: VersionId) -> None:
         """Forget a refusal that rests on something else than what is there now, and a trust that does not hold."""
-        fact = self._ledger.facts.get(version.id, Fact())
+        fact, version = self._ledger.facts.get(wished, Fact()), self._version(wished)
         if fact.phase == Phase.REFUSED:
             if self._ledger.reconsider(version.id, self._preparation.basis(version)):
                 self._setbacks.clear(version.id)
@@ -222,15 +207,15 @@ class Follower:
             self._ledger.learn(version.id, Fact())
 
     def _view(self) -> View:
-        wishes = self._wishes()
+        wishes = self._outlook.wishes()
         return View(
             now=self._clock.now(),
             bake_seconds=self._settings.serving_bake_seconds,
             committed=self._committed,
             wishes=wishes,
-            removed=frozenset(key for key, times in self._absent.items() if times >= 2 and key not in wishes),
-            aliases=self._aliases_now(),
-            traffic=self._traffic(),
+            removed=self._outlook.removed(),
+            aliases=self._outlook.aliases(self._committed),
+            traffic=self._outlook.traffic(self._committed),
             recalls=tuple(each for each in self._ledger.recalls if each.in_force),
             facts=self._facts(wishes),
             busy=self._errand.sentence,
@@ -238,25 +223,6 @@ class Follower:
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
-
-    def _wishes(self) -> dict[Key, Wish]:
-        if self._reading is None or self._assignment is None:
-            return {}
-        snapshot = self._reading.snapshot
-        return {
-            key: Wish(claim.version, _find(snapshot, claim.version).run_id, claim.how.replace(":", " "))
-            for key, claim in self._assignment.winners.items()
-        }
-
-    def _aliases_now(self) -> Mapping[str, Mapping[str, int]]:
-        if self._reading is None:
-            return self._committed.aliases
-        return {name: dict(model.aliases) for name, model in self._reading.snapshot.models.items()}
-
-    def _traffic(self) -> Mapping[str, Traffic]:
-        if self._reading is None:
-            return self._committed.traffic
-        return self._walks.shared(self._sharing.traffic, self._sharing.memory)
 
     def _facts(self, wishes: Mapping[Key, Wish]) -> dict[VersionId, Fact]:
         """The ledger's facts, but a version whose files have left the store is unknown."""
@@ -277,12 +243,12 @@ class Follower:
     # Acting
 
     def _fetch(self, action: policy.Fetch) -> None:
-        version = self._version(action.wish)
+        version = self._version(action.wish.id)
         pinned = self._ledger.pin(version.id)
         self._begin(action.sentence, version, lambda: self._preparation.fetch(version, pinned))
 
     def _try(self, action: policy.Try) -> None:
-        version = self._version(action.wish)
+        version = self._version(action.wish.id)
         fact = self._ledger.facts[version.id]
         self._begin(action.sentence, version, lambda: self._preparation.attempt(version, fact))
 
@@ -324,7 +290,6 @@ class Follower:
         for served in action.deployment.tracks.values():
             self._setbacks.clear(served.id)
             self._told.pop(served.id, None)
-        self._absent = {key: times for key, times in self._absent.items() if key in self._committed.tracks}
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._tell(changes(before, action.deployment))
         self._tell(ends(ended, action.deployment, self._clock.now()))
@@ -349,7 +314,7 @@ class Follower:
         preparing = self._rehearsals.deployment
         residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
         needed = {each.digest for each in residents}
-        wanted = set(self._assignment.versions.values()) if self._assignment else set()
+        wanted = set(self._outlook.versions.values())
         wanted |= {self._errand.version} if self._errand.version else set()
         needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
         for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
@@ -362,13 +327,12 @@ class Follower:
             self._reporter.record(line.kind, line.model, line.version, **line.detail)
 
     def _report(self) -> None:
-        if self._reading is None or self._assignment is None:
+        snapshot, assignment, ledger = self._outlook.snapshot, self._outlook.assignment, self._ledger
+        if snapshot is None or assignment is None:
             return
-        wanted = frozenset(self._assignment.versions.values())
-        ledger, notes = self._ledger, self._walks.notes()
-        content = statuses(ledger.facts, wanted, self._committed, self._assignment.losers, ledger.recalls, notes)
-        moves = to_move(ledger.recalls, self._assignment)
-        self._reporter.tell(self._reading.snapshot, content, self._sharing.spent, moves)
+        wanted, notes = frozenset(assignment.versions.values()), self._walks.notes()
+        content = statuses(ledger.facts, wanted, self._committed, assignment.losers, ledger.recalls, notes)
+        self._reporter.tell(snapshot, content, self._outlook.sharing.spent, to_move(ledger.recalls, assignment))
 
     def _last_committed(self) -> Deployment:
         """What the board says is committed; where it says nothing (it was lost, or made anew), what the disk says."""
@@ -379,22 +343,14 @@ class Follower:
             self._log.error("deployment-unreadable", f"generation {number}: {error}; starting anew")
             return Deployment(self._board.committed)
 
-    def _version(self, wish: Wish) -> ModelVersion:
-        assert self._reading is not None
-        return _find(self._reading.snapshot, wish.id)
+    def _version(self, version: VersionId) -> ModelVersion:
+        found = self._outlook.find(version)
+        assert found is not None
+        return found
 
     def _basis_of(self, version: VersionId) -> str:
-        model = self._reading.snapshot.models.get(version.name) if self._reading else None
-        known = model.versions.get(version.version) if model else None
+        known = self._outlook.find(version)
         try:
             return self._preparation.basis(known) if known else ""
         except CuelightError:
             return ""
-
-
-def _find(snapshot: Snapshot, version: VersionId) -> ModelVersion:
-    return snapshot.models[version.name].versions[version.version]
-
-
-def _remarks(assignment: Assignment, sharing: Sharing) -> set[str]:
-    return {*assignment.notes, *sharing.notes, *(str(each) for each in assignment.losers)}
