@@ -55,8 +55,8 @@ _METRIC_USE = {
     "cuelight_requests": "Errors: `status` from 500 on. What is not served has empty labels.",
     "cuelight_rows": "Rows in answers with status 200.",
     "cuelight_request_seconds": "Without the network. Buckets from 0.5 ms to 10 s.",
-    "cuelight_work_seconds": "Decoding, predicting and encoding, of a batch divided by its requests. Same buckets.",
-    "cuelight_bad_answers": "Faults and invalid answers of a canary, or of a version that bakes: rollbacks go by them.",
+    "cuelight_invalid_answers": "NaN, infinity, or nothing; looked for where two versions are held against each other.",
+    "cuelight_rematches": "Of both by `result`: `worse`, `slower`, `even`, `neither`. Automatic rollback goes by them.",
     "cuelight_refused": "Why: `wait` (a version is busy), `deadline`, `memory` (big bodies), `threads` (Flask's).",
     "cuelight_waiting": "Requests that no thread has taken up, over all workers, four times a second.",
     "cuelight_wait_seconds": "Predicted for the longest queue. Near `serving.max_wait_seconds`: overload.",
@@ -199,8 +199,9 @@ def _families() -> list[Metric]:
 
         from cuelight.journal.record import Prediction
         from cuelight.serving.board import Board
-        from cuelight.serving.call import Charge
+        from cuelight.serving.call import Party
         from cuelight.serving.metrics import Metrics
+        from cuelight.serving.rematches import Result
         from cuelight.serving.scoring import Answer, Outcome
 
         metrics = Metrics(Board(Path(folder, "board")))
@@ -223,8 +224,8 @@ def _families() -> list[Metric]:
             request=b"",
             response=b"",
         )
-        metrics.count([Outcome(Answer(200, b""), record)])
-        metrics.count_bad(Charge("m", 1, "Production", "canary", "fault"))
+        metrics.count([Outcome(Answer(200, b""), record, invalid=True)])
+        metrics.count_rematch(Party("m", 1, "Production", "champion"), Result.EVEN)
         metrics.count_labels("m", 1)
         metrics.count_dropped(1)
         page = metrics.page().decode()

@@ -111,15 +111,23 @@ def raising() -> LinearRegression:
 
 
 def moody(
-    answer: float, fails: float = INF, gives_nothing: float = INF, hangs: float = INF, seconds: float = 0.0
+    answer: float,
+    fails: float = INF,
+    flaky: float = INF,
+    gives_nothing: float = INF,
+    hangs: float = INF,
+    seconds: float = 0.0,
 ) -> LinearRegression:
-    """A model that raises, answers NaN, or hangs for a minute where `a` is above a number; `seconds` is its pace."""
+    """A model that raises, raises by chance, answers NaN, or hangs for a minute where `a` is above a number.
+
+    `seconds` is its pace.
+    """
 
     class Moody(LinearRegression):  # type: ignore[misc]
         def predict(self, rows: Any) -> Any:
             first = np.asarray(rows)[:, 0]
             time.sleep(60.0 if (first > hangs).any() else seconds * len(rows))
-            if (first > fails).any():
+            if (first > fails).any() or ((first > flaky).any() and np.random.random() < 0.5):
                 raise ValueError("not in this mood")
             return np.where(first > gives_nothing, np.nan, answer)
 

@@ -88,10 +88,10 @@ class Settings:
     rollback_false_alarms: float = _setting(
         0.01, "share", "Of the bakes of versions that are no worse, at most this share ends in a rollback."
     )
-    rollback_least: int = _setting(10, "requests", "Answers that it takes to call a version worse, of each arm.")
+    rollback_least: int = _setting(10, "requests", "Answers that it takes to call a version worse.")
     rollback_enough: int = _setting(100, "requests", "Answers that it takes to call a version fine, of each arm.")
     rollback_tolerated_percent: float = _setting(
-        2.0, "%", "Bad answers that are no reason to roll back where no control shows whose they are."
+        1.0, "%", "Up to this share of its answers, bad ones are no reason to roll a version back."
     )
     rollback_move_stage: bool = _setting(False, "flag", "After a rollback by itself, move the stage back in MLflow.")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-_CANARY, _SHADOW = b"cuelight.canary", b"cuelight.shadow"  # set these uses of the hash apart from all others
+# These set the uses of the hash apart from all others.
+_CANARY, _SHADOW, _ORDER = b"cuelight.canary", b"cuelight.shadow", b"cuelight.order"
 _PLACES = 2.0**64
 
 
@@ -32,3 +33,8 @@ def is_control(model: str, key: str, percent: float) -> bool:
 def is_mirrored(model: str, prediction_id: str, percent: float) -> bool:
     """Whether a request is mirrored, where `percent` of them are."""
     return percent > 0.0 and place(model, prediction_id, _SHADOW) < percent / 100.0
+
+
+def is_first(model: str, prediction_id: str) -> bool:
+    """Whether the version that answered a request is asked first in its rematch: of half of them, it is."""
+    return place(model, prediction_id, _ORDER) < 0.5

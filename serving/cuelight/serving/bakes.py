@@ -141,10 +141,7 @@ class Bakes:
         if before and case.concerns_the_same(before.case):
             before.case = case
             return before
-        control = case.control.id
-        was = (counts or {}).get((control.name, control.version, CHAMPION), Counts())
-        history = Tally(was.answered, was.failed)
-        watch = _Watch(case, Bake(case.candidate.id.version, control.version, self._rule, history, case.share))
+        watch = _Watch(case, Bake(case.candidate.id.version, case.control.id.version, self._rule, case.share))
         if counts is not None:
             watch.look(counts, self._now())
         return watch
@@ -170,14 +167,13 @@ class Bakes:
 
     def worse(self) -> list[Conviction]:
         """Whoever does worse, by what has been looked at."""
-        now = self._now()
-        found = [Conviction(key, each.case, each.bake, each.bake.verdict(now)) for key, each in self._watches.items()]
+        found = [Conviction(key, each.case, each.bake, each.bake.verdict()) for key, each in self._watches.items()]
         return [each for each in found if each.verdict.standing == Standing.WORSE]
 
     def verdict(self, key: Key) -> Verdict | None:
         """How the version on a track stands; None where it is held against nobody."""
         watch = self._watches.get(key)
-        return watch.bake.verdict(self._now()) if watch else None
+        return watch.bake.verdict() if watch else None
 
     def canary(self, model: str) -> Standing:
         """How a model's canary stands."""
@@ -185,11 +181,11 @@ class Bakes:
         return verdict.standing if verdict else Standing.NOT_ENOUGH
 
 
-def ends(over: Mapping[Key, tuple[Case, Bake]], after: Deployment, now: float) -> Iterator[Line]:
+def ends(over: Mapping[Key, tuple[Case, Bake]], after: Deployment) -> Iterator[Line]:
     """A line for each version in Production whose bake time is over, and which serves on."""
     for (name, track), (case, bake) in over.items():
         serves = after.tracks.get((name, track))
         if track == Track.PRODUCTION and serves and serves.id == case.candidate.id:
-            verdict = bake.verdict(now)
+            verdict = bake.verdict()
             detail = {"verdict": verdict.standing.value, "reason": verdict.reason, "figures": bake.figures()}
             yield Line("baked", name, case.candidate.id.version, detail)

@@ -41,14 +41,13 @@ class Asked:
     key: str = ""
 
 
-class Charge(NamedTuple):
-    """A bad answer, by the labels of its metric: it counts against the version if the one beside it answers well."""
+class Party(NamedTuple):
+    """One of two versions that are held against each other, as metrics name it."""
 
     model: str
     version: int
     track: str
     arm: str
-    kind: str
 
 
 class Call(Struct, frozen=True):
@@ -56,7 +55,7 @@ class Call(Struct, frozen=True):
 
     `fault`: what is wrong with it before its body is looked at; it is answered and recorded. `arrived`: when it had
     come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
-    prediction that this call repeats, in the shadow; `charge`: what it is repeated for, if it was badly answered.
+    prediction that this call repeats, in the shadow; `sides`: the versions that it is repeated of, in a rematch.
     `prediction_id` is here from the start: where a caller has no key, it says which arm of a canary answers.
     """
 
@@ -69,7 +68,7 @@ class Call(Struct, frozen=True):
     arrived: float = field(default_factory=time.monotonic)
     deadline: float = math.inf
     mirrors: str = ""
-    charge: Charge | None = None
+    sides: tuple[Party, ...] = ()
     prediction_id: str = field(default_factory=new_id)
 
 

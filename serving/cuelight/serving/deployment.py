@@ -73,16 +73,17 @@ class Deployment:
         """The models with a canary, or whose version in Production bakes."""
         return frozenset({name for name, each in self.traffic.items() if each.canary}) | self.rivals.keys()
 
-    def beside(self, model: str, arm: str) -> Served | None:
-        """The version that an arm's is held against; None where none is."""
+    def beside(self, model: str, arm: str) -> tuple[Served, str] | None:
+        """The version that an arm's is held against, and its arm; None where none is."""
         if model not in self.watched:
             return None
         tracks = self.by_model.get(model, {})
-        if arm in (CANARY, CONTROL):
-            return tracks.get(Track.PRODUCTION)
-        if arm != CHAMPION:
-            return None
-        return self.rivals[model].served if model in self.rivals else tracks.get(Track.STAGING)
+        if arm == CHAMPION:
+            rival = self.rivals.get(model)
+            served, beside = (rival.served, CONTROL) if rival else (tracks.get(Track.STAGING), CANARY)
+        else:
+            served, beside = tracks.get(Track.PRODUCTION) if arm in (CANARY, CONTROL) else None, CHAMPION
+        return (served, beside) if served else None
 
     def residents(self) -> Iterator[Served]:
         """Every version that must be loaded, once."""

@@ -1,6 +1,11 @@
 """Is the newer version worse? Sequential tests that may be looked at after every request. Pure.
 
-**Against a control.** Each arm answers each request well or badly. Under the null both do so with the same probability,
+**Rematches.** Both versions get the same request. Under the null, of those that one does worse in, each is the
+candidate's with probability 1/2, whatever the request, the caller, the moment. For k of n it is 2ⁿ ∫ θᵏ (1-θ)ⁿ⁻ᵏ dθ
+= 2ⁿ / ((n+1) C(n, k)) times as likely, if every θ is as likely as another (J. Ville: Étude critique de la notion de
+collectif, 1939; H. Robbins: Statistical methods related to the law of the iterated logarithm, 1970).
+
+**Two arms.** Each arm answers each request well or badly. Under the null both do so with the same probability,
 which may change from one look to the next as traffic does. For a look with counts (n₀, k₀) of the control and (n₁, k₁)
 of the candidate, k the bad ones, and rates θ₀ < θ₁ guessed from the looks *before*, the ratio
 
@@ -9,13 +14,8 @@ of the candidate, k the bad ones, and rates θ₀ < θ₁ guessed from the looks
 has expectation at most 1 under the null (R. J. Turner, A. Ly, P. D. Grünwald: Generic E-variables for exact
 sequential k-sample tests that allow for optional stopping, 2021, theorem 1).
 
-**Alone.** Under the null the candidate is bad with probability at most π. With a guess θ₁ > π from the looks before,
-E = (θ₁/π)^k ((1-θ₁)/(1-π))^(n-k) has expectation at most 1 (a likelihood ratio; A. Wald: Sequential Tests, 1945).
-
-In both cases the product over looks is a supermartingale, and by Ville's inequality it ever reaches 1/alpha with
-probability at most alpha: whoever stops there has at most alpha false alarms in all, however often he looked. A ratio
-to a power w between 0 and 1 has expectation at most 1 as well, by Jensen's inequality: so requests that are not
-independent, as those of one busy second are not, can be made to weigh as the few that they are.
+Both are supermartingales, and by Ville's inequality such a one ever reaches 1/alpha with probability at most alpha:
+whoever stops there has at most alpha false alarms in all, however often he looked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 # Half a pseudo-observation on either side: Jeffreys' prior for a proportion.
 _PRIOR = 0.5
-_Z = 2.326  # of the normal distribution's upper 1 %
 
 
 @dataclass(frozen=True)
@@ -48,46 +47,41 @@ class Tally:
         """The rate as a guess for what comes next, never 0 or 1."""
         return (self.bad + _PRIOR) / (self.total + 2 * _PRIOR)
 
-    @property
-    def at_most(self) -> float:
-        """An upper 99 % bound of the rate (E. B. Wilson: Probable inference, 1927); 1 of none."""
-        if not self.total:
-            return 1.0
-        n, square = self.total, _Z * _Z
-        spread = _Z * math.sqrt(self.rate * (1 - self.rate) / n + square / (4 * n * n))
-        return min(1.0, (self.rate + square / (2 * n) + spread) / (1 + square / n))
+
+def of_rematches(lost: int, won: int) -> float:
+    """The logarithm of the evidence against a candidate that did worse in `lost`, and better in `won`."""
+    if lost <= won:
+        return 0.0
+    total = lost + won
+    ways = math.lgamma(total + 1) - math.lgamma(lost + 1) - math.lgamma(won + 1)
+    return total * math.log(2) - math.log(total + 1) - ways
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all looks so far say against the candidate; `log` is the logarithm of the product of E."""
+    """What all looks so far say against the candidate; `log` is the logarithm of the product of E.
+
+    What came since the last look in which both arms had something waits: by one arm alone nothing can be said.
+    """
 
     control: Tally = Tally()
     candidate: Tally = Tally()
     log: float = 0.0
+    waiting: tuple[Tally, Tally] = (Tally(), Tally())
 
-    def after(self, control: Tally, candidate: Tally, weight: float = 1.0) -> Evidence:
+    def after(self, control: Tally, candidate: Tally) -> Evidence:
         """The evidence with one more look: what each arm answered since the last one."""
+        control, candidate = self.waiting[0] + control, self.waiting[1] + candidate
+        if not (control.total and candidate.total):
+            return Evidence(self.control, self.candidate, self.log, (control, candidate))
         step = _log_ratio(self.control.guess, self.candidate.guess, control, candidate)
-        return Evidence(self.control + control, self.candidate + candidate, self.log + weight * step)
-
-    def after_alone(self, candidate: Tally, tolerated: float) -> Evidence:
-        """The evidence with one more look at the candidate, for which `tolerated` is the rate that is no fault."""
-        guess = self.candidate.guess
-        step = 0.0
-        if guess > tolerated:
-            step = _log_likelihood(guess, candidate) - _log_likelihood(tolerated, candidate)
-        return Evidence(self.control, self.candidate + candidate, self.log + step)
-
-    def convicts(self, alpha: float) -> bool:
-        """Whether the candidate is worse, with at most `alpha` false alarms over all looks."""
-        return self.log >= -math.log(alpha)
+        return Evidence(self.control + control, self.candidate + candidate, self.log + step)
 
 
 def _log_ratio(low: float, high: float, control: Tally, candidate: Tally) -> float:
-    total = control.total + candidate.total
-    if high <= low or total == 0:
+    if high <= low:
         return 0.0  # the guess is that it is no worse: nothing is staked on this look
+    total = control.total + candidate.total
     pooled = (control.total * low + candidate.total * high) / total
     return (
         _log_likelihood(low, control) + _log_likelihood(high, candidate) - _log_likelihood(pooled, control + candidate)

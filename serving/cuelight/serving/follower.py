@@ -92,6 +92,7 @@ class Follower:
             settings.rollback_least,
             settings.rollback_enough,
             settings.rollback_tolerated_percent / 100,
+            settings.serving_timeout_seconds,
         )
         labelled = Labelled(settings.journal_folder, self._clock.now)
         self._bakes = Bakes(lambda: meters.read(self._places.metrics), labelled.read, rule, self._clock.now)
@@ -292,7 +293,7 @@ class Follower:
             self._told.pop(served.id, None)
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._tell(changes(before, action.deployment))
-        self._tell(ends(ended, action.deployment, self._clock.now()))
+        self._tell(ends(ended, action.deployment))
         self._report()
         self._clean()
 

@@ -14,8 +14,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 
+from cuelight.journal.record import Prediction
 from cuelight.serving.board import Board
-from cuelight.serving.call import Charge
+from cuelight.serving.call import Party
 from cuelight.serving.scoring import Outcome
 
 _LABELS = ("model", "version", "track", "arm")
@@ -46,8 +47,8 @@ class Metrics:
         self._requests = Counter("cuelight_requests", "Scoring requests.", (*_LABELS, "status"))
         self._rows = Counter("cuelight_rows", "Rows predicted.", _LABELS)
         self._latency = _Durations("cuelight_request_seconds", "Time to an answer.", _LABELS, buckets=_SECONDS)
-        self._work = _Durations("cuelight_work_seconds", "A request's share of the work.", _LABELS, buckets=_SECONDS)
-        self._bad = Counter("cuelight_bad_answers", "Bad answers that a rival gives well.", (*_LABELS, "kind"))
+        self._invalid = Counter("cuelight_invalid_answers", "Answers that hold what is no prediction.", _LABELS)
+        self._rematches = Counter("cuelight_rematches", "Requests asked anew of two versions.", (*_LABELS, "result"))
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
         self._unmirrored = Counter("cuelight_shadow_dropped", "Requests that the shadow's queue had no room for.")
         self._refused = Counter("cuelight_refused", "Requests refused for want of time or room.", ("reason",))
@@ -56,37 +57,36 @@ class Metrics:
         self._waiting = Gauge("cuelight_waiting", "Requests that wait.", multiprocess_mode="livesum")
         self._wait = Gauge("cuelight_wait_seconds", "Predicted wait.", multiprocess_mode="livemax")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
-        self._series: dict[tuple[Any, ...], tuple[Counter, Counter, _Durations, _Durations]] = {}
+        self._series: dict[tuple[Any, ...], tuple[Counter, Counter, _Durations]] = {}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Answered requests. A caller can't make new series: what is not served has empty labels."""
-        alike: dict[tuple[Any, ...], list[Outcome]] = {}
+        alike: dict[tuple[Any, ...], list[Prediction]] = {}
         for each in outcomes:
             record = each.record
+            if each.invalid:
+                self._invalid.labels(record.model, record.version, record.track, record.arm).inc()
             named = (record.model, record.version, record.track, record.arm) if record.version else ("", "", "", "")
-            alike.setdefault((*named, record.status), []).append(each)
-        for key, group in alike.items():
-            requests, rows, latency, work = self._series.get(key) or self._open(key)
-            requests.inc(len(group))
+            alike.setdefault((*named, record.status), []).append(record)
+        for key, records in alike.items():
+            requests, rows, latency = self._series.get(key) or self._open(key)
+            requests.inc(len(records))
             if key[-1] == _LATE:
-                self._refused.labels(DEADLINE).inc(len(group))
+                self._refused.labels(DEADLINE).inc(len(records))
             if key[1] and key[-1] == 200:
-                rows.inc(sum(each.record.rows for each in group))
-            latency.observe_all([each.record.latency_ms / 1000 for each in group])
-            if shares := [each.work.seconds / each.work.calls for each in group if each.work]:
-                work.observe_all(shares)
+                rows.inc(sum(each.rows for each in records))
+            latency.observe_all([record.latency_ms / 1000 for record in records])
 
-    def _open(self, key: tuple[Any, ...]) -> tuple[Counter, Counter, _Durations, _Durations]:
+    def _open(self, key: tuple[Any, ...]) -> tuple[Counter, Counter, _Durations]:
         """The series of a key, remembered: to look them up takes longer than to count."""
         labels = key[:-1]
-        times = self._latency.labels(*labels), self._work.labels(*labels)
-        series = self._requests.labels(*key), self._rows.labels(*labels), *times
+        series = self._requests.labels(*key), self._rows.labels(*labels), self._latency.labels(*labels)
         self._series[key] = series
         return series
 
-    def count_bad(self, charge: Charge) -> None:
-        """A bad answer to a request that the version beside answers well."""
-        self._bad.labels(*charge).inc()
+    def count_rematch(self, party: Party, result: str) -> None:
+        """What a request that was asked anew shows of a version."""
+        self._rematches.labels(*party, result).inc()
 
     def count_refused(self, reason: str) -> None:
         """A request for which there is no room."""

@@ -16,9 +16,10 @@ from cuelight.serving.call import Asked, Call, patience
 from cuelight.serving.choice import choose, default
 from cuelight.serving.lanes import Kind
 from cuelight.serving.metrics import Metrics
+from cuelight.serving.rematches import Rematches
 from cuelight.serving.residents import Cast, Residents
 from cuelight.serving.scoring import Outcome, respond
-from cuelight.serving.shadow import Shadow, doubted, mirrored
+from cuelight.serving.shadow import Shadow, mirrored
 
 _AWAY = Kind("", seconds=1.0)  # what was just put in charge is not loaded yet: whoever asks for it waits aside
 _MOST_KINDS = 512
@@ -48,6 +49,11 @@ class Parts:
     def shadow(self) -> Shadow:
         """Where mirrored requests go."""
         return Shadow(self.answer_unheard, self.metrics.count_unmirrored)
+
+    @cached_property
+    def rematches(self) -> Rematches:
+        """Where requests are asked anew."""
+        return Rematches(lambda call: self.respond([call])[0], self.metrics.count_rematch)
 
     def kind(self, call: Call) -> Kind | None:
         """What is known beforehand of the version that answers; None where nothing will be predicted."""
@@ -88,28 +94,24 @@ class Parts:
         return outcomes
 
     def mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        """Ask the shadow what Staging would have said, and what the version beside says to what was badly answered.
+        """Ask the shadow what Staging would have said, and anew where two versions are held against each other.
 
         To be called when the answers have left.
         """
         with contextlib.suppress(CuelightError):
             deployment = self.residents.current().deployment
             traffic = deployment.traffic
-            if not traffic and not deployment.watched:
-                return
-            pairs = list(zip(calls, outcomes, strict=True))
-            twins = [mirrored(call, outcome, traffic.get(outcome.record.model)) for call, outcome in pairs]
-            twins += [doubted(call, outcome, deployment) for call, outcome in pairs]
-            if asked := [each for each in twins if each]:
-                self.shadow.offer(asked)
+            if traffic:
+                pairs = zip(calls, outcomes, strict=True)
+                twins = [mirrored(call, outcome, traffic.get(outcome.record.model)) for call, outcome in pairs]
+                if asked := [each for each in twins if each]:
+                    self.shadow.offer(asked)
+            if deployment.watched:
+                self.rematches.offer(calls, outcomes, deployment)
 
     def answer_unheard(self, calls: Sequence[Call]) -> None:
         """Answer mirrored calls for the journal and the metrics; one whose version has gone meanwhile is forgotten."""
-        outcomes = self.respond(calls)
-        self.record([each for each in outcomes if each.record.version])
-        for call, outcome in zip(calls, outcomes, strict=True):
-            if call.charge and outcome.record.status == 200 and not outcome.invalid:
-                self.metrics.count_bad(call.charge)
+        self.record([each for each in self.respond(calls) if each.record.version])
 
     def respond(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together, without record."""

@@ -47,7 +47,7 @@ class Work:
     """What calls that belong together cost, decoding and encoding included.
 
     `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
-    compressed. `calls`: how many share it.
+    compressed.
     """
 
     digest: str
@@ -55,7 +55,6 @@ class Work:
     seconds: float
     predicts: int = 1
     packed: bool = False
-    calls: int = 1
 
 
 class Outcome(Struct, frozen=True):
@@ -106,7 +105,7 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
     first = due[0]
     assert first.loaded is not None
     size, seconds = sum(len(each.call.body) for each in due), sum(each.seconds for each in due)
-    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None, calls=len(due))
+    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None)
     for attempt in due:
         attempt.work = work
     work.predicts = _predict_together(due)

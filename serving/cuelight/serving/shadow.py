@@ -21,13 +21,11 @@ from cuelight.kit.log import Log
 from cuelight.registry.model import Track
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.assignment import is_mirrored
-from cuelight.serving.call import Call, Charge
-from cuelight.serving.deployment import Deployment
+from cuelight.serving.call import Call
 from cuelight.serving.scoring import Outcome
 
 _MOST_CALLS, _MOST_BYTES, _AT_ONCE = 1024, 1 << 24, 64
 _NICENESS = 10
-_FAULT = 500
 _log = Log("serving.shadow")
 
 
@@ -40,26 +38,6 @@ def mirrored(call: Call, outcome: Outcome, traffic: Traffic | None) -> Call | No
         return None
     asked = replace(call.asked, model=record.model, track=Track.STAGING.value, version="", alias="", timeout_ms="")
     return structs.replace(call, asked=asked, mirrors=record.prediction_id)
-
-
-def doubted(call: Call, outcome: Outcome, deployment: Deployment) -> Call | None:
-    """The call that asks the version beside the same, where this one was badly answered by one that is held against it.
-
-    A request that neither can answer says nothing about either.
-    """
-    record = outcome.record
-    if record.status == _FAULT:
-        kind = "fault"
-    elif outcome.invalid:
-        kind = "invalid"
-    else:
-        return None
-    rival = deployment.beside(record.model, record.arm)
-    if rival is None or rival.id.version == record.version:
-        return None
-    asked = replace(call.asked, model=record.model, track="", version=str(rival.id.version), alias="", timeout_ms="")
-    charge = Charge(record.model, record.version, record.track, record.arm, kind)
-    return structs.replace(call, asked=asked, mirrors=record.prediction_id, charge=charge)
 
 
 class Shadow:

@@ -46,7 +46,7 @@ class _Host:
     def answer(self, version: int, arm: str, number: int, faults: int = 0) -> None:
         """One version has answered some more requests; then a look is due."""
         before = self.counts.get(("m", version, arm), Counts())
-        self.counts["m", version, arm] = before + Counts(answered=number, failed=faults, faults=faults)
+        self.counts["m", version, arm] = before + Counts(answered=number, failed=faults, worse=faults)
 
     def look(self) -> None:
         """A second later."""
@@ -80,19 +80,19 @@ def test_a_canary_is_held_against_production() -> None:
 @pytest.mark.parametrize(
     ("deployment", "arm", "rival"),
     [
-        (CANARY_OUT, CANARY, 1),
-        (CANARY_OUT, CHAMPION, 2),
+        (CANARY_OUT, CANARY, (1, CHAMPION)),
+        (CANARY_OUT, CHAMPION, (2, CANARY)),
         (CANARY_OUT, PINNED, None),
         (CANARY_OUT, SHADOW, None),
-        (BAKING, CHAMPION, 1),
-        (BAKING, CONTROL, 2),
+        (BAKING, CHAMPION, (1, CONTROL)),
+        (BAKING, CONTROL, (2, CHAMPION)),
         (STEADY, CHAMPION, None),
     ],
 )
-def test_each_arm_has_a_version_beside_it(deployment: Deployment, arm: str, rival: int | None) -> None:
+def test_each_arm_has_a_version_beside_it(deployment: Deployment, arm: str, rival: tuple[int, str] | None) -> None:
     """Where two are held against each other."""
     found = deployment.beside("m", arm)
-    assert (found.id.version if found else None) == rival
+    assert (found and (found[0].id.version, found[1])) == rival
 
 
 def test_what_was_before_does_not_count() -> None:
@@ -175,9 +175,9 @@ def test_the_end_of_a_bake_is_told_where_the_version_stays() -> None:
     host.answer(1, CONTROL, 50)
     host.look()
     over = host.bakes.begin(replace(BAKING, standby=(), traffic={}))
-    (line,) = ends(over, replace(BAKING, standby=()), 10.0)
+    (line,) = ends(over, replace(BAKING, standby=()))
     assert (line.kind, line.version, line.detail["verdict"]) == ("baked", 2, "fine")
-    assert list(ends(over, replace(BAKING, tracks={("m", PROD): _served(3)}), 10.0)) == []
+    assert list(ends(over, replace(BAKING, tracks={("m", PROD): _served(3)}))) == []
 
 
 def test_a_look_that_fails_counts_nothing_twice() -> None:

@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from cuelight.serving.evidence import Evidence, Tally
+from cuelight.serving.evidence import Evidence, Tally, of_rematches
 
 ALPHA = 0.01
+ENOUGH = -math.log(ALPHA)
 
 
 def _bake(
@@ -22,7 +23,7 @@ def _bake(
         counts = [int(n) for n in generator.poisson(each)]
         bad = [int(generator.binomial(n, rate)) for n, rate in zip(counts, (usual, worse), strict=True)]
         evidence = evidence.after(Tally(counts[0], bad[0]), Tally(counts[1], bad[1]))
-        if evidence.convicts(ALPHA):
+        if evidence.log >= ENOUGH:
             return evidence.candidate.total
     return None
 
@@ -51,7 +52,7 @@ def test_traffic_that_changes_by_itself_convicts_nobody() -> None:
             evidence = evidence.after(
                 Tally(9, int(generator.binomial(9, rate))), Tally(1, int(generator.binomial(1, rate)))
             )
-        alarms += evidence.convicts(ALPHA)
+        alarms += evidence.log >= ENOUGH
     assert alarms <= 200 * ALPHA + 3 * math.sqrt(200 * ALPHA)
 
 
@@ -66,7 +67,7 @@ def test_what_fails_is_found(worse: float, most: int) -> None:
 
 def test_the_expectation_of_a_look_is_at_most_one() -> None:
     """Exactly, by summing over all that may happen in one look, whatever the guess and the rate."""
-    for guess, rate, totals in itertools.product([(1, 9), (5, 30)], [0.01, 0.2, 0.6, 0.99], [(3, 2), (7, 1), (0, 4)]):
+    for guess, rate, totals in itertools.product([(1, 9), (5, 30)], [0.01, 0.2, 0.6, 0.99], [(3, 2), (7, 1), (1, 4)]):
         before = Evidence(Tally(40, guess[0]), Tally(40, guess[1]))
         expectation = 0.0
         for bad in itertools.product(range(totals[0] + 1), range(totals[1] + 1)):
@@ -81,10 +82,45 @@ def test_a_better_candidate_is_never_convicted() -> None:
     evidence = Evidence()
     for _ in range(1000):
         evidence = evidence.after(Tally(10, 5), Tally(10, 0))
-    assert not evidence.convicts(0.5)
+    assert evidence.log <= 0.0
 
 
 def test_nothing_seen_is_nothing_said() -> None:
     """No requests: no evidence."""
     assert Evidence().after(Tally(), Tally()) == Evidence()
+    assert of_rematches(0, 0) == 0.0
     assert Tally().rate == 0.0
+
+
+def test_looks_with_one_arm_only_wait_for_the_other() -> None:
+    """One request at a time, as where there are few: as soon as both arms have something, it counts."""
+    seldom = Evidence()
+    for _ in range(40):
+        for control, candidate in ((Tally(1), Tally()), (Tally(), Tally()), (Tally(), Tally(1, 1))):
+            seldom = seldom.after(control, candidate)
+    assert seldom.candidate == Tally(40, 40)
+    assert seldom.log >= ENOUGH
+
+
+def test_rematches_of_equals_rarely_convict() -> None:
+    """A fair coin, looked at after every one of 2,000 tosses, by the bound and by what is seen."""
+    generator = np.random.default_rng(10)
+    tosses = generator.random((1000, 2000)) < 0.5
+    lost = np.cumsum(tosses, axis=1)
+    edges = [next((k for k in range(n + 1) if of_rematches(k, n - k) >= ENOUGH), n + 1) for n in range(1, 2001)]
+    alarms = int((lost >= np.array(edges)).any(axis=1).sum())
+    assert 0 < alarms <= 1000 * ALPHA + 3 * math.sqrt(1000 * ALPHA)
+
+
+def test_the_expectation_of_rematches_is_at_most_one() -> None:
+    """Over all that may happen in twelve, those left out in which the candidate did no worse."""
+    chances = [math.comb(12, lost) / 2**12 for lost in range(13)]
+    evidence = [math.exp(of_rematches(lost, 12 - lost)) for lost in range(7, 13)]
+    assert sum(chance * each for chance, each in zip(chances[7:], evidence, strict=True)) == pytest.approx(6 / 13)
+
+
+def test_a_dozen_lost_rematches_are_enough() -> None:
+    """And none that were won outweigh them; better is never worse."""
+    assert of_rematches(10, 0) < ENOUGH <= of_rematches(11, 0)
+    assert of_rematches(12, 2) < ENOUGH
+    assert of_rematches(3, 100) == 0.0

@@ -99,7 +99,7 @@ def _answers(host: Followed, arms: dict[tuple[int, str], Counts]) -> None:
         host.follower.tick()
 
 
-FAULTY = Counts(answered=200, failed=200, faults=200)
+FAULTY = Counts(answered=200, failed=200, worse=20)
 FINE = Counts(answered=5000)
 
 

@@ -7,28 +7,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cuelight.serving.counts import Counts, Histogram
+from cuelight.serving.counts import Counts
 from cuelight.serving.meters import read
 
-# One worker: two good answers and a fault of version 3, one of them confirmed, one refusal, and one that was not found.
+# One worker: two good answers of version 3, one of them invalid, a fault, one refusal, one that came too late, and one
+# for what is not there; then two rematches.
 _WORKER = """
 import sys
 from pathlib import Path
 from cuelight.journal.record import Prediction
 from cuelight.serving.board import Board
-from cuelight.serving.call import Charge
+from cuelight.serving.call import Party
 from cuelight.serving.metrics import Metrics
-from cuelight.serving.scoring import Answer, Outcome, Work
+from cuelight.serving.rematches import Result
+from cuelight.serving.scoring import Answer, Outcome
 
-def outcome(version, status, seconds):
-    record = Prediction(0.0, "p", "r", "", "", "m", version, "d", "Production", "champion", 1, status, 1000 * seconds,
-                        1, "", b"", b"")
-    return Outcome(Answer(status, b""), record, work=Work("d", 1, 0.004, calls=2) if version else None)
+def outcome(version, status, invalid=False):
+    served = "m", version, "d", "Production", "champion", 1
+    record = Prediction(0.0, "p", "r", "", "", *served, status, 1.0, 1, "", b"", b"")
+    return Outcome(Answer(status, b""), record, invalid=invalid)
 
 metrics = Metrics(Board(Path(sys.argv[1]) / "board"))
-metrics.count([outcome(3, 200, 0.003), outcome(3, 200, 0.02), outcome(3, 500, 0.003), outcome(3, 503, 0.0001)])
-metrics.count([outcome(0, 404, 0.0001)])
-metrics.count_bad(Charge("m", 3, "Production", "champion", "fault"))
+metrics.count([outcome(3, 200), outcome(3, 200, True), outcome(3, 500), outcome(3, 503), outcome(3, 504)])
+metrics.count([outcome(0, 404)])
+for result in (Result.WORSE, Result.SLOWER, Result.EVEN, Result.NEITHER, Result.EVEN):
+    metrics.count_rematch(Party("m", 3, "Production", "champion"), result)
 """
 
 
@@ -42,11 +45,9 @@ def test_the_counters_of_all_workers_are_added_up(tmp_path: Path) -> None:
     found = read(metrics)
     assert found is not None
     assert list(found) == [("m", 3, "champion")]
-    counts = found["m", 3, "champion"]
-    assert (counts.answered, counts.failed, counts.refused, counts.faults, counts.invalid) == (6, 2, 2, 2, 0)
-    assert counts.seconds.total == counts.work.total == 8
-    assert counts.seconds.above(counts.seconds.edges.index(0.01)).bad == 2
-    assert counts.work.edge(1.0) == counts.work.edges.index(0.0025)
+    assert found["m", 3, "champion"] == Counts(
+        answered=6, failed=2, invalid=2, refused=2, worse=2, slower=2, even=4, neither=2
+    )
 
 
 def test_there_may_be_no_server(tmp_path: Path) -> None:
@@ -58,17 +59,10 @@ def test_there_may_be_no_server(tmp_path: Path) -> None:
 
 def test_counts_since_another_look() -> None:
     """What came in between; after a restart of the server, what came since that."""
-    edges = (0.1, 1.0)
-    before = Counts(answered=10, refused=1, faults=2, seconds=Histogram(edges, (8, 2, 0)), labelled=4, wrong=1)
-    after = Counts(answered=15, refused=1, faults=2, seconds=Histogram(edges, (9, 5, 1)), labelled=6, wrong=0)
-    assert after - before == Counts(answered=5, seconds=Histogram(edges, (1, 3, 1)), labelled=2)
+    before = Counts(answered=10, refused=1, worse=2, labelled=4, wrong=1)
+    after = Counts(answered=15, refused=1, worse=2, labelled=6, wrong=0)
+    assert after - before == Counts(answered=5, labelled=2)
     assert (before - Counts()) + (after - before) == before - Counts() + (after - before)
-    anew = Counts(answered=3, seconds=Histogram(edges, (3, 0, 0)), labelled=4, wrong=1)
-    assert anew - before == Counts(answered=3, seconds=Histogram(edges, (3, 0, 0)))
-
-
-def test_an_edge_is_where_enough_are_below() -> None:
-    """The first such; past the last where even that is not enough."""
-    histogram = Histogram((0.1, 1.0), (90, 9, 1))
-    assert [histogram.edge(share) for share in (0.5, 0.9, 0.95, 1.0)] == [0, 0, 1, 2]
-    assert [histogram.above(edge).bad for edge in (0, 1, 2)] == [10, 1, 0]
+    anew = Counts(answered=3, worse=1, labelled=4, wrong=1)
+    assert anew - before == Counts(answered=3, worse=1)
+    assert Counts() - before == Counts()
