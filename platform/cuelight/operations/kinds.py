@@ -55,6 +55,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "stage": "stage that the version is in now",
             "alias": "alias that points at the version now; a line has this, or a stage",
             "before": "stage that it was in, or version that the alias pointed at",
+            **_EDITED,
         },
     ),
     Kind.SWITCHED: Meaning(

@@ -53,6 +53,15 @@ def _is_wished(line: Line) -> bool:
     return line.kind in _CAUSES and not str(line.detail.get("why", "")).startswith("rolled back")
 
 
+def _of_move(line: Line, edits: Sequence[Edit], _aliases: Mapping[str, Track]) -> Edit | None:
+    """The newest edit that did just this; what was archived along with another version's move has none."""
+    if "stage" in line.detail:
+        wanted = What.STAGE, line.version, "", line.detail["stage"]
+    else:
+        wanted = What.ALIAS if line.version else What.ALIAS_REMOVED, line.version, line.detail["alias"], ""
+    return next((each for each in edits if (each.what, each.version, each.name, each.value) == wanted), None)
+
+
 def _of_switch(line: Line, edits: Sequence[Edit], aliases: Mapping[str, Track]) -> Edit | None:
     """The newest edit that put the new version on the track; else the newest that took the old one off.
 
@@ -111,4 +120,4 @@ def _signature(edit: Edit) -> dict[str, Any]:
 
 
 _SHARES = {CANARY: "canary", SHADOW: "shadow", CONTROL: "control"}
-_CAUSES = {"switched": _of_switch, "traffic": _of_traffic}
+_CAUSES = {"moved": _of_move, "switched": _of_switch, "traffic": _of_traffic}

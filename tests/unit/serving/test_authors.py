@@ -103,6 +103,30 @@ def test_traffic_is_the_doing_of(line: Line, edits: list[Edit], index: int) -> N
     assert cause(line, edits, _ALIASES) is edits[index]
 
 
+@pytest.mark.parametrize(
+    ("line", "edits", "index"),
+    [
+        (Line("moved", "m", 2, {"stage": "Production", "before": "None"}), [_stage(1, "Production"), _UP, _DOWN], 1),
+        (Line("moved", "m", 2, {"stage": "Archived", "before": "Production"}), [_UP, _DOWN], 1),
+        (Line("moved", "m", 3, {"alias": "champion", "before": 2}), [_alias(2), _alias(3), _alias(3, "nightly")], 1),
+        (
+            Line("moved", "m", None, {"alias": "champion", "before": 2}),
+            [_alias(2), Edit(What.ALIAS_REMOVED, "m", None, "champion")],
+            1,
+        ),
+    ],
+)
+def test_a_move_is_the_doing_of(line: Line, edits: list[Edit], index: int) -> None:
+    """Whoever made just that edit last."""
+    assert cause(line, edits, _ALIASES) is edits[index]
+
+
+def test_what_was_archived_along_with_another_version_has_no_author() -> None:
+    """MLflow's call names the one that was moved."""
+    line = Line("moved", "m", 1, {"stage": "Archived", "before": "Production"})
+    assert cause(line, [_stage(2, "Production")], _ALIASES) is None
+
+
 def _recorded(edits: Sequence[Edit], kind: str = "switched") -> Mapping[str, Any]:
     lines: list[tuple[str, str, int | None, Mapping[str, Any], float]] = []
 
