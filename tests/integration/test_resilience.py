@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import urllib3
 
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
@@ -65,7 +68,7 @@ def test_a_file_altered_in_the_store_is_not_loaded(registry: MemoryRegistry, tmp
         models.alter(next(other.settings.serving_folder.glob("store/*/files")))
         with pytest.raises(AssertionError):
             other.start_server(seconds=8)
-        answer = other.score("tampered", ZEROS)
+        answer = eventually(lambda: _answer(other, "tampered"))
         assert answer.status == 503
         assert "altered" in answer.json()["message"]
     registry.set_stage("tampered", 1, "Archived")
@@ -125,7 +128,16 @@ def _recorded(host: Host, model: str, wanted: set[str]) -> Counter[str]:
     return seen
 
 
+def _answer(host: Host, model: str) -> Any:
+    """What a server says, once it listens."""
+    with contextlib.suppress(urllib3.exceptions.HTTPError):
+        return host.score(model, ZEROS)
+    return None
+
+
 def _staleness(host: Host) -> float:
-    text = POOL.request("GET", f"{host.url}/metrics").data.decode()
+    answer = POOL.request("GET", f"{host.url}/metrics")
+    text = answer.data.decode()
+    assert answer.status == 200, text
     line = next(each for each in text.splitlines() if each.startswith("cuelight_registry_staleness_seconds "))
     return float(line.split()[1])

@@ -16,6 +16,9 @@ from cuelight.serving.counts import Counts
 Arm = tuple[str, int, str]
 """Model, version, arm."""
 
+PASSING = OSError, ValueError, RuntimeError, struct.error
+"""What reading raises where a worker's file is just coming or going."""
+
 _STATUSES = {"200": ("answered",), "500": ("answered", "failed"), "503": ("refused",)}
 
 
@@ -24,7 +27,7 @@ def read(metrics: Path) -> dict[Arm, Counts] | None:
     paths = [str(path) for path in metrics.glob("counter_*.db")]
     try:
         families = MultiProcessCollector.merge(paths, accumulate=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, struct.error):  # a file is just coming or going
+    except PASSING:
         return None
     found: dict[Arm, dict[str, int]] = {}
     for sample in (each for family in families for each in family.samples):

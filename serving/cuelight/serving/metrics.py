@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,12 @@ from prometheus_client.core import GaugeMetricFamily
 from cuelight.journal.record import Prediction
 from cuelight.serving.board import Board
 from cuelight.serving.call import Party
+from cuelight.serving.meters import PASSING
 from cuelight.serving.scoring import Outcome
 
 _LABELS = ("model", "version", "track", "arm")
 _LATE = 504
+_TRIES, _PAUSE_SECONDS = 5, 0.02
 REASONS = WAIT, DEADLINE, MEMORY, THREADS = "wait", "deadline", "memory", "threads"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -115,6 +118,10 @@ class Metrics:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(_Host(self._board))
+        for _ in range(_TRIES):
+            with contextlib.suppress(*PASSING):
+                return generate_latest(registry)
+            time.sleep(_PAUSE_SECONDS)
         return generate_latest(registry)
 
 

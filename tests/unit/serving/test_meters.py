@@ -66,3 +66,25 @@ def test_counts_since_another_look() -> None:
     anew = Counts(answered=3, worse=1, labelled=4, wrong=1)
     assert anew - before == Counts(answered=3, worse=1)
     assert Counts() - before == Counts()
+
+
+_PAGE = """
+import sys, threading, time
+from pathlib import Path
+from cuelight.serving.board import Board
+from cuelight.serving.metrics import Metrics
+folder = Path(sys.argv[1])
+metrics = Metrics(Board(folder / "board"))
+half = folder / "metrics" / "counter_1.db"
+half.write_bytes(b"")
+threading.Timer(0.03, half.unlink).start()
+print(b"cuelight_generation" in metrics.page())
+"""
+
+
+def test_a_page_waits_for_a_file_that_is_just_coming(tmp_path: Path) -> None:
+    """A worker that starts makes its files empty, for a moment."""
+    (tmp_path / "metrics").mkdir()
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    ran = subprocess.run([sys.executable, "-c", _PAGE, str(tmp_path)], env=env, check=True, capture_output=True)
+    assert ran.stdout == b"True\n"
