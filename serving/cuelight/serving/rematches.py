@@ -87,12 +87,12 @@ def arrange(call: Call, outcome: Outcome, deployment: Deployment) -> Call | None
 
 
 class Rematches:
-    """Asks anew, in a thread at low priority: by `answer`, and tells `count` what came of it, and for whom."""
+    """Asks anew, in a thread of its own: by `answer`, and tells `count` what came of it, and for whom."""
 
     def __init__(self, answer: Callable[[Call], Outcome], count: Callable[[Party, Result], None]) -> None:
         self._answer = answer
         self._count = count
-        self._queue = Shadow(self._play_all, lambda _: None)
+        self._queue = Shadow(self._play_all, lambda _: None, rests=False)
         self._sample_due = 0.0
 
     def offer(self, calls: Sequence[Call], outcomes: Sequence[Outcome], deployment: Deployment) -> None:

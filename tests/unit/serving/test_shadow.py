@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cuelight.serving.call import Asked, Call
-from cuelight.serving.shadow import Shadow
+from cuelight.serving.shadow import Courtesy, Shadow
 from tests.support.host import eventually
 
 
@@ -51,3 +55,29 @@ def test_large_bodies_are_bounded_too() -> None:
     assert slow.dropped >= 80
     slow.may.set()
     eventually(lambda: len(slow.seen) + slow.dropped == 100, 10)
+
+
+@given(st.floats(1e-6, 1.0), st.floats(0.0, 0.1))
+def test_a_slice_comes_to_take_about_as_long_as_it_may(each: float, once: float) -> None:
+    """Whatever a call costs, and all calls together; never less than one, or more than a batch."""
+    courtesy = Courtesy()
+    for _ in range(50):
+        courtesy.learn(courtesy.calls, once + each * courtesy.calls, crowded=False)
+    allowed = (0.0003 - once) / each
+    assert courtesy.calls == 1 or courtesy.calls <= 2 + allowed
+    assert courtesy.calls == 64 or courtesy.calls >= allowed / 2
+
+
+def test_it_rests_for_callers_and_catches_up_without_them() -> None:
+    """A hundred times what it worked while callers are answered all the time, and as long while there are none."""
+    courtesy = Courtesy()
+    for _ in range(20):
+        courtesy.learn(5, 0.0003, crowded=True)
+    assert courtesy.rest(0.0003) == pytest.approx(0.03)
+    assert courtesy.rest(0.1) == 0.25
+    for number in range(300):  # callers who come now and then
+        courtesy.learn(5, 0.0003, crowded=number % 3 == 0)
+    assert courtesy.rests <= 4
+    for _ in range(20):
+        courtesy.learn(5, 0.0003, crowded=False)
+    assert courtesy.rest(0.0003) == 0.0003
