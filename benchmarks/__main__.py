@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import environments, models, picture, promotions, rounds, tables, wrk
+from benchmarks import environments, models, picture, promotions, rounds, shadows, tables, wrk
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
@@ -80,6 +80,25 @@ def main(
         raise SystemExit(f"These predict otherwise than the estimator itself: {', '.join(different)}.")
 
 
+@main.command("shadow")
+@click.option("--rounds", type=click.IntRange(1), default=Plan.shadow_rounds, show_default=True, help="Of each cell.")
+@click.option("--seconds", type=click.IntRange(1), default=Plan.shadow_seconds, show_default=True, help="Of a round.")
+def shadow(rounds: int, seconds: int) -> None:
+    """Measure only what a shadow costs, and keep it with the other figures of the last whole run."""
+    wrk.check()
+    plan = Plan(shadow_rounds=rounds, shadow_seconds=seconds)
+    results, tell = Results.read(PUBLISHED), _teller(_console())
+    results.shadowings.clear()
+    results.conditions |= _shadow_conditions(plan)
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        for each in dict.fromkeys(case.model for case in shadows.CASES):
+            for _ in shadows.measure(Run(plan, results, tell), models.make(each, Path(name)), Path(name) / "shadows"):
+                results.write(LAST)
+    _print(Results({"rounds": rounds, "seconds": seconds}, shadowings=results.shadowings))
+    if plan == Plan():
+        shutil.copyfile(LAST, PUBLISHED)
+
+
 @main.command("show")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
 def show(file: Path) -> None:
@@ -97,12 +116,8 @@ def draw(file: Path) -> None:
 
 
 def _measure(plan: Plan, console: Console) -> Results:
-    began = time.monotonic()
-
-    def tell(what: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
-
-    results = Results(_conditions(plan, tell))
+    began, tell = time.monotonic(), _teller(console)
+    results = Results(_conditions(plan, tell) | _shadow_conditions(plan))
     run = Run(plan, results, tell)
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         folder = Path(name)
@@ -113,9 +128,21 @@ def _measure(plan: Plan, console: Console) -> Results:
             if each == models.LINEAR:
                 for _ in promotions.measure(run, model, folder / "promotions"):
                     results.write(LAST)
+            for _ in shadows.measure(run, model, folder / "shadows"):
+                results.write(LAST)
     results.conditions["minutes"] = round((time.monotonic() - began) / 60, 1)
     results.write(LAST)
     return results
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    began = time.monotonic()
+    return lambda what: console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
+
+
+def _shadow_conditions(plan: Plan) -> dict[str, object]:
+    load = round(os.getloadavg()[0], 2)
+    return {"shadow": {"rounds": plan.shadow_rounds, "seconds": plan.shadow_seconds, "load_before": load}}
 
 
 def _conditions(plan: Plan, tell: Callable[[str], None]) -> dict[str, object]:

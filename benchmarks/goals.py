@@ -14,6 +14,7 @@ from benchmarks.wire import ARROW, BINARY, JSON
 
 BARE, ROUND_TRIP = "bare predict", "parse, predict, dump"  # the two kinds of work in process
 STEADY, KNOWN, NEW = "steady", "versions tried before", "new versions"
+A_SECOND = " a second"  # ends the name of a load of so many requests
 ROWS = 10_000
 _EXTRA_MS = 2.0
 
@@ -42,6 +43,8 @@ def outcomes(results: Results) -> Iterator[Outcome]:
     yield _journal(results)
     for kind in (KNOWN, NEW):
         yield _promotions(results, kind)
+    for model in (LINEAR, FOREST):
+        yield _shadow(results, model)
 
 
 _RIVAL = "best of MLServer, BentoML, LitServe"
@@ -117,6 +120,13 @@ def _promotions(results: Results, kind: str) -> Outcome:
         {each.round: each.p99_ms for each in results.switchings if each.kind == name} for name in (kind, STEADY)
     )
     return _most(f"p99 during promotions ({kind})", "steady p99", 1.5, ratios.ratio(under, steady))
+
+
+def _shadow(results: Results, model: str) -> Outcome:
+    found = [each for each in results.shadowings if each.model == model and each.load.endswith(A_SECOND)]
+    on, off = ({each.round: each.p99_ms for each in found if bool(each.share) is there} for there in (True, False))
+    load = found[0].load if found else "moderate load"
+    return _most(f"{model}, single row, {load}, p99 with a shadow", "without", 1.25, ratios.ratio(on, off))
 
 
 def _work(model: str, connections: int) -> str:

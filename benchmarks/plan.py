@@ -25,6 +25,8 @@ class Plan:
     batch_rounds: int = 7
     promotion_rounds: int = 3
     promotion_seconds: int = 6
+    shadow_rounds: int = 6
+    shadow_seconds: int = 3
 
     def rounds_of(self, workers: int) -> int:
         """Rounds of each cell with so many workers."""
@@ -44,6 +46,8 @@ QUICK = Plan(
     batch_rounds=3,
     promotion_rounds=1,
     promotion_seconds=4,
+    shadow_rounds=1,
+    shadow_seconds=2,
 )
 
 

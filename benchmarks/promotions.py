@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import urllib3
@@ -21,9 +17,8 @@ from benchmarks import wrk
 from benchmarks.environments import Missing
 from benchmarks.goals import KNOWN, NEW, STEADY
 from benchmarks.models import Model
-from benchmarks.peers.cuelight import Cuelight, follow, register, variables
-from benchmarks.peers.peer import Running
-from benchmarks.processes import QUIET, free_port, process
+from benchmarks.operation import arguments, follower, server
+from benchmarks.peers.cuelight import follow, register
 from benchmarks.records import Switching
 from benchmarks.run import Run
 from cuelight.registry.memory import MemoryRegistry
@@ -43,7 +38,8 @@ def measure(run: Run, model: Model, folder: Path) -> Iterator[None]:
 
 
 def _rounds(run: Run, model: Model, folder: Path) -> Iterator[None]:
-    with _server(model, folder / "home") as running, _follower(model, folder / "home", running) as order:
+    home = folder / "home"
+    with server(model, home) as running, follower(__name__, model, home, running, STEADY, "0") as order:
         bodies = [running.peer.single(model, model.frame.iloc[i : i + 1]) for i in range(64)]
         wrk.run(running.url, bodies, _CONNECTIONS, 1)
         for turn in range(run.plan.promotion_rounds):
@@ -54,51 +50,6 @@ def _rounds(run: Run, model: Model, folder: Path) -> Iterator[None]:
                 found = (load.rate, load.p50_ms, load.p99_ms, load.failed)
                 run.results.switchings.append(Switching(kind, turn, *found, switches))
                 yield
-
-
-@contextmanager
-def _server(model: Model, home: Path) -> Iterator[Running]:
-    home.mkdir(parents=True)
-    peer, port = Cuelight(), free_port()
-    with process([peer.python, "-m", "cuelight.cli", "serve"], variables(home, port, 1), home / "serve.log") as started:
-        yield Running(peer, f"http://127.0.0.1:{port}", started.pid, 0.0, model)
-
-
-@contextmanager
-def _follower(model: Model, home: Path, running: Running) -> Iterator[Callable[[str], str]]:
-    """Tell the follower what to do, and hear how many switches there were since the last order."""
-    command = [sys.executable, "-m", "benchmarks.promotions", str(home), model.name, str(model.folder)]
-    command.append(running.url.rpartition(":")[2])
-    with (home / "follow.log").open("wb") as log:
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **QUIET}
-        )
-
-    def order(kind: str) -> str:
-        assert child.stdin
-        assert child.stdout
-        child.stdin.write(kind + "\n")
-        child.stdin.flush()
-        return child.stdout.readline().strip()
-
-    try:
-        if order(STEADY) != "0":
-            raise Missing("the follower did not bring the model into charge")
-        yield order
-    finally:
-        _end(child)
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    """Without orders the follower leaves; one that does not is killed."""
-    with contextlib.suppress(OSError):
-        if child.stdin:
-            child.stdin.close()
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 class _Operator:
@@ -150,17 +101,17 @@ class _Operator:
 
 
 def _main() -> None:
-    home, name, folder, port = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
-    operator = _Operator(home, Model(name, None, None, folder), port)
-    follower = follow(operator.registry, home, registry_poll_seconds=0.2)
+    home, model, port = arguments()
+    operator = _Operator(home, model, port)
+    following = follow(operator.registry, home, registry_poll_seconds=0.2)
     orders = threading.Thread(target=operator.obey, args=(sys.stdin,), daemon=True)
     orders.start()
-    follower.start()
+    following.start()
     while orders.is_alive():
-        follower.tick()
+        following.tick()
         operator.act()
-        follower.pause()
-    follower.stop()
+        following.pause()
+    following.stop()
 
 
 if __name__ == "__main__":

@@ -77,6 +77,26 @@ class Switching:
 
 
 @dataclass(frozen=True)
+class Shadowing:
+    """One round of single rows, `share` percent of them mirrored to the version in Staging.
+
+    `mirrored`: asked of it; `dropped`: for which its queue had no room.
+    """
+
+    model: str
+    load: str
+    share: int
+    round: int
+    requests: int
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    mirrored: int
+    dropped: int
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """What was not measured, and why."""
 
@@ -94,6 +114,7 @@ class Results:
     batches: list[Batch] = field(default_factory=list)
     bares: list[Bare] = field(default_factory=list)
     switchings: list[Switching] = field(default_factory=list)
+    shadowings: list[Shadowing] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def leave_out(self, what: str, reason: str) -> None:
@@ -114,7 +135,7 @@ class Results:
             OSError, ValueError, TypeError: there is no such file, or it is none of ours.
         """
         document = json.loads(path.read_text())
-        lists = {name: [kind(**each) for each in document[name]] for name, kind in _KINDS.items()}
+        lists = {name: [kind(**each) for each in document.get(name, ())] for name, kind in _KINDS.items()}
         return cls(document["conditions"], **lists)
 
 
@@ -124,6 +145,7 @@ _KINDS: dict[str, Any] = {
     "batches": Batch,
     "bares": Bare,
     "switchings": Switching,
+    "shadowings": Shadowing,
     "left_out": LeftOut,
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks import goals, ratios
 from benchmarks.ratios import MLFLOW, Ratio, number
-from benchmarks.records import Results, Single
+from benchmarks.records import Results, Shadowing, Single
 
 _REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
 
@@ -29,7 +29,7 @@ class Table:
 def tables(results: Results, brief: bool = False) -> Iterator[Table]:
     """All tables, the figures to reach first; those without rows are left out. `brief`: single rows by medians."""
     singles = _brief(results) if brief else _singles(results)
-    found = [_goals(results), *singles, _batches(results), _promotions(results)]
+    found = [_goals(results), *singles, _batches(results), _promotions(results), _shadows(results)]
     found += [_servers(results), _left_out(results), _settings(results)]
     yield from (each for each in found if each.rows)
 
@@ -111,6 +111,27 @@ def _promotions(results: Results) -> Table:
     return Table("While versions are promoted (linear, 8 connections)", columns, rows)
 
 
+def _shadows(results: Results) -> Table:
+    """Medians with and without a shadow, and the ratios between them, taken round by round."""
+    rows = []
+    for model, load in dict.fromkeys((each.model, each.load) for each in results.shadowings):
+        mine = [each for each in results.shadowings if (each.model, each.load) == (model, load)]
+        off, on = ([each for each in mine if bool(each.share) is shadow] for shadow in (False, True))
+        cells = [_with_and_without(off, on, field) for field in ("rate", "p50_ms", "p99_ms")]
+        mirrored = sum(each.mirrored for each in on) / max(1, sum(each.requests for each in on))
+        rows.append([model, load, *(each for pair in cells for each in pair), f"{mirrored:.0%}"])
+    columns = ["model", "load"]
+    for name in ("requests/s", "p50 ms", "p99 ms"):
+        columns += [f"{name}: without / with", "ratio"]
+    return Table("With and without a shadow (single rows, 1 worker)", [*columns, "mirrored"], rows)
+
+
+def _with_and_without(off: Sequence[Shadowing], on: Sequence[Shadowing], field: str) -> tuple[str, str]:
+    values = [{each.round: getattr(each, field) for each in side} for side in (off, on)]
+    middle = [number(statistics.median(each.values())) if each else "-" for each in values]
+    return " / ".join(middle), str(ratios.ratio(values[1], values[0]) or "-")
+
+
 def _servers(results: Results) -> Table:
     rows = [
         [e.model, str(e.workers), e.server, number(e.start_seconds), number(e.memory_mb), e.way]
@@ -129,9 +150,12 @@ def conditions(results: Results) -> str:
     known = results.conditions
     versions = ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
     fewer = ", with two workers half as many" if any(each.workers > 1 for each in results.singles) else ""
+    shadow = known.get("shadow", {})
+    disturbed = ", while the machine did other work too" if shadow.get("load_before", 0) > _MOST_LOAD else ""
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
-        f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s{fewer}. "
+        f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s{fewer}; "
+        f"with and without a shadow {shadow.get('rounds', 0)} of {shadow.get('seconds', 0)} s{disturbed}. "
         f"{versions}.{_BUSY if known.get('load_before', 0) > _MOST_LOAD else ''}"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from benchmarks import goals, tables
 from benchmarks.goals import Outcome
 from benchmarks.models import NAMES
-from benchmarks.records import Bare, Batch, Results, Single, Switching
+from benchmarks.records import Bare, Batch, Results, Shadowing, Single, Switching
 
 Rounds = Callable[..., list[Single]]
 
@@ -19,7 +19,7 @@ def test_what_was_not_measured_is_neither_reached_nor_missed(results: Results) -
     """All lines are there, and none claims anything."""
     lines = list(goals.outcomes(results))
     assert {each.reached for each in lines} == {None}
-    assert len(lines) == 11 + 1 + 2 + 3 * len(NAMES) + 1 + 2
+    assert len(lines) == 11 + 1 + 2 + 3 * len(NAMES) + 1 + 2 + 2
 
 
 def test_single_rows_are_held_against_their_figure(results: Results, rounds: Rounds) -> None:
@@ -96,6 +96,24 @@ def test_promotions_are_held_against_the_steady_rounds(results: Results) -> None
     ]
     assert _found(results, "p99 during promotions (versions").reached is True
     assert _found(results, "p99 during promotions (new").reached is False
+
+
+def _shadowing(share: int, turn: int, p99: float, mirrored: int = 0, load: str = "500 a second") -> Shadowing:
+    return Shadowing("linear", load, share, turn, 1000, 500.0, 1.0, p99, 0, mirrored, 1000 - mirrored)
+
+
+def test_a_shadow_is_held_against_the_same_server_without_it(results: Results) -> None:
+    """By the p99 at a moderate rate, round by round; its table says how much was mirrored."""
+    for turn in range(3):
+        results.shadowings += [_shadowing(0, turn, 2.0 + turn), _shadowing(100, turn, 2.4 + 1.2 * turn, 900)]
+        results.shadowings += [_shadowing(0, turn, 1.0, load="1 connection")]
+    found = _found(results, "linear, single row, 500 a second")
+    assert (found.reached, found.found) == (True, "1.20 (1.20 to 1.20)")
+    moderate, closed = tables._shadows(results).rows
+    even = "1.00 (1.00 to 1.00)"
+    assert moderate[:6] == ["linear", "500 a second", "500 / 500", even, "1.00 / 1.00", even]
+    assert moderate[6:] == ["3.00 / 3.60", "1.20 (1.20 to 1.20)", "90%"]
+    assert closed[2:4] == ["500 / -", "-"]
 
 
 def test_tables_hold_what_was_measured(results: Results, rounds: Rounds) -> None:
