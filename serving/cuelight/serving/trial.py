@@ -30,12 +30,15 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
 from cuelight.registry.manifest import REFERENCE_SAMPLE
 from cuelight.serving import example
+from cuelight.serving.admission import load_warm
 from cuelight.serving.image import MAKE
 from cuelight.serving.loader import ONE_THREAD, LoadedVersion, Shortcuts, load
 from cuelight.serving.proof import prove
+from cuelight.serving.weight import Weight, resident, weigh
 
 _REPEATS, _COPIES, _LONG_MS = 20, 8, 1000.0
 _ORPHAN_SECONDS = 2  # what a trial has beyond its time, if nobody is left to end it
+_LOADS = 4  # of so many, each has its share of the trial's time
 _NICENESS = 5  # requests in flight go first, and it still ends in time on a busy host
 _NUMERIC = ("double", "float", "long", "integer")
 
@@ -55,6 +58,7 @@ class Verdict:
     """What the trial found; `predict_ms` is the median for the input example.
 
     `byte_ms` is what each byte of a larger body adds: eight examples at once take so much longer than one.
+    `resident_bytes` is what it takes in memory, `peak_bytes` at most, while it loads (`weight`).
     """
 
     ok: bool
@@ -68,6 +72,8 @@ class Verdict:
     by_row: bool = True
     image: str = ""
     byte_ms: float = 0.0
+    resident_bytes: int = 0
+    peak_bytes: int = 0
 
 
 def run(
@@ -227,6 +233,19 @@ def _least_ms(version: LoadedVersion, request: ScoringRequest, copies: int) -> f
     return min(times)
 
 
+def _weighed(verdict: Verdict, order: Mapping[str, Any], shortcuts: Shortcuts, grown: int) -> Verdict:
+    """With what it takes in memory as it will be served.
+
+    `grown` is by how much the process grew when it loaded first, imports included: it has to do where loading takes
+    long, or no second one fits into the trial's memory.
+    """
+    found = Weight(grown, grown)
+    if verdict.load_seconds < order["seconds"] / _LOADS:
+        with contextlib.suppress(Refused, MemoryError):
+            found = weigh(lambda: load_warm(Path(order["files"]), order["digest"], order["signed_by"], shortcuts))
+    return replace(verdict, resident_bytes=found.resident, peak_bytes=found.peak)
+
+
 def _examples(files: Path, signature: Signature) -> Iterator[tuple[str, ScoringRequest]]:
     body = example.body(files)
     if body:
@@ -288,11 +307,14 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     recent = [Sample(**each | {"body": base64.b64decode(each["body"])}) for each in order["recent"]]
     try:
+        before = resident()
         version = load(Path(order["files"]), order["digest"], order["signed_by"], Shortcuts(image=MAKE))
+        grown = resident() - before
         verdict = rehearse(version, Path(order["files"]), recent)
         if verdict.ok:
             shortcuts = _shortcuts(order, version, recent)
             verdict = _timed(replace(verdict, **asdict(shortcuts)), version.shortened(shortcuts), Path(order["files"]))
+            verdict = _weighed(verdict, order, shortcuts, grown)
     except (Refused, MemoryError) as error:
         reason = f"It needs more than {order['memory_bytes']} bytes of memory (trial_memory_bytes)."
         starved = any(isinstance(each, MemoryError) for each in (error, error.__cause__))
