@@ -9,22 +9,24 @@ import tempfile
 from pathlib import Path
 
 
-def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write `content` beside `path`, sync it, and rename it into place."""
+def replace(path: Path, content: bytes, mode: int = 0o644, lasting: bool = True) -> None:
+    """Write `content` beside `path`, sync it, and rename it into place; what need not last is not synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -24,6 +24,7 @@ from cuelight.serving.bake import Rule
 from cuelight.serving.bakes import Bakes, ends
 from cuelight.serving.board import Board
 from cuelight.serving.changes import Line, changes
+from cuelight.serving.demand import Demand
 from cuelight.serving.deployment import Deployment, Generations, Key
 from cuelight.serving.desk import Desk
 from cuelight.serving.errand import Errand
@@ -74,6 +75,7 @@ class Follower:
         )
         self._wake = threading.Event()
         self._errand = Errand(self._wake.set)
+        self._demand = Demand(self._places, self._store, self._ledger, preparation, self._wake.set, self._clock)
         self._committed = self._last_committed()
         expecting = bool(self._committed.tracks)
         self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
@@ -131,6 +133,7 @@ class Follower:
         self._watcher.stop()
         self._reporter.stop()
         self._errand.stop()
+        self._demand.stop()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -159,7 +162,14 @@ class Follower:
             handler(action)
         elif self._reading is None:
             return "waiting for a first good reading of the registry; serving what was served"
+        self._attend(idle=handler is None and not self._errand.version and self._rehearsals.deployment is None)
         return action.sentence
+
+    def _attend(self, idle: bool) -> None:
+        """What callers ask for, once nothing on a track is waited for."""
+        if self._reading and self._demand.tick(self._reading.snapshot, {*self._outlook.versions.values()}, idle):
+            self._report()
+            self._clean()
 
     # Gathering
 
@@ -219,7 +229,7 @@ class Follower:
             traffic=self._outlook.traffic(self._committed),
             recalls=tuple(each for each in self._ledger.recalls if each.in_force),
             facts=self._facts(wishes),
-            busy=self._errand.sentence,
+            busy=self._errand.sentence or self._demand.under_way(each.id for each in wishes.values()),
             rehearsal=self._rehearsals.look(),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
@@ -316,7 +326,7 @@ class Follower:
         residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
         needed = {each.digest for each in residents}
         wanted = set(self._outlook.versions.values())
-        wanted |= {self._errand.version} if self._errand.version else set()
+        wanted |= {each for each in (self._errand.version, self._demand.version) if each}
         needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
         for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
             self._store.remove(digest)

@@ -62,6 +62,26 @@ class Places:
         """Prometheus's files, by worker; in memory: a full disk under a mapped file ends workers by SIGBUS."""
         return _in_memory(self.folder) or self.folder / "metrics"
 
+    @property
+    def door(self) -> Path:
+        """The folder of the annex's socket: where nothing lasts, so that a copy of the home is one of plain files."""
+        return self.metrics
+
+    @property
+    def repertoire(self) -> Path:
+        """Every version that callers may ask for."""
+        return self.folder / "repertoire.json"
+
+    @property
+    def wants(self) -> Path:
+        """Versions that callers ask for and that are not here yet."""
+        return self.folder / "wants"
+
+    @property
+    def guests(self) -> Path:
+        """What the annex has in memory."""
+        return self.folder / "guests.json"
+
 
 def _in_memory(folder: Path) -> Path | None:
     """A path of `folder`'s own in shared memory, below a folder that nobody else can write to; None: there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Set
@@ -117,6 +118,11 @@ class ModelStore:
         """Whether that version is in the store."""
         return bool(digest) and (self._folder / digest / _MANIFEST).exists()
 
+    def touch(self, digest: str) -> None:
+        """It was just used: others have to leave before it."""
+        with contextlib.suppress(OSError):  # it has left already
+            os.utime(self._folder / digest)
+
     def remove(self, digest: str) -> None:
         """Delete a version; first out of sight, then for good."""
         self._drafts.mkdir(parents=True, exist_ok=True)
@@ -126,7 +132,7 @@ class ModelStore:
             shutil.rmtree(grave, ignore_errors=True)
 
     def surplus(self, budget: int, needed: Set[str]) -> list[str]:
-        """Digests to delete, least recently admitted first, until the rest fits `budget` bytes; never a needed one."""
+        """Digests to delete, least recently used first, until the rest fits `budget` bytes; never a needed one."""
         entries = [path for path in self._folder.glob("*") if path.name != self._drafts.name and path.is_dir()]
         sizes = {path: _size(path) for path in entries}
         total, surplus = sum(sizes.values()), []
