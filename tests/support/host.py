@@ -90,6 +90,7 @@ class Host:
         chosen = self.settings
         names = ["home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes"]
         names += ["serving_timeout_seconds", "serving_max_wait_seconds"]
+        names += ["serving_cache_bytes", "serving_load_wait_seconds"]
         env = {f"CUELIGHT_{name.upper()}": str(getattr(chosen, name)) for name in names}
         log = (chosen.home / "serve.log").open("ab")
         self._process = subprocess.Popen(
@@ -205,8 +206,8 @@ def stock(host: Host, folder: Path) -> Iterator[Host]:
     other = copy(host)
     other.settings = replace(host.settings, serving_port=free_port(), serving_workers=1)
     other.url = f"http://127.0.0.1:{other.settings.serving_port}"
-    metrics = {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    other.start_server(command=("tests.support.stock",), more=metrics, workers=len(host.workers()) + 1)
+    more = {"PROMETHEUS_MULTIPROC_DIR": str(folder), "CUELIGHT_SERVING_CACHE_BYTES": "0"}
+    other.start_server(command=("tests.support.stock",), more=more, workers=len(host.workers()) + 1)
     try:
         yield other
     finally:

@@ -82,6 +82,12 @@ class Settings:
     serving_prepare_seconds: float = _setting(30.0, "s", "A worker silent for so long in a switch is replaced.")
     serving_bake_seconds: float = _setting(600.0, "s", "How long the previous Production version stays loaded.")
     serving_compile: bool = _setting(True, "flag", "Predict in a quicker way where the trial proved it equal.")
+    serving_cache_bytes: int = _setting(
+        512 << 20, "bytes", "Memory for versions on no track, loaded when they are asked for; 0: they are not."
+    )
+    serving_load_wait_seconds: float = _setting(
+        10.0, "s", "How long a request waits for such a version to be fetched and loaded; then it has 503."
+    )
     serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
 
     rollback_auto: bool = _setting(True, "flag", "Roll a version back that does worse while it bakes or is a canary.")

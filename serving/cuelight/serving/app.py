@@ -22,6 +22,7 @@ from cuelight.serving.framing import LONGEST_ID
 from cuelight.serving.parts import Parts
 from cuelight.serving.places import Places
 from cuelight.serving.scoring import JSON
+from cuelight.serving.shelf import Shelf
 from cuelight.serving.walks import progress
 
 _CHUNK, _MOST_DISCARDED = 1 << 16, 1 << 28
@@ -36,8 +37,9 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.serving_max_body_bytes
     app.before_request(_take_body)
     _add_scoring(app, parts)
-    _add_catalog(app, parts)
-    inference.add_routes(app, parts.residents)
+    shelf = Shelf(parts.settings.serving_folder)
+    _add_catalog(app, parts, shelf)
+    inference.add_routes(app, parts.residents, shelf)
     _add_health(app, parts)
     app.register_error_handler(HTTPException, _http_fault)
     app.register_error_handler(CuelightError, _fault)
@@ -56,6 +58,8 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             request.remote_addr or "",
             fault=g.get("fault"),
         )
+        if elsewhere := parts.elsewhere(call):
+            return Response(elsewhere.body, elsewhere.status, elsewhere.headers)
         outcome = parts.answer([call])[0]
         answer = outcome.answer
         response = Response(answer.body, answer.status, answer.headers)
@@ -63,7 +67,7 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         return response
 
     def feedback(name: str) -> Response:
-        if name not in parts.residents.current().deployment.models():
+        if name not in parts.residents.current().names:
             raise NotFound(f"Model {name!r} is not served.")
         labels = read_labels(name, request.get_data())
         if not parts.journal.append(*labels):
@@ -84,14 +88,15 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
     app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])
 
 
-def _add_catalog(app: Flask, parts: Parts) -> None:
+def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
     rollouts = Places(parts.settings.serving_folder).rollouts
 
     def models() -> Response:
-        return _json(catalog.models(parts.residents.current(), progress(rollouts)))
+        return _json(catalog.models(parts.residents.current(), progress(rollouts), shelf.guests()))
 
     def model(name: str) -> Response:
-        return _json(catalog.model(parts.residents.current(), name, progress(rollouts)))
+        cast = parts.residents.current()
+        return _json(catalog.model(cast, name, progress(rollouts), shelf.guests()))
 
     app.add_url_rule("/models", "models", models)
     app.add_url_rule("/models/<name>", "model", model)

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.deployment import Deployment, Served
-from cuelight.serving.residents import Cast, Residents
+from cuelight.serving.guest_book import Guest
+from cuelight.serving.repertoire import named
+from cuelight.serving.residents import Cast, Casting
 from cuelight.serving.walks import Progress
 
 
-def models(cast: Cast, rollouts: Mapping[str, Progress]) -> bytes:
-    """Every served model with its tracks."""
-    shown = [_model(cast, name, rollouts) for name in cast.deployment.models()]
+def models(cast: Cast, rollouts: Mapping[str, Progress], guests: Sequence[Guest] = ()) -> bytes:
+    """Every model that has a version on a track, with its tracks."""
+    shown = [_model(cast, name, rollouts, guests) for name in cast.deployment.models()]
     return _dump({"generation": cast.deployment.generation, "models": shown})
 
 
-def model(cast: Cast, name: str, rollouts: Mapping[str, Progress]) -> bytes:
-    """One served model.
+def model(cast: Cast, name: str, rollouts: Mapping[str, Progress], guests: Sequence[Guest] = ()) -> bytes:
+    """One model, of which `guests` may be in memory.
 
     Raises:
-        NotFound: it is not served.
+        NotFound: no version of it can be asked for.
     """
-    if name not in cast.deployment.models():
-        known = ", ".join(cast.deployment.models()) or "none yet"
+    if name not in cast.names:
+        known = named(cast.deployment.models()) or "none yet"
         raise NotFound(f"Model {name!r} is not served. Served models: {known}.")
-    return _dump({"generation": cast.deployment.generation, **_model(cast, name, rollouts)})
+    return _dump({"generation": cast.deployment.generation, **_model(cast, name, rollouts, guests)})
 
 
-def complete(residents: Residents) -> Cast:
+def complete(residents: Casting) -> Cast:
     """The cast, once this worker has all of it.
 
     Raises:
@@ -53,15 +56,16 @@ def readiness(cast: Cast) -> bytes:
     return _dump({"ready": True, "generation": cast.deployment.generation, "models": len(cast.deployment.models())})
 
 
-def _model(cast: Cast, name: str, rollouts: Mapping[str, Progress]) -> dict[str, Any]:
+def _model(cast: Cast, name: str, rollouts: Mapping[str, Progress], guests: Sequence[Guest]) -> dict[str, Any]:
     deployment = cast.deployment
     tracks = {track.value: _version(cast, each) for (model, track), each in deployment.tracks.items() if model == name}
     return {
         "name": name,
         "tracks": tracks,
-        "aliases": deployment.aliases.get(name, {}),
+        "aliases": {**cast.repertoire.aliases(name), **deployment.aliases.get(name, {})},
         "traffic": {**asdict(deployment.traffic.get(name, Traffic())), "rollout": _rollout(rollouts.get(name))},
         "standby": _standby(deployment, name),
+        "on_demand": [_guest(each) for each in guests if each.model == name],
     }
 
 
@@ -88,6 +92,10 @@ def _version(cast: Cast, served: Served) -> dict[str, Any]:
         "load_seconds": round(loaded.load_seconds, 3) if loaded else None,
         "inputs": [{"name": each.name, "type": each.type} for each in loaded.signature.columns] if loaded else [],
     }
+
+
+def _guest(guest: Guest) -> dict[str, Any]:
+    return {name: value for name, value in structs.asdict(guest).items() if name != "model"}
 
 
 def _standby(deployment: Deployment, name: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ _STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (
     (errors.NotFound, 404),
     (errors.DeadlineExceeded, 504),
     (errors.Unavailable, 503),
-    (errors.Refused, 503),
+    (errors.Refused, 409),
     (errors.ModelFault, 500),
 )
 
@@ -22,6 +22,7 @@ _CODES = {
     404: errors.NotFound.code,
     405: "METHOD_NOT_ALLOWED",
     408: "REQUEST_TIMEOUT",
+    409: errors.Refused.code,
     413: errors.TooLarge.code,
     415: errors.WrongMediaType.code,
     503: errors.Unavailable.code,

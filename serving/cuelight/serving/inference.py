@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -11,16 +12,19 @@ from flask import Flask, Response, request
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
 from cuelight.protocol.inference import input_tensors, output_tensors
 from cuelight.protocol.media import JSON
+from cuelight.protocol.signature import Signature
 from cuelight.serving import catalog
 from cuelight.serving.call import Asked
 from cuelight.serving.choice import choose
 from cuelight.serving.deployment import Deployment, Served
-from cuelight.serving.residents import Cast, Residents
+from cuelight.serving.guest_book import Guest
+from cuelight.serving.residents import Cast, Casting
+from cuelight.serving.shelf import Shelf
 
 _EXTENSIONS = ("binary_tensor_data", "model_repository(index)")
 
 
-def add_routes(app: Flask, residents: Residents) -> None:
+def add_routes(app: Flask, residents: Casting, shelf: Shelf) -> None:
     """`/v2` and what is below it, but for `infer`."""
 
     def live() -> Response:
@@ -34,15 +38,14 @@ def add_routes(app: Flask, residents: Residents) -> None:
         return _json({"name": "cuelight", "version": metadata.version("cuelight"), "extensions": _EXTENSIONS})
 
     def model(name: str, version: int | None = None) -> Response:
-        return _json(model_metadata(residents.current(), name, version))
+        return _json(model_metadata(residents.current(), name, version, shelf))
 
     def model_ready(name: str, version: int | None = None) -> Response:
-        cast = residents.current()
-        cast.version(choose(cast.deployment, name, Asked(name, version="" if version is None else str(version))).served)
+        _described(residents.current(), name, version, shelf)
         return _json({"name": name, "ready": True})
 
     def index() -> Response:
-        return _json(repository(residents.current(), request.get_data()))
+        return _json(repository(residents.current(), request.get_data(), shelf.guests()))
 
     for path, view in (("/v2/health/live", live), ("/v2/health/ready", ready), ("/v2", server)):
         app.add_url_rule(path, path, view)
@@ -52,26 +55,34 @@ def add_routes(app: Flask, residents: Residents) -> None:
     app.add_url_rule("/v2/repository/index", "v2-index", index, methods=["POST"])
 
 
-def model_metadata(cast: Cast, name: str, version: int | None) -> dict[str, Any]:
+def model_metadata(cast: Cast, name: str, version: int | None, shelf: Shelf) -> dict[str, Any]:
     """Name, versions, platform, inputs and outputs of a served model, as its version in Production has them.
 
     Raises:
-        NotFound: it is not served.
+        NotFound: there is no such version.
+        Refused, Unavailable: it can't be served, or not now.
     """
-    loaded = cast.version(
-        choose(cast.deployment, name, Asked(name, version="" if version is None else str(version))).served
-    )
+    signature, flavor = _described(cast, name, version, shelf)
     return {
         "name": name,
         "versions": [str(each.id.version) for each in _served(cast.deployment, name)],
-        "platform": f"mlflow_{loaded.flavor}",
-        "inputs": input_tensors(loaded.signature),
-        "outputs": output_tensors(loaded.signature),
+        "platform": f"mlflow_{flavor}",
+        "inputs": input_tensors(signature),
+        "outputs": output_tensors(signature),
     }
 
 
-def repository(cast: Cast, body: bytes) -> list[dict[str, Any]]:
-    """Each served version with its state; `{"ready": true}` asks for those that are ready.
+def _described(cast: Cast, name: str, version: int | None, shelf: Shelf) -> tuple[Signature, str]:
+    asked = Asked(name, version="" if version is None else str(version))
+    choice = choose(cast.deployment, name, asked, repertoire=cast.repertoire)
+    if choice.guest and choice.served.digest not in cast.loaded:
+        return shelf.describe(choice)
+    loaded = cast.version(choice.served)
+    return loaded.signature, loaded.flavor
+
+
+def repository(cast: Cast, body: bytes, guests: Sequence[Guest] = ()) -> list[dict[str, Any]]:
+    """Each version in memory with its state; `{"ready": true}` asks for those that are ready.
 
     Raises:
         BadInput: the body is another.
@@ -88,7 +99,12 @@ def repository(cast: Cast, body: bytes) -> list[dict[str, Any]]:
         for each in _served(cast.deployment, name)
         for ready, reason in [_state(cast, each)]
     ]
+    states += [_ready(each.model, each.version) for each in guests]
     return [each for each in states if each["state"] == "READY" or not asked.get("ready")]
+
+
+def _ready(name: str, version: int) -> dict[str, Any]:
+    return {"name": name, "version": str(version), "state": "READY", "reason": ""}
 
 
 def _served(deployment: Deployment, name: str) -> list[Served]:

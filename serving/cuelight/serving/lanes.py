@@ -267,6 +267,12 @@ class Lanes:
         return max(0.0, self._soonest - now)
 
     @property
+    def in_use(self) -> frozenset[str]:
+        """Digests of the versions that calls wait for, or are predicted by."""
+        here = {ticket.kind.digest for ticket, _ in self._here if ticket.kind}
+        return frozenset(here.union(key[0] for key in self._lanes))
+
+    @property
     def waiting(self) -> int:
         """Calls aside that no thread has taken up."""
         return sum(len(each.waiting) for each in self._lanes.values())

@@ -31,6 +31,7 @@ BY_ROW = "cuelight.by_row"
 # Workers are many already: one thread each for BLAS, OpenMP and PyTorch, unless somebody chose otherwise.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _MODEL = "model"
+_SKLEARN, _PYFUNC = "sklearn", "pyfunc"
 
 
 class Output(Struct, frozen=True):
@@ -94,7 +95,7 @@ class LoadedVersion:
         """The ways that may be quicker, the quickest first."""
         if self.model is None:
             return []
-        return (candidates if self.flavor == "sklearn" else flavors.arrays)(self.model, self.signature)
+        return (candidates if self.flavor == _SKLEARN else flavors.arrays)(self.model, self.signature)
 
     def shortened(self, shortcuts: Shortcuts) -> LoadedVersion:
         """This version as these shortcuts say; one that MLflow loaded as it is."""
@@ -130,13 +131,32 @@ def load(files: Path, digest: str, signed_by: str, shortcuts: Shortcuts | None =
     return replace(version, predict=code.bound(version.predict), bound=code.bound, load_seconds=seconds)
 
 
+def describe(files: Path) -> tuple[Signature, str]:
+    """What the version in `files` says of itself, without being loaded: its signature, and its flavor.
+
+    Raises:
+        Refused: its `MLmodel` can't be read.
+    """
+    mlmodel = read_mlmodel(files)
+    signature, parts = _signature(mlmodel), mlmodel.get("flavors") or {}
+    return signature, _SKLEARN if _is_sklearn(parts) else flavors.native(parts, signature) or _PYFUNC
+
+
+def _signature(mlmodel: Mapping[str, Any]) -> Signature:
+    return Signature.from_mlmodel(mlmodel.get("signature"), bool(mlmodel.get("is_signature_from_type_hint")))
+
+
+def _is_sklearn(parts: Mapping[str, Any]) -> bool:
+    return _SKLEARN in parts and parts.get("python_function", {}).get("loader_module") == "mlflow.sklearn"
+
+
 def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, chosen: Shortcuts) -> LoadedVersion:
-    signature = Signature.from_mlmodel(mlmodel.get("signature"), bool(mlmodel.get("is_signature_from_type_hint")))
+    signature = _signature(mlmodel)
     parts: Mapping[str, Any] = mlmodel.get("flavors") or {}
     by_row, way, picture = chosen.by_row, chosen.compiled, ""
     native = flavors.native(parts, signature)
-    if "sklearn" in parts and parts.get("python_function", {}).get("loader_module") == "mlflow.sklearn":
-        flavor, (model, picture) = "sklearn", _pictured(files, parts["sklearn"], signed_by, chosen.image)
+    if _is_sklearn(parts):
+        flavor, (model, picture) = _SKLEARN, _pictured(files, parts[_SKLEARN], signed_by, chosen.image)
         method = str(parts["python_function"].get("predict_fn") or "predict")
     elif not signed_by:
         raise Refused("It is no scikit-learn model in skops form, and it is not signed.")
@@ -148,7 +168,7 @@ def _load(files: Path, digest: str, mlmodel: Mapping[str, Any], signed_by: str, 
         way = pyfunc.DIRECT if direct else _MODEL
         predict = _pyfunc_predict(pyfunc.load(files, signature, direct))
         by_row = by_row and (mlmodel.get("metadata") or {}).get(BY_ROW) is True
-        return LoadedVersion(digest, signature, signature.to_json(), "pyfunc", by_row, predict, 0.0, way=way)
+        return LoadedVersion(digest, signature, signature.to_json(), _PYFUNC, by_row, predict, 0.0, way=way)
     predict = _sklearn_predict(model, method, False, None)
     version = LoadedVersion(
         digest, signature, signature.to_json(), flavor, by_row, predict, 0.0, image=picture, model=model, method=method

@@ -25,6 +25,7 @@ _LABELS = ("model", "version", "track", "arm")
 _LATE = 504
 _TRIES, _PAUSE_SECONDS = 5, 0.02
 REASONS = WAIT, DEADLINE, MEMORY, THREADS = "wait", "deadline", "memory", "threads"
+GUEST_CALLS = HIT, MISS, REFUSED = "hit", "miss", "refused"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -60,6 +61,13 @@ class Metrics:
         self._waiting = Gauge("cuelight_waiting", "Requests that wait.", multiprocess_mode="livesum")
         self._wait = Gauge("cuelight_wait_seconds", "Predicted wait.", multiprocess_mode="livemax")
         self._labels = Counter("cuelight_labels", "Labels received.", ("model",))
+        self._guest_calls = Counter("cuelight_guest_calls", "Calls for versions that are on no track.", ("met",))
+        for met in GUEST_CALLS:
+            self._guest_calls.labels(met)
+        self._guest_loads = Counter("cuelight_guest_loads", "Versions loaded because somebody asked for them.")
+        self._guest_evictions = Counter("cuelight_guest_evictions", "Versions that had to leave for another.")
+        self._guest_versions = Gauge("cuelight_guest_versions", "Such versions in memory.", multiprocess_mode="livesum")
+        self._guest_bytes = Gauge("cuelight_guest_bytes", "What they take, in bytes.", multiprocess_mode="livesum")
         self._series: dict[tuple[Any, ...], tuple[Counter, Counter, _Durations]] = {}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
@@ -94,6 +102,23 @@ class Metrics:
     def count_refused(self, reason: str) -> None:
         """A request for which there is no room."""
         self._refused.labels(reason).inc()
+
+    def count_guest_call(self, met: str) -> None:
+        """A call for a version that was there (`HIT`), that it had to wait for (`MISS`), or that it did not get."""
+        self._guest_calls.labels(met).inc()
+
+    def count_guest_load(self) -> None:
+        """A version was loaded because somebody asked for it."""
+        self._guest_loads.inc()
+
+    def count_guest_eviction(self) -> None:
+        """A version had to leave for another."""
+        self._guest_evictions.inc()
+
+    def set_guests(self, number: int, size: int) -> None:
+        """The guests in memory, and their bytes."""
+        self._guest_versions.set(number)
+        self._guest_bytes.set(size)
 
     def set_waiting(self, number: int, seconds: float) -> None:
         """How many requests wait in this worker for a thread, and how long the longest lane is thought to take."""

@@ -5,23 +5,30 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import BoundedSemaphore
+
+from msgspec import structs
 
 from cuelight.journal.record import Schema
 from cuelight.journal.writer import Writer
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, Unavailable
+from cuelight.kit.identity import new_id
 from cuelight.kit.settings import Settings
 from cuelight.serving.call import Asked, Call, patience
-from cuelight.serving.choice import choose, default
+from cuelight.serving.choice import Choice, choose, default
+from cuelight.serving.door import Door
 from cuelight.serving.lanes import Kind
 from cuelight.serving.metrics import Metrics
+from cuelight.serving.places import Places
 from cuelight.serving.rematches import Rematches
-from cuelight.serving.residents import Cast, Residents
-from cuelight.serving.scoring import Outcome, respond
+from cuelight.serving.residents import Cast, Casting
+from cuelight.serving.scoring import Answer, Outcome, respond
 from cuelight.serving.shadow import Shadow, mirrored
 
 _AWAY = Kind("", seconds=1.0)  # what was just put in charge is not loaded yet: whoever asks for it waits aside
+ELSEWHERE = Kind("", together=False)  # a guest: not for this process to predict, or not loaded here yet
 _MOST_KINDS = 512
 
 
@@ -38,12 +45,21 @@ class _Kinds:
 class Parts:
     """All of it belongs to one worker."""
 
-    residents: Residents
+    residents: Casting
     journal: Writer
     metrics: Metrics
     settings: Settings
     _declared: set[str] = field(default_factory=set)
     _kinds: _Kinds = field(default_factory=_Kinds)
+
+    @cached_property
+    def door(self) -> Door:
+        """Where calls go that this process does not answer."""
+        return Door(Places(self.settings.serving_folder).door)
+
+    @cached_property
+    def _asking(self) -> BoundedSemaphore:
+        return BoundedSemaphore(max(1, self.settings.serving_threads // 2))
 
     @cached_property
     def shadow(self) -> Shadow:
@@ -72,11 +88,27 @@ class Parts:
 
     def _find(self, cast: Cast, asked: Asked, key: str = "") -> Kind | None:
         try:
-            name = asked.model or default(cast.deployment, self.settings.serving_default_model)
-            loaded = cast.version(choose(cast.deployment, name, asked, key).served)
+            choice = self._choose(cast, asked, key)
+            if choice.guest and choice.served.digest not in cast.loaded:
+                return ELSEWHERE
+            loaded = cast.version(choice.served)
         except CuelightError:
             return None
         return Kind(loaded.digest, loaded.by_row, loaded.predict_seconds, loaded.byte_seconds)
+
+    def _choose(self, cast: Cast, asked: Asked, key: str = "") -> Choice:
+        name = asked.model or default(cast.deployment, self.settings.serving_default_model)
+        return choose(cast.deployment, name, asked, key, cast.repertoire)
+
+    def pinned(self, call: Call) -> Call:
+        """The call with the version that it asks for by number: whoever it is handed to need not choose again.
+
+        Raises:
+            NotFound: that version has just gone.
+        """
+        version = self._choose(self.residents.current(), call.asked).served.id
+        asked = replace(call.asked, model=version.name, version=str(version.version), alias="", track="")
+        return structs.replace(call, asked=asked)
 
     def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None = None) -> Call:
         """A request that has come whole just now, with the time that it has from now on."""
@@ -92,6 +124,28 @@ class Parts:
         outcomes = self.respond(calls)
         self.record(outcomes)
         return outcomes
+
+    def elsewhere(self, call: Call) -> Answer | None:
+        """What the annex answers, for a caller who has a thread to wait in; None: this process is to answer.
+
+        Half of the threads may wait so, and the others are for what is quick.
+        """
+        with contextlib.suppress(CuelightError):
+            cast = self.residents.current()
+            if not call.fault and self._find(cast, call.asked, call.asked.key or call.prediction_id) is ELSEWHERE:
+                return self._ask(call)
+        return None
+
+    def _ask(self, call: Call) -> Answer:
+        try:
+            if not self._asking.acquire(blocking=False):
+                raise Unavailable("Too many requests wait for versions that are on no track: try again.")
+            try:
+                return self.door.ask(self.pinned(call))
+            finally:
+                self._asking.release()
+        except CuelightError as fault:
+            return self.answer([structs.replace(call, fault=fault, prediction_id=new_id())])[0].answer
 
     def mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         """Ask the shadow what Staging would have said, and anew where two versions are held against each other.

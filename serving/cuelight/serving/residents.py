@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.log import Log
-from cuelight.serving import example, memory
+from cuelight.serving import memory
+from cuelight.serving.admission import admit
 from cuelight.serving.board import Board
 from cuelight.serving.deployment import Deployment, Generations, Served
-from cuelight.serving.loader import LoadedVersion, Shortcuts, load
+from cuelight.serving.loader import LoadedVersion
+from cuelight.serving.repertoire import NOTHING, Reader, Repertoire
 from cuelight.serving.store import ModelStore
 
 _LOOK_SECONDS = 0.02
@@ -28,16 +31,20 @@ _TIDY_SECONDS = 1.0  # after a switch: those in flight have let go of what was s
 
 @dataclass(frozen=True)
 class Cast:
-    """One generation, ready to answer: the deployment, its loaded versions by digest, and why others are missing."""
+    """One generation, ready to answer: the deployment, its loaded versions by digest, and why others are missing.
+
+    `repertoire`: what else may be asked for.
+    """
 
     deployment: Deployment
     loaded: Mapping[str, LoadedVersion] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    repertoire: Repertoire = NOTHING
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The models that are served."""
-        return frozenset(self.deployment.models())
+        """The models of which some version may be asked for."""
+        return frozenset(self.deployment.models()) | self.repertoire.models.keys()
 
     def version(self, served: Served) -> LoadedVersion:
         """The loaded form of a served version.
@@ -52,6 +59,21 @@ class Cast:
         return loaded
 
 
+class Casting(Protocol):
+    """Who hands out what is in charge."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether `current` answers at once."""
+
+    def current(self) -> Cast:
+        """What is in charge, read once per request.
+
+        Raises:
+            Unavailable: it is not here in time.
+        """
+
+
 class Residents:
     """Stands by for what the cue board asks, in a thread of its own, and hands out the committed generation."""
 
@@ -63,8 +85,10 @@ class Residents:
         failures: Path,
         clock: Clock | None = None,
         compile_models: bool = True,
+        repertoire: Reader | None = None,
     ) -> None:
         self._compile = compile_models
+        self._reader = repertoire
         self._board = board
         self._generations = generations
         self._store = store
@@ -136,6 +160,10 @@ class Residents:
 
     def look(self) -> None:
         """One look at the board: load what is asked for, forget what is over."""
+        if self._reader and self._reader.look():
+            with self._arrived:
+                new = self._reader.repertoire
+                self._casts = {number: replace(each, repertoire=new) for number, each in self._casts.items()}
         committed, target = self._board.committed, self._board.target
         if committed not in self._casts:
             self._keep(committed, self._load(committed))
@@ -195,33 +223,13 @@ class Residents:
                 missing[served.digest] = f"{served.id}: {error}"
                 if missing[served.digest] not in known:
                     self._log.error("load-failed", str(error), model=served.id.name, version=served.id.version)
-        return Cast(deployment, loaded, missing)
+        return Cast(deployment, loaded, missing, self._reader.repertoire if self._reader else NOTHING)
 
     def _load_version(self, served: Served) -> LoadedVersion:
-        entry = self._store.verified(served.digest)
-        trial = json.loads(entry.trial.read_text()) if entry.trial.is_file() else {}
-        shortcuts = Shortcuts(
-            labels_from_probabilities=bool(trial.get("labels_from_probabilities")),
-            compiled=str(trial.get("compiled", "")) if self._compile else "",
-            by_row=bool(trial.get("by_row", True)),
-            image=str(trial.get("image", "")),
-        )
         self._untidy()
-        loaded = load(entry.files, served.digest, served.signed_by, shortcuts)
-        _warm(loaded, entry.files)
-        once, more = (float(trial.get(name, 0.0)) / 1000 for name in ("predict_ms", "byte_ms"))
-        return replace(loaded, predict_seconds=once, byte_seconds=more)
+        return admit(self._store, served.digest, served.signed_by, self._compile)
 
     def _keep(self, generation: int, cast: Cast) -> None:
         with self._arrived:
             self._casts[generation] = cast
             self._arrived.notify_all()
-
-
-def _warm(version: LoadedVersion, files: Path) -> None:
-    """Answer the input example once: what happens only at a first call must not meet a caller."""
-    with contextlib.suppress(Exception):  # the trial has judged it
-        body = example.body(files)
-        if body:
-            request = version.decoder.decode(example.MEDIA_TYPE, body)
-            version.predict(request.rows, request.parameters)

@@ -31,6 +31,7 @@ from cuelight.serving.validity import is_valid
 if TYPE_CHECKING:
     from cuelight.protocol.inference import Wanted
 
+LATE = "The answer was not there by the request's deadline."
 _LOG = Log("serving.scoring")
 
 
@@ -188,7 +189,8 @@ class _Attempt(Struct):
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
         self.watched = name in cast.deployment.watched
-        self.choice = choose(cast.deployment, name, call.asked, call.asked.key or self.prediction_id)
+        key = call.asked.key or self.prediction_id
+        self.choice = choose(cast.deployment, name, call.asked, key, cast.repertoire)
         if call.mirrors:
             self.choice = Choice(self.choice.served, self.choice.track, SHADOW)
         if call.fault:
@@ -216,7 +218,7 @@ class _Attempt(Struct):
             DeadlineExceeded: nobody does.
         """
         if now > self.call.deadline:
-            raise DeadlineExceeded("The answer was not there by the request's deadline.")
+            raise DeadlineExceeded(LATE)
 
     def group(self) -> Any:
         """Equal for calls that may be predicted together: same version, parameters and columns, one row each apart."""

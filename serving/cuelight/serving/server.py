@@ -8,20 +8,29 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from cuelight.journal.writer import Writer
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.serving import loader, memory
 from cuelight.serving.board import Board
+from cuelight.serving.cache import Cache
 from cuelight.serving.deployment import Generations
+from cuelight.serving.door import Door
 from cuelight.serving.places import Places
+from cuelight.serving.repertoire import Reader
 from cuelight.serving.residents import Residents
 from cuelight.serving.store import ModelStore
+from cuelight.serving.wants import Wants
+
+if TYPE_CHECKING:
+    from cuelight.serving.guests import Guests
+    from cuelight.serving.parts import Parts
 
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
 _SILENT_SECONDS = 60
@@ -35,6 +44,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.doorway = Door(Places(settings.serving_folder).door).open() if settings.serving_cache_bytes else None
         super().__init__()
 
     def load_config(self) -> None:
@@ -42,7 +52,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
         chosen = self._settings
         options = {
             "bind": f"{chosen.serving_host}:{chosen.serving_port}",
-            "workers": chosen.serving_workers,
+            "workers": chosen.serving_workers + (1 if self.doorway else 0),
             "threads": chosen.serving_threads,
             "worker_class": "cuelight.serving.worker.Worker",
             "keepalive": _KEEP_ALIVE_SECONDS,
@@ -61,6 +71,27 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """One worker's app; called in the worker, after the fork."""
         return build_worker(self._settings)
+
+    def build_annex(self) -> tuple[Parts, Guests, Wants]:
+        """What the annex works with; called there, after the fork."""
+        return build_annex(self._settings)
+
+    def run(self) -> None:
+        """Until it is told to stop."""
+        _Master(self).run()
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which keeps the annex as it keeps its workers."""
+
+    def spawn_worker(self) -> int:
+        """One more process: a worker, unless the annex alone is missing."""
+        from cuelight.serving.annex import Annex
+
+        annexes = sum(isinstance(each, Annex) for each in self.WORKERS.values())
+        lacking = self.app.doorway and not annexes and len(self.WORKERS) >= self.num_workers - 1
+        self.worker_class = Annex if lacking else self.cfg.worker_class
+        return int(super().spawn_worker() or 0)
 
 
 def serve(settings: Settings) -> None:
@@ -95,6 +126,44 @@ def build_worker(settings: Settings) -> Flask:
     sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)
     board = Board(places.board)
+    journal = _journal(settings)
+    residents = Residents(
+        board,
+        Generations(places.generations),
+        ModelStore(places.store),
+        places.failures,
+        compile_models=settings.serving_compile,
+        repertoire=Reader(places.repertoire) if settings.serving_cache_bytes else None,
+    )
+    residents.start()
+    return create_app(Parts(residents, journal, Metrics(board), settings))
+
+
+def build_annex(settings: Settings) -> tuple[Parts, Guests, Wants]:
+    """An annex that holds nothing yet."""
+    from cuelight.serving.guests import Guests
+    from cuelight.serving.metrics import Metrics
+    from cuelight.serving.parts import Parts
+
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    places = Places(settings.serving_folder)
+    board = Board(places.board)
+    metrics = Metrics(board)
+    guests = Guests(
+        board,
+        Generations(places.generations),
+        ModelStore(places.store),
+        Reader(places.repertoire),
+        Cache(settings.serving_cache_bytes),
+        places.guests,
+        metrics,
+        compile_models=settings.serving_compile,
+    )
+    return Parts(guests, _journal(settings), metrics, settings), guests, Wants(places.wants)
+
+
+def _journal(settings: Settings) -> Writer:
+    """This process's journal, and a thread that closes its segments in time."""
     journal = Writer(
         settings.journal_folder,
         settings.host_name,
@@ -102,16 +171,8 @@ def build_worker(settings: Settings) -> Flask:
         settings.journal_segment_seconds,
         settings.journal_sync,
     )
-    residents = Residents(
-        board,
-        Generations(places.generations),
-        ModelStore(places.store),
-        places.failures,
-        compile_models=settings.serving_compile,
-    )
-    residents.start()
     threading.Thread(target=_roll, args=(journal,), name="journal", daemon=True).start()
-    return create_app(Parts(residents, journal, Metrics(board), settings))
+    return journal
 
 
 def _roll(journal: Writer) -> None:

@@ -28,12 +28,14 @@ from cuelight.kit.log import Log
 from cuelight.serving import framing
 from cuelight.serving.call import Call
 from cuelight.serving.connections import IDLE_SECONDS, PARTIAL_SECONDS, Connections
+from cuelight.serving.door import gone
 from cuelight.serving.faults import LARGE_BODY
 from cuelight.serving.lanes import Key, Lanes, Ticket
 from cuelight.serving.line import Line
 from cuelight.serving.metrics import MEMORY, THREADS, WAIT
-from cuelight.serving.parts import Parts
-from cuelight.serving.scoring import Outcome, Work
+from cuelight.serving.parts import ELSEWHERE, Parts
+from cuelight.serving.relay import Relay
+from cuelight.serving.scoring import LATE, Outcome, Work
 from cuelight.serving.wire import wire
 
 _log = Log("serving.worker")
@@ -74,6 +76,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return Lanes(self.cfg.threads, self._parts.settings.serving_max_wait_seconds)
 
     @cached_property
+    def _relay(self) -> Relay:
+        return Relay(self._parts.door, self.poller, self._take_back)
+
+    @cached_property
     def _hands(self) -> ThreadPoolExecutor:
         # Not gunicorn's pool: a caller who sends Flask a body byte by byte holds one of those.
         return ThreadPoolExecutor(self.cfg.threads, "lane")
@@ -106,7 +112,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             sock.setblocking(True)
             self.enqueue_req(conn)
             return
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _STALLED)  # for Flask's answers: the loop never blocks
         self._connections.listen(Line(conn))
 
@@ -207,15 +214,47 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         call = parts.call(head.asked, body, head.request_id or new_id(), line.conn.client[0], fault)
         ticket = Ticket(line, call, parts.kind(call))
         line.busy = True
+        if ticket.kind is ELSEWHERE and not call.fault:
+            self._hand_out(ticket)
+        else:
+            self._admit(ticket)
+
+    def _admit(self, ticket: Ticket) -> None:
+        """Let a call in whose version is here, or that is refused."""
+        call, now = ticket.call, time.monotonic()
         try:
-            aside = self._lanes.enter(ticket, call.arrived)
+            aside = self._lanes.enter(ticket, now)
         except CuelightError as refused:
-            self._lanes.enter(Ticket(line, replace(call, fault=refused)), call.arrived)
+            self._lanes.enter(Ticket(ticket.whose, replace(call, fault=refused)), now)
             if isinstance(refused, Unavailable):
-                parts.metrics.count_refused(WAIT)
+                self._parts.metrics.count_refused(WAIT)
         else:
             if aside:
-                self._connections.forget(line)
+                self._connections.forget(ticket.whose)
+
+    # In the annex
+
+    def _hand_out(self, ticket: Ticket) -> None:
+        """The annex answers this call."""
+        try:
+            self._relay.send(ticket, self._parts.pinned(ticket.call))
+        except CuelightError as fault:
+            self._admit(Ticket(ticket.whose, replace(ticket.call, fault=fault)))
+        else:
+            self._connections.forget(ticket.whose)
+
+    def _take_back(self, ticket: Ticket, answer: bytes | None) -> None:
+        """What the annex answered; it has recorded that."""
+        if answer is None:
+            self._answer_instead(ticket, gone())
+        else:
+            self._connections.listen(ticket.whose)
+            self._connections.send(ticket.whose, answer)
+
+    def _answer_instead(self, ticket: Ticket, fault: CuelightError) -> None:
+        """As a call of its own: what the annex may have recorded, or may yet, is another answer."""
+        self._connections.listen(ticket.whose)
+        self._answer([Ticket(ticket.whose, replace(ticket.call, fault=fault, prediction_id=new_id()))])
 
     # On the loop
 
@@ -288,7 +327,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _answer_late(self) -> None:
         """Whoever waits aside and is past its deadline is told so now, whatever the model is doing."""
         late = self._lanes.expired(time.monotonic())
-        fault = DeadlineExceeded("The answer was not there by the request's deadline.")
+        fault = DeadlineExceeded(LATE)
         for ticket in late:
             self._connections.listen(ticket.whose)
         self._answer([Ticket(each.whose, replace(each.call, fault=fault)) for each in late])
@@ -304,6 +343,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._next_sweep = now + _SWEEP_SECONDS
         self._parts.metrics.set_waiting(self._lanes.waiting, self._lanes.longest_wait(now))
+        for ticket in self._relay.late(now):
+            self._answer_instead(ticket, DeadlineExceeded(LATE))
         self._connections.sweep(now, math.inf if self.alive else self._stopping_since + IDLE_SECONDS)
         if self.nr_conns >= self.worker_connections:
             self._connections.make_room(now, self.worker_connections // _ROOM + 1)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from cuelight.serving.store import ModelStore
 from tests.support import models
 from tests.unit.serving.following import Followed
 from tests.unit.serving.room import Room
+
+if TYPE_CHECKING:
+    from cuelight.serving.metrics import Metrics
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +47,22 @@ def room(tmp_path: Path, library: Callable[[str], Path]) -> Room:
     """A host's folder."""
     places = Places(tmp_path / "serving")
     return Room(places, Board(places.board), ModelStore(places.store), Generations(places.generations, keep=5), library)
+
+
+@pytest.fixture
+def metrics(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
+    """What a process counts, in a folder of its own; the next test may count anew."""
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    from prometheus_client import REGISTRY
+
+    from cuelight.serving.metrics import Metrics
+
+    before = set(REGISTRY._collector_to_names)
+    yield Metrics(room.board)
+    for each in set(REGISTRY._collector_to_names) - before:
+        REGISTRY.unregister(each)
 
 
 @pytest.fixture

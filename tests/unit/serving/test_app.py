@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,40 +12,43 @@ from cuelight.journal.record import Label, Prediction
 from cuelight.journal.writer import Writer
 from cuelight.kit.settings import Settings
 from cuelight.registry.model import Track
-from cuelight.serving.deployment import Deployment
+from cuelight.serving import guest_book, repertoire
+from cuelight.serving.deployment import Deployment, Served
+from cuelight.serving.door import Door
+from cuelight.serving.guest_book import Guest
+from cuelight.serving.policy import Phase
+from cuelight.serving.repertoire import Listed, Listing, Reader, Repertoire
 from cuelight.serving.residents import Residents
+from cuelight.serving.scoring import Answer
+from cuelight.serving.wants import Wants
+from cuelight.serving.wire import wire
+from tests.support.host import eventually
 from tests.support.journal import stored
+from tests.unit.serving.callbox import answering
 from tests.unit.serving.room import Room
+
+if TYPE_CHECKING:
+    from cuelight.serving.metrics import Metrics
 
 ZEROS = {"instances": [[0, 0]]}
 
 
 @pytest.fixture
-def client(
-    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[FlaskClient]:
+def client(room: Room, tmp_path: Path, metrics: Metrics, request: pytest.FixtureRequest) -> Iterator[FlaskClient]:
     """A worker's app with model `a b` in Production, without gunicorn; parametrized, with those settings."""
-    metrics = tmp_path / "metrics"
-    metrics.mkdir()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
-    from prometheus_client import REGISTRY
-
     from cuelight.serving.app import create_app
-    from cuelight.serving.metrics import Metrics
     from cuelight.serving.parts import Parts
 
     room.generations.write(Deployment(1, 0.0, {("a b", Track.PRODUCTION): room.served("a b", "1")}))
     room.board.commit(1)
-    residents = Residents(room.board, room.generations, room.store, room.places.failures)
+    reader = Reader(room.places.repertoire)
+    residents = Residents(room.board, room.generations, room.store, room.places.failures, repertoire=reader)
     residents.start()
-    before = set(REGISTRY._collector_to_names)
     journal = Writer(tmp_path / "journal", "h", sync="none")
     settings = Settings(home=tmp_path, serving_max_body_bytes=1000, **getattr(request, "param", {}))
-    yield create_app(Parts(residents, journal, Metrics(room.board), settings)).test_client()
+    yield create_app(Parts(residents, journal, metrics, settings)).test_client()
     residents.stop()
     journal.close()
-    for each in set(REGISTRY._collector_to_names) - before:
-        REGISTRY.unregister(each)
 
 
 def test_an_answer_is_journalled_before_it_leaves(client: FlaskClient, tmp_path: Path) -> None:
@@ -141,3 +145,61 @@ def test_what_is_left_of_a_body_is_not_taken_for_it(
     answer = client.post(path, input_stream=came, environ_overrides=TERMINATED | headers)
     assert (answer.status_code, answer.get_json()["error_code"]) == (status, code)
     assert [each.status for each in stored(tmp_path / "journal") if isinstance(each, Prediction)] == [status] * recorded
+
+
+@pytest.fixture
+def past(client: FlaskClient, room: Room) -> Served:
+    """Version 2 of `a b`, on no track and in the store; version 3 is refused, and version 4 is not here yet."""
+    served = room.served("a b", "2", 2)
+    known = {
+        2: Listing(2, 1, phase=Phase.READY, digest=served.digest),
+        3: Listing(3, 1, phase=Phase.REFUSED, reason="It is not signed."),
+        4: Listing(4, 1),
+    }
+    repertoire.write(room.places.repertoire, Repertoire({"a b": Listed(known, {"old": 2}), "c": Listed({1: known[4]})}))
+    eventually(lambda: client.get("/models/c").status_code == 200)
+    return served
+
+
+def test_a_guest_is_handed_to_the_annex(client: FlaskClient, past: Served, room: Room, tmp_path: Path) -> None:
+    """Which answers; while there is none, that is said, and recorded."""
+    path = f"/models/a%20b/versions/{past.id.version}/invocations"
+    missing = client.post(path, json=ZEROS)
+    assert (missing.status_code, "can't be reached" in missing.get_json()["message"]) == (503, True)
+    (record,) = [each for each in stored(tmp_path / "journal") if isinstance(each, Prediction)]
+    assert (record.model, record.version, record.status) == ("a b", 2, 503)
+    assert record.prediction_id == missing.headers["X-Prediction-Id"]
+    answer = Answer(200, b"[2.0]", {"X-Prediction-Id": "p", "Content-Type": "application/json"})
+    room.places.door.mkdir(parents=True, exist_ok=True)
+    with Door(room.places.door).open() as listener:
+        calls = answering(listener, wire(answer))
+        answered = client.post("/models/a%20b/aliases/old/invocations", json=ZEROS, headers={"X-Request-Id": "mine"})
+    assert (answered.status_code, answered.data, answered.headers["X-Prediction-Id"]) == (200, b"[2.0]", "p")
+    (call,) = calls
+    assert (call.asked.model, call.asked.version, call.asked.alias) == ("a b", "2", "")
+    assert (call.request_id, call.client, call.body) == ("mine", "127.0.0.1", b'{"instances": [[0, 0]]}')
+
+
+def test_what_is_known_of_guests_is_shown(client: FlaskClient, past: Served, room: Room) -> None:
+    """What is in the annex's memory; what a version takes and answers; which are ready. Others are asked for."""
+    guest = Guest("a b", 2, f"sha256:{past.digest}", "sklearn", "linear", 1000, 0.5)
+    guest_book.write(room.places.guests, [guest])
+    page = client.get("/models/a%20b").get_json()
+    assert (page["on_demand"][0]["version"], page["on_demand"][0]["bytes"], page["aliases"]) == (2, 1000, {"old": 2})
+    assert client.get("/models/c").get_json()["on_demand"] == []
+    described = client.get("/v2/models/a%20b/versions/2").get_json()
+    assert (described["platform"], len(described["inputs"])) == ("mlflow_sklearn", 2)
+    ready = [client.get(f"/v2/models/a%20b/versions/{number}/ready") for number in (2, 3, 4, 5)]
+    assert [each.status_code for each in ready] == [200, 409, 503, 404]
+    assert ready[2].headers["Retry-After"] == "5"
+    assert sorted(Wants(room.places.wants).waiting()) == [("a b", 3), ("a b", 4)]
+    index = client.post("/v2/repository/index").get_json()
+    assert [(each["name"], each["version"]) for each in index] == [("a b", "1"), ("a b", "2")]
+
+
+def test_labels_of_a_guest_are_taken(client: FlaskClient, past: Served) -> None:
+    """Also of a model that has nothing on a track."""
+    label = {"prediction_id": "p", "label": 1}
+    assert client.post("/models/c/feedback", json=label).status_code == 202
+    assert client.post("/models/d/feedback", json=label).status_code == 404
+    assert past.id.version == 2

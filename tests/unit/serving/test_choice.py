@@ -21,6 +21,7 @@ from cuelight.serving.call import Asked, Call, asked
 from cuelight.serving.choice import choose
 from cuelight.serving.deployment import Deployment, Served, Standby, from_json, to_json
 from cuelight.serving.loader import LoadedVersion, Output
+from cuelight.serving.repertoire import Listed, Listing, Repertoire
 from cuelight.serving.residents import Cast
 from cuelight.serving.scoring import respond
 
@@ -126,3 +127,51 @@ def test_one_backend_with_one_token_meets_a_canary_by_its_share() -> None:
         assert json.loads(outcome.answer.body) == {"predictions": [float(version)]}
         hits += version == "4"
     assert stats.chisquare([hits, 10_000 - hits], [1_000, 9_000]).pvalue > 1e-4
+
+
+PAST = Repertoire(
+    {
+        "m": Listed(
+            {number: Listing(number, 1, digest=f"d{number}", run_id="r") for number in range(1, 31)}, {"old": 2}
+        ),
+        "n": Listed({1: Listing(1, 1)}),
+    }
+)
+
+
+def _chosen(model: str, wanted: Asked) -> tuple[int, str, str, bool]:
+    choice = choose(SHARED, model, wanted, "k", PAST)
+    return choice.served.id.version, choice.track, choice.arm, choice.guest is not None
+
+
+def test_what_is_on_no_track_is_a_guest() -> None:
+    """By number or alias, also of a model that has nothing on a track; what is on one is none."""
+    assert _chosen("m", _asked("versions", "7")) == (7, "", "pinned", True)
+    assert _chosen("m", _asked(x_model_version="7")) == (7, "", "pinned", True)
+    assert _chosen("m", _asked("aliases", "old")) == (2, "", "pinned", True)
+    assert _chosen("n", _asked("versions", "1")) == (1, "", "pinned", True)
+    assert _chosen("m", _asked("versions", "4")) == (4, "Staging", "pinned", False)
+    assert choose(SHARED, "m", _asked("versions", "7"), "", PAST).served.digest == "d7"
+
+
+def test_an_alias_means_what_is_committed() -> None:
+    """Where the deployment has one of that name, all workers switch it at once."""
+    moved = replace(SHARED, aliases={"m": {"old": 3}})
+    assert choose(moved, "m", _asked("aliases", "old"), "", PAST).served.id.version == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "said"),
+    [
+        ("m", _asked("versions", "31"), "has no version 31. Served: version 3 in Production, version 4 in Staging."),
+        ("m", _asked("versions", "31"), "Its versions: 30, 29, .*, 11 and 10 more."),
+        ("m", _asked("aliases", "new"), "no alias 'new'. Its aliases: old."),
+        ("n", _asked("aliases", "new"), "no alias 'new'. It has none."),
+        ("n", _asked(), "has no version in Production. Its versions: 1."),
+        ("o", _asked("versions", "1"), "'o' is not served. Served models: m."),
+    ],
+)
+def test_what_is_not_there_is_answered_with_what_is(model: str, wanted: Asked, said: str) -> None:
+    """Bounded, however many there are."""
+    with pytest.raises(NotFound, match=said):
+        choose(SHARED, model, wanted, "k", PAST)

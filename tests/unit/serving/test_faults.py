@@ -15,7 +15,7 @@ from cuelight.serving.faults import code_of, status_of
         (errors.NotFound("x"), 404),
         (errors.Unavailable("x"), 503),
         (errors.RegistryUnavailable("x"), 503),
-        (errors.Refused("x"), 503),
+        (errors.Refused("x"), 409),
         (errors.DeadlineExceeded("x"), 504),
         (errors.ModelFault("x"), 500),
         (errors.Misconfigured("x"), 500),

@@ -53,6 +53,20 @@ def test_a_turn_of_the_loop_is_short(lanes: Lanes) -> None:
     assert sizes == [2, 2, 1]
 
 
+def test_what_calls_wait_for_is_in_use(lanes: Lanes) -> None:
+    """On the loop or aside, until they are answered; also while a late one still runs."""
+    lanes.enter(ticket(), 0.0)
+    lanes.enter(ticket(SLOW, deadline=0.5), 0.0)
+    assert lanes.in_use == {"quick", "slow"}
+    lanes.turn()
+    ((key, batches),) = lanes.start(0.0)
+    assert lanes.in_use == {"slow"}
+    lanes.expired(1.0)
+    assert lanes.in_use == {"slow"}
+    end(lanes, key, batches)
+    assert lanes.in_use == set()
+
+
 def test_calls_that_go_together_cost_little_more_than_one(lanes: Lanes) -> None:
     """A hundred calls of a version that predicts them at once are one turn."""
     kind = Kind("joint", seconds=0.8 * TURN_SECONDS)

@@ -14,8 +14,9 @@ from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import Unavailable
 from cuelight.protocol.rows import Rows
 from cuelight.registry.model import Track
-from cuelight.serving import loader
+from cuelight.serving import loader, repertoire
 from cuelight.serving.deployment import Deployment, Served, Standby
+from cuelight.serving.repertoire import Listed, Listing, Reader, Repertoire
 from cuelight.serving.residents import Residents
 from tests.unit.serving.room import Room
 
@@ -39,7 +40,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(digest)
         return loader.load(files, digest, *more)
 
-    monkeypatch.setattr("cuelight.serving.residents.load", load)
+    monkeypatch.setattr("cuelight.serving.admission.load", load)
     return seen
 
 
@@ -320,7 +321,7 @@ def test_a_version_has_predicted_before_it_is_stood_by_for(
 
         return replace(version, predict=predict)
 
-    monkeypatch.setattr("cuelight.serving.residents.load", load)
+    monkeypatch.setattr("cuelight.serving.admission.load", load)
     worker.start()
     for number in (1, 2):
         _deploy(room, number, m=room.served("m", str(number), number))
@@ -347,3 +348,20 @@ def test_a_compiled_way_serves_if_it_was_proved_and_settings_allow(room: Room, c
         assert _answer(worker, "m") == 7.0
     finally:
         worker.stop()
+
+
+def test_what_may_be_asked_for_is_taken_up(room: Room) -> None:
+    """When the follower has written it, also for what is in charge already, and what comes after."""
+    reader = Reader(room.places.repertoire)
+    worker = _Worker(room.board, room.generations, room.store, room.places.failures, FakeClock(), repertoire=reader)
+    worker.start()
+    assert worker.current().names == set()
+    offer = Repertoire({"m": Listed({1: Listing(1, 1)})})
+    repertoire.write(room.places.repertoire, offer)
+    worker.look()
+    assert (worker.current().repertoire, worker.current().names) == (offer, frozenset({"m"}))
+    _deploy(room, 1, n=room.served("n", "1"))
+    room.board.commit(1)
+    worker.look()
+    assert (worker.current().repertoire, worker.current().names) == (offer, frozenset({"m", "n"}))
+    worker.stop()

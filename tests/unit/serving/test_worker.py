@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import TConn
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.serving.call import Asked, Call
+from cuelight.serving.door import Door
 from cuelight.serving.lanes import SMALL, Kind
 from cuelight.serving.line import Line
 from cuelight.serving.worker import Worker
@@ -25,6 +26,7 @@ class Quiet:
     """The parts of a worker that scores nothing."""
 
     settings = Settings()
+    door = Door(settings.serving_folder)
 
     @property
     def metrics(self) -> Quiet:
