@@ -186,6 +186,7 @@ def play(
     now = 0.0
     while now < seconds and bake.verdict().standing != Standing.WORSE:
         now += look
-        bake = bake.after(*server.answer(now, look), bake.share, now)
+        ours, theirs = server.answer(now, look)
+        bake = bake.after(ours, theirs, bake.share, now)
     verdict = bake.verdict()
     return End(verdict.signal, bake.ours.answered, bake.ours.answered + bake.theirs.answered, now, verdict.standing)
