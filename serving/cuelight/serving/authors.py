@@ -29,7 +29,8 @@ def attributed(record: Recorder, find: Finder, aliases: Mapping[str, Track]) -> 
     def recording(kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float) -> None:
         line = Line(kind, model, version, detail)
         if _is_wished(line):
-            edit = find(lambda edits: cause(line, edits, aliases), at + _PATIENCE_SECONDS - time.time())
+            patience = 0.0 if _is_in_passing(line) else at + _PATIENCE_SECONDS - time.time()
+            edit = find(lambda edits: cause(line, edits, aliases), patience)
             detail = {**detail, **(_signature(edit) if edit else {})}
         record(kind, model, version, detail, at)
 
@@ -51,6 +52,11 @@ def cause(line: Line, edits: Sequence[Edit], aliases: Mapping[str, Track]) -> Ed
 def _is_wished(line: Line) -> bool:
     """Whether it can be somebody's wish: a rollback has a line of its own, which says whose doing it was."""
     return line.kind in _CAUSES and not str(line.detail.get("why", "")).startswith("rolled back")
+
+
+def _is_in_passing(line: Line) -> bool:
+    """Whether it may well have happened along with another version's move, and have no edit: nothing waits for one."""
+    return line.kind == "moved" and line.detail.get("stage") == "Archived"
 
 
 def _of_move(line: Line, edits: Sequence[Edit], _aliases: Mapping[str, Track]) -> Edit | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -125,6 +126,21 @@ def test_what_was_archived_along_with_another_version_has_no_author() -> None:
     """MLflow's call names the one that was moved."""
     line = Line("moved", "m", 1, {"stage": "Archived", "before": "Production"})
     assert cause(line, [_stage(2, "Production")], _ALIASES) is None
+
+
+def test_nothing_waits_for_the_author_of_what_was_archived_along() -> None:
+    """The lines behind it, of the switch itself, would come late."""
+    waited: list[float] = []
+
+    def find(_wanted: Callable[[Sequence[Edit]], Edit | None], seconds: float) -> Edit | None:
+        waited.append(seconds)
+        return None
+
+    record = attributed(lambda *_: None, find, _ALIASES)
+    now = time.time()
+    record("moved", "m", 1, {"stage": "Archived", "before": "Production"}, now)
+    record("switched", "m", 2, {"track": "Production", "before": 1}, now)
+    assert waited[0] == 0.0 < waited[1]
 
 
 def _recorded(edits: Sequence[Edit], kind: str = "switched") -> Mapping[str, Any]:
