@@ -22,6 +22,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fail "apt-get could not install $package."
 fi
 
+# From an activated environment, $python is in the one that is about to be removed.
+python=$("$python" -c 'import sys; print(sys._base_executable)')
 echo "setup: making $venv and installing the locked packages (a minute or two) ..."
 rm -rf "$venv"
 "$python" -m venv "$venv"

@@ -130,7 +130,9 @@ def test_an_answer_is_explained_down_to_its_data(loop: Loop) -> None:
     before = time.time()
     loop.registry.set_stage(PIPELINE.name, 2, "Production", archive_others=True)
     loop.host.wait_for(PIPELINE.name, 2)
+    first = loop.host.generation().generation
     prediction_id = loop.ask(700)
+    last = loop.host.generation().generation
     label = {"labels": [{"prediction_id": prediction_id, "row": 0, "label": 1}]}
     assert POOL.request("POST", f"{loop.host.url}/models/{PIPELINE.name}/feedback", json=label).status == 202
     known = loop.explain(prediction_id)
@@ -142,9 +144,11 @@ def test_an_answer_is_explained_down_to_its_data(loop: Loop) -> None:
         "Production",
         "champion",
     )
-    assert (asked["status"], asked["rows"], asked["generation"]) == (200, 1, loop.host.generation().generation)
+    assert (asked["status"], asked["rows"]) == (200, 1)
+    assert first <= asked["generation"] <= last
     held = known["in_charge"]
-    assert (held["before"], held["why"], held["generation"]) == (1, "stage", asked["generation"])
+    assert (held["before"], held["why"]) == (1, "stage")
+    assert first <= held["generation"] <= asked["generation"]
     assert before < held["since"] <= asked["time"] + 1.0
     version = loop.registry.snapshot().models[PIPELINE.name].versions[2]
     training = known["training"]

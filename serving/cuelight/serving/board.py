@@ -119,33 +119,35 @@ class Board:
         self._words[self._at(slot) + _BEAT] = int(time.monotonic() * 1000)
 
     def release(self, slot: int) -> None:
-        """Worker, on its way out; or follower, for one that is gone."""
+        """Worker, on its way out."""
         self._words[self._at(slot) + _PID] = 0
+
+    def dismiss(self, worker: Worker) -> None:
+        """Follower: that one is gone, or is as good as gone."""
+        with self._locked():  # a new worker may have claimed the slot since
+            if self._words[self._at(worker.slot) + _PID] == worker.pid:
+                self.release(worker.slot)
 
     def workers(self) -> list[Worker]:
         """The live workers; slots of dead ones are dropped."""
         live = []
         for slot in range(_SLOTS):
             at = self._at(slot)
-            pid = self._words[at + _PID]
-            if not pid:
-                continue
-            if not _alive(pid, self._words[at + _STARTED]):
-                self._drop(slot, pid)
-                continue
             fields = self._words[at : at + _SLOT]
-            live.append(Worker(slot, pid, fields[_STARTED], fields[_LOADED], fields[_FAILED], fields[_BEAT] / 1000))
+            if not fields[_PID]:
+                continue
+            pid, began = fields[_PID], fields[_STARTED]
+            worker = Worker(slot, pid, began, fields[_LOADED], fields[_FAILED], fields[_BEAT] / 1000)
+            if _alive(worker.pid, worker.started):
+                live.append(worker)
+            else:
+                self.dismiss(worker)
         return live
 
     def close(self) -> None:
         """Unmap the board."""
         self._words.release()
         self._map.close()
-
-    def _drop(self, slot: int, pid: int) -> None:
-        with self._locked():  # a new worker may have claimed the slot since
-            if self._words[self._at(slot) + _PID] == pid:
-                self._words[self._at(slot) + _PID] = 0
 
     @staticmethod
     def _at(slot: int) -> int:

@@ -81,4 +81,4 @@ class Rehearsals:
         self._log.warning("worker-replaced", "It did not stand by in time.", pid=worker.pid)
         if cue.started(worker.pid) == worker.started:
             os.kill(worker.pid, signal.SIGKILL)
-        self._board.release(worker.slot)
+        self._board.dismiss(worker)

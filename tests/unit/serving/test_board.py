@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,18 @@ def test_a_slot_is_released_and_claimed_again(tmp_path: Path) -> None:
     board.release(0)
     assert [each.slot for each in board.workers()] == [1]
     assert board.claim() == 0
+
+
+def test_whoever_is_dismissed_late_costs_no_other_its_slot(tmp_path: Path) -> None:
+    """The follower may learn that a worker is gone after a new one has its slot."""
+    board = Board(tmp_path / "board")
+    slot = board.claim()
+    mine = board.workers()[0]
+    board.dismiss(replace(mine, pid=1))
+    assert board.workers() == [mine]
+    board.dismiss(mine)
+    assert board.workers() == []
+    assert board.claim() == slot
 
 
 def test_a_process_id_that_was_given_out_again_is_another_process(tmp_path: Path) -> None:
