@@ -14,6 +14,7 @@ from cuelight.journal.record import Label, Prediction
 from cuelight.kit.errors import CuelightError
 from cuelight.protocol.answer import read
 from cuelight.protocol.decoder import Decoder
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
 
@@ -65,6 +66,7 @@ ROWS = pa.schema(
         "latency_ms": pa.float64(),
     }
 )
+_ALL = Limits(sys.maxsize, sys.maxsize)  # what was answered is recorded, whatever is allowed by now
 _SHARED = [name for name in ROWS.names if name != "row"]
 _ARROW = {
     "boolean": pa.bool_(),
@@ -115,8 +117,7 @@ class RowsTable:
             asked = self._decoder.decode(
                 prediction.media_type,
                 prediction.request,
-                max_rows=sys.maxsize,
-                max_bytes=sys.maxsize,
+                limits=_ALL,
                 protocol=prediction.protocol,
                 header_length=prediction.header_length,
             )

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cuelight.kit.errors import BadInput, WrongMediaType
 from cuelight.protocol import convert, fit, keys, media, typed
+from cuelight.protocol.fit import USUAL, Limits
 from cuelight.protocol.parameters import parameters
 from cuelight.protocol.rows import Array, Rows
 from cuelight.protocol.signature import Column, Signature
@@ -45,8 +46,7 @@ def decode(
     media_type: str,
     body: bytes,
     signature: Signature,
-    max_rows: int = 100_000,
-    max_bytes: int = 1 << 26,
+    limits: Limits = USUAL,
     protocol: str = media.MLFLOW,
     header_length: str = "",
 ) -> ScoringRequest:
@@ -55,20 +55,20 @@ def decode(
     Raises:
         WrongMediaType: not one of `MEDIA_TYPES`.
         BadInput: the body can't be read, or does not fit the signature; the message says where.
-        TooLarge: more rows than `max_rows`, or a table of more than `max_bytes` once expanded.
+        TooLarge: it is beyond `limits`.
     """
     if protocol == media.INFERENCE:
         from cuelight.protocol import inference
 
-        request = ScoringRequest(*inference.decode(body, header_length, signature, max_rows))
+        request = ScoringRequest(*inference.decode(body, header_length, signature, limits.rows))
     else:
-        request = _decode_mlflow(media_type, body, signature, max_rows, max_bytes)
-    if request.rows.count > max_rows:
-        raise fit.too_many(max_rows)
+        request = _decode_mlflow(media_type, body, signature, limits)
+    if request.rows.count > limits.rows:
+        raise fit.too_many(limits.rows)
     return request
 
 
-def _decode_mlflow(media_type: str, body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> ScoringRequest:
+def _decode_mlflow(media_type: str, body: bytes, signature: Signature, limits: Limits) -> ScoringRequest:
     kind = media.kind(media_type)
     if kind not in MEDIA_TYPES:
         raise WrongMediaType(f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
@@ -77,14 +77,14 @@ def _decode_mlflow(media_type: str, body: bytes, signature: Signature, max_rows:
     if not body.strip():
         raise BadInput(f"The body is empty. Send JSON with one of {', '.join(FORMS)}, or CSV with a header line.")
     if kind == media.JSON:
-        return _decode_json(body, signature, max_rows)
+        return _decode_json(body, signature, limits.rows)
     if signature.entries:
         raise BadInput("This model takes a list with one entry a row: send JSON with inputs.")
     if kind == media.CSV:
-        return _decode_csv(body, signature, max_rows)
+        return _decode_csv(body, signature, limits.rows)
     from cuelight.protocol import tables  # brings PyArrow
 
-    given, params = tables.read(kind, body, signature, max_rows, max_bytes)
+    given, params = tables.read(kind, body, signature, limits)
     return ScoringRequest(typed.rows(given, signature), parameters(params, signature))
 
 

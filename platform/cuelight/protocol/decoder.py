@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cuelight.protocol import fit, media, quick
 from cuelight.protocol.decode import ScoringRequest, decode
+from cuelight.protocol.fit import USUAL, Limits
 from cuelight.protocol.signature import Signature
 
 if TYPE_CHECKING:
@@ -35,17 +36,16 @@ class Decoder:
         self,
         media_type: str,
         body: bytes,
-        max_rows: int = 100_000,
-        max_bytes: int = 1 << 26,
+        limits: Limits = USUAL,
         protocol: str = media.MLFLOW,
         header_length: str = "",
     ) -> ScoringRequest:
         """What the caller asks for; see `decode.decode`."""
-        request = self._quickly(media_type, body, max_rows) if protocol == media.MLFLOW else None
+        request = self._quickly(media_type, body, limits.rows) if protocol == media.MLFLOW else None
         if request is None:
-            return decode(media_type, body, self._signature, max_rows, max_bytes, protocol, header_length)
-        if request.rows.count > max_rows:
-            raise fit.too_many(max_rows)
+            return decode(media_type, body, self._signature, limits, protocol, header_length)
+        if request.rows.count > limits.rows:
+            raise fit.too_many(limits.rows)
         return request
 
     def _quickly(self, media_type: str, body: bytes, max_rows: int) -> ScoringRequest | None:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from msgspec import Struct
+
 from cuelight.kit.errors import BadInput, TooLarge
 from cuelight.protocol.signature import Column, Signature, Tensor
 
 MOST_COLUMNS = 10_000  # of a request that no signature holds against anything
 _LONGEST_NAME = 100  # characters of it in a message
+
+
+class Limits(Struct, frozen=True):
+    """What one request may hold: so many `rows`, and `size` bytes of a table or a compressed body once expanded."""
+
+    rows: int = 100_000
+    size: int = 1 << 26
+
+
+USUAL = Limits()
 
 
 def columns(given: Collection[str], specs: Sequence[Column]) -> list[Column]:

@@ -21,6 +21,7 @@ from cuelight.kit.errors import BadInput, ModelFault
 from cuelight.protocol import answer, convert, expansion, fit, media
 from cuelight.protocol.compression import too_large
 from cuelight.protocol.encode import encode
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
 from cuelight.protocol.typed import Typed
@@ -34,7 +35,7 @@ _LARGEST_METADATA = 1 << 24  # bytes and entries that Parquet's own metadata may
 
 
 def read(
-    kind: str, body: bytes, signature: Signature, max_rows: int, max_bytes: int
+    kind: str, body: bytes, signature: Signature, limits: Limits
 ) -> tuple[dict[str, Typed], Mapping[str, Any] | None]:
     """The columns of a table that the signature asks for (all, if it has none), and its `params`, if it has some.
 
@@ -43,15 +44,15 @@ def read(
 
     Raises:
         BadInput: it can't be read, or a column is of a type that is not taken.
-        TooLarge: it has more rows than `max_rows`, or would take more than `max_bytes`.
+        TooLarge: it has more rows, or would take more bytes, than `limits` say.
     """
     try:
         if kind == media.PARQUET:
-            table = _parquet(body, signature, max_rows, max_bytes)
+            table = _parquet(body, signature, limits)
         else:
-            table = _arrow(_inner(body) if kind == media.ARROW_FILE else body, signature, max_rows, max_bytes)
+            table = _arrow(_inner(body) if kind == media.ARROW_FILE else body, signature, limits)
         table.validate(full=True)
-        given = {name: _typed(name, table.column(name), max_bytes) for name in table.column_names}
+        given = {name: _typed(name, table.column(name), limits.size) for name in table.column_names}
     except (
         pa.ArrowException,
         OSError,
@@ -105,32 +106,32 @@ def predictions(body: bytes) -> Any:
     return orjson.loads(encode(values))["predictions"]
 
 
-def _arrow(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> pa.Table:
+def _arrow(body: bytes, signature: Signature, limits: Limits) -> pa.Table:
     claimed = expansion.of_arrow(body)
-    if claimed > max_bytes:
-        raise too_large("The table", max_bytes)
+    if claimed > limits.size:
+        raise too_large("The table", limits.size)
     with pa.ipc.open_stream(pa.BufferReader(body)) as stream:
         names = _chosen(stream.schema.names, signature)
         batches, rows = [], 0
         for batch in stream:
             rows += batch.num_rows
-            if rows > max_rows:
-                raise fit.too_many(max_rows)
+            if rows > limits.rows:
+                raise fit.too_many(limits.rows)
             batches.append(batch.select(names))
         schema = pa.schema([stream.schema.field(name) for name in names], metadata=stream.schema.metadata)
     return pa.Table.from_batches(batches, schema)
 
 
-def _parquet(body: bytes, signature: Signature, max_rows: int, max_bytes: int) -> pa.Table:
-    if expansion.of_parquet(body) > max_bytes:
-        raise too_large("The table", max_bytes)
+def _parquet(body: bytes, signature: Signature, limits: Limits) -> pa.Table:
+    if expansion.of_parquet(body) > limits.size:
+        raise too_large("The table", limits.size)
     file = pq.ParquetFile(
         pa.BufferReader(body),
         thrift_string_size_limit=_LARGEST_METADATA,
         thrift_container_size_limit=_LARGEST_METADATA,
     )
-    if file.metadata.num_rows > max_rows:
-        raise fit.too_many(max_rows)
+    if file.metadata.num_rows > limits.rows:
+        raise fit.too_many(limits.rows)
     schema = file.schema_arrow
     names = _chosen(schema.names, signature)
     # Texts that repeat come as indices: a long one in each of many rows must not be multiplied.

@@ -16,6 +16,7 @@ from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.settings import Settings
+from cuelight.protocol.fit import Limits
 from cuelight.serving.call import Asked, Call, patience
 from cuelight.serving.choice import Choice, choose, default
 from cuelight.serving.door import Door
@@ -60,6 +61,10 @@ class Parts:
     @cached_property
     def _asking(self) -> BoundedSemaphore:
         return BoundedSemaphore(max(1, self.settings.serving_threads // 2))
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits(self.settings.serving_max_rows, self.settings.serving_max_expanded_bytes)
 
     @cached_property
     def shadow(self) -> Shadow:
@@ -169,9 +174,7 @@ class Parts:
 
     def respond(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together, without record."""
-        chosen = self.settings
-        limits = chosen.serving_max_rows, chosen.serving_default_model, chosen.serving_max_expanded_bytes
-        return respond(self.residents.current, calls, *limits)
+        return respond(self.residents.current, calls, self._limits, self.settings.serving_default_model)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Journal and count answers that are about to leave."""

@@ -19,6 +19,7 @@ from cuelight.kit.log import Log
 from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
 from cuelight.protocol.encode import error
+from cuelight.protocol.fit import USUAL, Limits
 from cuelight.protocol.media import JSON as JSON
 from cuelight.protocol.rows import Rows
 from cuelight.serving.call import Call
@@ -74,9 +75,8 @@ class Outcome(Struct, frozen=True):
 def respond(
     current: Callable[[], Cast],
     calls: Sequence[Call],
-    max_rows: int,
+    limits: Limits = USUAL,
     default_model: str = "",
-    max_bytes: int = 1 << 26,
 ) -> list[Outcome]:
     """Answer calls by the generation that is committed now; every fault is an answer too.
 
@@ -91,7 +91,7 @@ def respond(
         return [attempt.failed(fault) for attempt in attempts]
     groups: dict[Any, list[_Attempt]] = {}
     for attempt in attempts:
-        if attempt.survives(attempt.begin, cast, max_rows, max_bytes, default_model):
+        if attempt.survives(attempt.begin, cast, limits, default_model):
             groups.setdefault(attempt.group(), []).append(attempt)
     for group in groups.values():
         _predict_in_time(group)
@@ -182,7 +182,7 @@ class _Attempt(Struct):
             self.outcome = self.failed(CuelightError(f"Something failed here that should not. {where}"))
         return self.outcome is None or self.outcome.answer.status == 200
 
-    def begin(self, cast: Cast, max_rows: int, max_bytes: int, default_model: str) -> None:
+    def begin(self, cast: Cast, limits: Limits, default_model: str) -> None:
         """Find out who answers, and decode the rows."""
         call, began = self.call, time.monotonic()
         self.generation = cast.deployment.generation
@@ -199,12 +199,11 @@ class _Attempt(Struct):
         self.loaded = cast.version(self.choice.served)
         asked = call.asked
         if asked.encoding:
-            self.body = expand(call.body, asked.encoding, max_bytes)
+            self.body = expand(call.body, asked.encoding, limits.size)
         request = self.loaded.decoder.decode(
             asked.media_type,
             call.body if self.body is None else self.body,
-            max_rows,
-            max_bytes,
+            limits,
             asked.protocol,
             asked.header_length,
         )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cuelight.kit.errors import BadInput, TooLarge, WrongMediaType
 from cuelight.protocol.decode import FORMS, ScoringRequest, decode
 from cuelight.protocol.decoder import Decoder
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.signature import Column, Parameter, Signature, Tensor
 
 JSON, CSV = "application/json", "text/csv"
@@ -181,9 +182,9 @@ def test_other_media_types_are_refused(kind: str) -> None:
 def test_too_many_rows_are_refused_by_their_number() -> None:
     """A request at the limit is taken, one row more is not."""
     body = json.dumps({"instances": [[1, 2]] * 3}).encode()
-    assert decode(JSON, body, AB, max_rows=3).rows.count == 3
+    assert decode(JSON, body, AB, Limits(rows=3)).rows.count == 3
     with pytest.raises(TooLarge, match="more rows than the 2"):
-        decode(JSON, body, AB, max_rows=2)
+        decode(JSON, body, AB, Limits(rows=2))
 
 
 @pytest.mark.parametrize(
@@ -203,21 +204,21 @@ def test_rows_are_counted_before_their_values_are_read(kind: str, body: bytes, s
     """What is too much costs no more than its parsing, whatever is in it; and so by a version's own decoder."""
     for read in (Decoder(signature).decode, partial(_plainly, signature)):
         with pytest.raises(TooLarge, match="more rows than the 2"):
-            read(kind, body, 2)
+            read(kind, body, Limits(2))
         with pytest.raises(BadInput) as refused:
-            read(kind, body, 3)
+            read(kind, body, Limits(3))
         assert not isinstance(refused.value, TooLarge)
 
 
-def _plainly(signature: Signature, kind: str, body: bytes, most: int) -> ScoringRequest:
-    return decode(kind, body, signature, most)
+def _plainly(signature: Signature, kind: str, body: bytes, limits: Limits) -> ScoringRequest:
+    return decode(kind, body, signature, limits)
 
 
 def test_a_lone_row_of_a_tensor_is_no_number_of_rows() -> None:
     """It may come without its brackets; what it holds may be more than the rows that are allowed."""
     wide = Signature(tensors=(Tensor("", "float64", (-1, 5)),))
     for signature in (wide, Signature(tensors=(Tensor("", "float64", (-1, -1)),))):
-        assert decode(JSON, b'{"params": {}, "inputs": [1, 2, 3, 4, 5]}', signature, max_rows=2).rows.count == 1
+        assert decode(JSON, b'{"params": {}, "inputs": [1, 2, 3, 4, 5]}', signature, Limits(rows=2)).rows.count == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cuelight.kit.errors import BadInput, TooLarge
 from cuelight.protocol import media
 from cuelight.protocol.decode import ScoringRequest, decode
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.inference import Wanted
 from cuelight.protocol.inference.tensor import DTYPES
 from cuelight.protocol.signature import Column, Parameter, Signature, Tensor
@@ -35,7 +36,7 @@ def request(
     """What a request asks for; `blob` stands after the JSON."""
     head = document if isinstance(document, bytes) else json.dumps(document).encode()
     length = header if header is not None else str(len(head)) if blob else ""
-    return decode("", head + blob, signature, most, protocol=media.INFERENCE, header_length=length)
+    return decode("", head + blob, signature, Limits(most), protocol=media.INFERENCE, header_length=length)
 
 
 def values(document: Any, signature: Signature = AB, blob: bytes = b"") -> dict[str, list[Any]]:

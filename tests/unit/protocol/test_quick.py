@@ -14,6 +14,7 @@ from cuelight.kit.errors import BadInput, CuelightError, TooLarge
 from cuelight.protocol import quick
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.decoder import Decoder
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import SCALARS, Column, Parameter, Signature, Tensor
 
@@ -241,9 +242,9 @@ def test_a_decoder_has_limits_and_errors_of_decode() -> None:
     """Too many rows, bad rows and other media types are what `decode` says of them."""
     decoder = Decoder(AB)
     body = b'{"instances":[[1,2],[3,4]]}'
-    assert decoder.decode(JSON, body, 2).rows.count == 2
+    assert decoder.decode(JSON, body, Limits(2)).rows.count == 2
     with pytest.raises(TooLarge):
-        decoder.decode(JSON, body, 1)
+        decoder.decode(JSON, body, Limits(1))
     with pytest.raises(BadInput, match="Column `b`, row 0"):
         decoder.decode(JSON, b'{"instances":[[1,true]]}')
     assert decoder.decode("text/csv", b"a,b\n1,2\n").rows.columns["b"].tolist() == [2.0]

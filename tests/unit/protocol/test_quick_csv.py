@@ -13,6 +13,7 @@ from cuelight.kit.errors import BadInput, CuelightError, TooLarge
 from cuelight.protocol import quick_csv
 from cuelight.protocol.decode import ScoringRequest, decode
 from cuelight.protocol.decoder import _SMALL, Decoder
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.signature import SCALARS, Column, Signature
 
 CSV = "text/csv"
@@ -254,7 +255,7 @@ def test_a_decoder_reads_long_csv_quickly_with_the_limits_and_errors_of_decode()
     _same(decoder.decode(CSV, body), decode(CSV, body, AB))
     assert decoder._csv_reader is not None
     with pytest.raises(TooLarge):
-        decoder.decode(CSV, body, count - 1)
+        decoder.decode(CSV, body, Limits(count - 1))
     with pytest.raises(BadInput, match=f"Column `b`, row {count}"):
         decoder.decode(CSV, body + b"1,x\n")
     with pytest.raises(BadInput, match="send JSON with inputs"):

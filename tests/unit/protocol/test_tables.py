@@ -15,6 +15,7 @@ import pytest
 from cuelight.kit.errors import BadInput, ModelFault, TooLarge
 from cuelight.protocol import media
 from cuelight.protocol.decode import decode
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Parameter, Signature, Tensor
 from cuelight.protocol.tables import write
@@ -202,8 +203,8 @@ def test_rows_and_size_are_limited_before_a_value_is_read() -> None:
     signature = Signature((Column("x", "double"),))
     for kind, body in BODIES.items():
         with pytest.raises(TooLarge, match=r"serving\.max_rows"):
-            decode(kind, body(zeros), signature, max_rows=199_999)
-        assert decode(kind, body(zeros), signature, max_rows=200_000, max_bytes=4 * MIB).rows.count == 200_000
+            decode(kind, body(zeros), signature, Limits(rows=199_999))
+        assert decode(kind, body(zeros), signature, Limits(rows=200_000, size=4 * MIB)).rows.count == 200_000
     for kind, packed in {
         STREAM: arrow(zeros, compression="zstd"),
         FILE: arrow(zeros, file=True, compression="lz4"),
@@ -211,7 +212,7 @@ def test_rows_and_size_are_limited_before_a_value_is_read() -> None:
     }.items():
         assert len(packed) < 20_000
         with pytest.raises(TooLarge, match=r"serving\.max_expanded_bytes"):
-            decode(kind, packed, signature, max_rows=200_000, max_bytes=MIB)
+            decode(kind, packed, signature, Limits(rows=200_000, size=MIB))
 
 
 def _repeated(kind: str) -> bytes:
@@ -232,9 +233,9 @@ def test_a_text_that_repeats_is_not_multiplied(kind: str) -> None:
     assert len(body) < 200_000
     media_type = PARQUET if kind == "Parquet" else STREAM
     with pytest.raises(TooLarge, match=r"serving\.max_expanded_bytes"):
-        decode(media_type, body, signature, max_bytes=4 * MIB)
+        decode(media_type, body, signature, Limits(size=4 * MIB))
     if kind != "views":
-        values = decode(media_type, body, signature, max_bytes=128 * MIB).rows.columns["x"].tolist()
+        values = decode(media_type, body, signature, Limits(size=128 * MIB)).rows.columns["x"].tolist()
         assert values[0] is values[999]
 
 
@@ -245,7 +246,7 @@ def test_empty_lists_are_not_multiplied() -> None:
         decode(STREAM, arrow(pa.table({"x": nothing})), Signature())
     flags = pa.ListArray.from_arrays(pa.array([0, MIB], pa.int32()), pa.array(np.zeros(MIB, bool)))
     with pytest.raises(TooLarge):
-        decode(STREAM, arrow(pa.table({"x": flags})), Signature(), max_bytes=MIB)
+        decode(STREAM, arrow(pa.table({"x": flags})), Signature(), Limits(size=MIB))
 
 
 def test_an_encoding_that_hides_its_size_is_refused() -> None:

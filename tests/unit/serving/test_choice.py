@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from cuelight.kit.errors import BadInput, NotFound
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
@@ -119,7 +120,7 @@ def test_one_backend_with_one_token_meets_a_canary_by_its_share() -> None:
     loaded = {f"d{number}": _answers(number) for number in (3, 4)}
     asked = Asked("m", "application/json")
     calls = [Call(asked, b'{"instances": [[1]]}', client="10.0.0.1", caller="backend") for _ in range(10_000)]
-    outcomes = respond(lambda: Cast(deployment, loaded), calls, 10)
+    outcomes = respond(lambda: Cast(deployment, loaded), calls, Limits(10))
     hits = 0
     for outcome in outcomes:
         version, prediction = outcome.answer.headers["X-Model-Version"], outcome.answer.headers["X-Prediction-Id"]

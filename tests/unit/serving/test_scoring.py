@@ -13,6 +13,7 @@ import pytest
 from msgspec import structs
 
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
+from cuelight.protocol.fit import Limits
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
@@ -105,7 +106,7 @@ def _cast(predict: Any = None) -> Cast:
 
 
 def _respond(call: Call, predict: Any = None) -> tuple[int, Any, Outcome]:
-    outcome = respond(lambda: _cast(predict), [call], 10)[0]
+    outcome = respond(lambda: _cast(predict), [call], Limits(10))[0]
     return outcome.answer.status, json.loads(outcome.answer.body), outcome
 
 
@@ -176,7 +177,7 @@ def test_a_worker_that_is_not_ready_answers_503() -> None:
     def away() -> Cast:
         raise Unavailable("not yet", retry_after=2.6)
 
-    outcome = respond(away, [_call()], 10)[0]
+    outcome = respond(away, [_call()], Limits(10))[0]
     assert (outcome.answer.status, outcome.answer.headers["Retry-After"]) == (503, "3")
     assert "X-Model-Name" not in outcome.answer.headers
     assert (outcome.record.status, outcome.record.version, outcome.record.request) == (503, 0, BODY)
@@ -197,7 +198,7 @@ def test_plain_names_stay_as_they_are() -> None:
 
 
 def _answers(calls: list[Call], predict: Any) -> list[Outcome]:
-    return respond(lambda: _cast(predict), calls, 10)
+    return respond(lambda: _cast(predict), calls, Limits(10))
 
 
 def _rows(*values: float) -> bytes:
@@ -280,7 +281,7 @@ def test_an_answer_past_its_deadline_is_no_answer() -> None:
 
     now = time.monotonic()
     calls = [structs.replace(_call(), deadline=now + 0.01), structs.replace(_call(), deadline=now + 60)]
-    outcomes = respond(lambda: _cast(slow), calls, 10)
+    outcomes = respond(lambda: _cast(slow), calls, Limits(10))
     assert [each.record.status for each in outcomes] == [504, 200]
 
 
@@ -293,17 +294,19 @@ def test_latency_counts_from_when_the_request_had_come() -> None:
 
 def test_work_is_measured_by_version() -> None:
     """Calls predicted together are one predict, and their bodies add up; what fails together is counted alone."""
-    outcomes = respond(lambda: _cast(None), [_call(), _call()], 10)
+    outcomes = respond(lambda: _cast(None), [_call(), _call()], Limits(10))
     assert outcomes[0].work is outcomes[1].work
     assert outcomes[0].work is not None
     assert (outcomes[0].work.digest, outcomes[0].work.size, outcomes[0].work.predicts) == ("d3", 2 * len(BODY), 1)
     assert outcomes[0].work.seconds > 0
-    alone = respond(lambda: _cast(None), [structs.replace(_call(), asked=Asked("m", "text/csv"), body=b"a\n1\n")], 10)
+    alone = respond(
+        lambda: _cast(None), [structs.replace(_call(), asked=Asked("m", "text/csv"), body=b"a\n1\n")], Limits(10)
+    )
     assert alone[0].work is not None
     assert alone[0].work.predicts == 1
     assert _respond(_call(body=b"not JSON"))[2].work is None
     body = gzip.compress(BODY)
-    (packed,) = respond(lambda: _cast(None), [structs.replace(_call(encoding="gzip"), body=body)], 10)
+    (packed,) = respond(lambda: _cast(None), [structs.replace(_call(encoding="gzip"), body=body)], Limits(10))
     assert packed.work is not None
     assert (packed.work.size, packed.work.packed) == (len(body), True)
 
