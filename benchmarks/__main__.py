@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import environments, models, picture, promotions, rounds, shadows, tables, wrk
+from benchmarks import environments, guests, models, picture, promotions, rounds, shadows, tables, wrk
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
@@ -99,6 +99,25 @@ def shadow(rounds: int, seconds: int) -> None:
         shutil.copyfile(LAST, PUBLISHED)
 
 
+@main.command("guests")
+@click.option("--rounds", type=click.IntRange(1), default=Plan.guest_rounds, show_default=True, help="Of each kind.")
+@click.option("--seconds", type=click.IntRange(1), default=Plan.guest_seconds, show_default=True, help="Of a round.")
+def on_demand(rounds: int, seconds: int) -> None:
+    """Measure only versions on no track, and keep that with the other figures of the last whole run."""
+    plan = Plan(guest_rounds=rounds, guest_seconds=seconds)
+    results, tell = Results.read(PUBLISHED), _teller(_console())
+    results.askings.clear()
+    load = round(os.getloadavg()[0], 2)
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        for _ in guests.measure(Run(plan, results, tell), models.make(models.LINEAR, Path(name)), Path(name)):
+            results.write(LAST)
+    results.conditions["guests"]["load_before"] = load
+    known = {"rounds": rounds, "seconds": seconds, "guests": results.conditions["guests"]}
+    _print(Results(known, askings=results.askings))
+    if plan == Plan():
+        results.write(PUBLISHED)
+
+
 @main.command("show")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
 def show(file: Path) -> None:
@@ -127,6 +146,8 @@ def _measure(plan: Plan, console: Console) -> Results:
                 results.write(LAST)
             if each == models.LINEAR:
                 for _ in promotions.measure(run, model, folder / "promotions"):
+                    results.write(LAST)
+                for _ in guests.measure(run, model, folder / "guests"):
                     results.write(LAST)
             for _ in shadows.measure(run, model, folder / "shadows"):
                 results.write(LAST)

@@ -14,6 +14,7 @@ from benchmarks.wire import ARROW, BINARY, JSON
 
 BARE, ROUND_TRIP = "bare predict", "parse, predict, dump"  # the two kinds of work in process
 STEADY, KNOWN, NEW = "steady", "versions tried before", "new versions"
+NOTHING, FEW, MANY = "nothing", "versions that stay in memory", "versions that load and leave"
 A_SECOND = " a second"  # ends the name of a load of so many requests
 ROWS = 10_000
 _EXTRA_MS = 2.0
@@ -45,6 +46,8 @@ def outcomes(results: Results) -> Iterator[Outcome]:
         yield _promotions(results, kind)
     for model in (LINEAR, FOREST):
         yield _shadow(results, model)
+    yield _loading(results)
+    yield _within(results)
 
 
 _RIVAL = "best of MLServer, BentoML, LitServe"
@@ -127,6 +130,20 @@ def _shadow(results: Results, model: str) -> Outcome:
     on, off = ({each.round: each.p99_ms for each in found if bool(each.share) is there} for there in (True, False))
     load = found[0].load if found else "moderate load"
     return _most(f"{model}, single row, {load}, p99 with a shadow", "without", 1.25, ratios.ratio(on, off))
+
+
+def _loading(results: Results) -> Outcome:
+    """Against as many requests that load nothing: what asking costs is not what loading costs."""
+    many, few = ({each.round: each.p99_ms for each in results.askings if each.kind == kind} for kind in (MANY, FEW))
+    return _most(f"p99 of a version on a track beside {MANY}", f"beside {FEW}", 1.25, ratios.ratio(many, few))
+
+
+def _within(results: Results) -> Outcome:
+    budget = float(results.conditions.get("guests", {}).get("budget_mib", 0.0))
+    grown = {place: each.grown_mib for place, each in enumerate(results.askings)}
+    share = ratios.ratio(grown, dict.fromkeys(grown, budget))
+    within = share.high <= 1.0 if share else None
+    return Outcome("memory of versions on no track", "serving.cache_bytes", "≤ 1", str(share or "-"), within)
 
 
 def _work(model: str, connections: int) -> str:

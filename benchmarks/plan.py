@@ -27,6 +27,9 @@ class Plan:
     promotion_seconds: int = 6
     shadow_rounds: int = 6
     shadow_seconds: int = 3
+    guest_rounds: int = 5
+    guest_seconds: int = 10
+    guest_versions: int = 200
 
     def rounds_of(self, workers: int) -> int:
         """Rounds of each cell with so many workers."""
@@ -48,6 +51,9 @@ QUICK = Plan(
     promotion_seconds=4,
     shadow_rounds=1,
     shadow_seconds=2,
+    guest_rounds=1,
+    guest_seconds=2,
+    guest_versions=40,
 )
 
 

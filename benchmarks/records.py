@@ -97,6 +97,27 @@ class Shadowing:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """One round of single rows at a model on a track while versions on none were `asked` for beside it, by `kind`.
+
+    `hits`: they were in memory; `grown_mib`: by how much their process was larger than at its start, at most.
+    """
+
+    kind: str
+    round: int
+    p50_ms: float
+    p99_ms: float
+    asked: int
+    asked_p50_ms: float
+    asked_p99_ms: float
+    failed: int
+    hits: int
+    loads: int
+    evictions: int
+    grown_mib: float
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """What was not measured, and why."""
 
@@ -115,6 +136,7 @@ class Results:
     bares: list[Bare] = field(default_factory=list)
     switchings: list[Switching] = field(default_factory=list)
     shadowings: list[Shadowing] = field(default_factory=list)
+    askings: list[Asking] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def leave_out(self, what: str, reason: str) -> None:
@@ -146,6 +168,7 @@ _KINDS: dict[str, Any] = {
     "bares": Bare,
     "switchings": Switching,
     "shadowings": Shadowing,
+    "askings": Asking,
     "left_out": LeftOut,
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks import goals, ratios
 from benchmarks.ratios import MLFLOW, Ratio, number
-from benchmarks.records import Results, Shadowing, Single
+from benchmarks.records import Asking, Results, Shadowing, Single
 
 _REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
 
@@ -29,7 +29,7 @@ class Table:
 def tables(results: Results, brief: bool = False) -> Iterator[Table]:
     """All tables, the figures to reach first; those without rows are left out. `brief`: single rows by medians."""
     singles = _brief(results) if brief else _singles(results)
-    found = [_goals(results), *singles, _batches(results), _promotions(results), _shadows(results)]
+    found = [_goals(results), *singles, _batches(results), _promotions(results), _shadows(results), _guests(results)]
     found += [_servers(results), _left_out(results), _settings(results)]
     yield from (each for each in found if each.rows)
 
@@ -132,6 +132,35 @@ def _with_and_without(off: Sequence[Shadowing], on: Sequence[Shadowing], field: 
     return " / ".join(middle), str(ratios.ratio(values[1], values[0]) or "-")
 
 
+def _guests(results: Results) -> Table:
+    """A row for each kind of round: medians, sums, and the ratio of p99 to that with nothing beside it."""
+    alone = {each.round: each.p99_ms for each in results.askings if each.kind == goals.NOTHING}
+    rows = []
+    for kind in dict.fromkeys(each.kind for each in results.askings):
+        mine = [each for each in results.askings if each.kind == kind]
+        beside = ratios.ratio({each.round: each.p99_ms for each in mine}, alone)
+        found = [_median_of(mine, "p50_ms"), _median_of(mine, "p99_ms"), str(beside or "-"), *_asked(mine)]
+        sums = [str(sum(getattr(each, name) for each in mine)) for name in ("loads", "evictions", "failed")]
+        rows.append([kind, *found, *sums, number(max(each.grown_mib for each in mine))])
+    columns = ["beside it", "p50 ms", "p99 ms", "p99 to nothing", "asked", "in memory", "their p50 ms", "their p99 ms"]
+    columns += ["loads", "evictions", "failed", "MiB at most"]
+    known = results.conditions.get("guests", {})
+    fit = f"{known.get('versions')} of {known.get('version_mib')} MiB, {known.get('budget_mib')} MiB of memory"
+    return Table(f"A version on a track, 200 a second, beside versions on none, 10 a second ({fit})", columns, rows)
+
+
+def _asked(rounds: Sequence[Asking]) -> list[str]:
+    """How many there were, how many met their version in memory, and how long they took."""
+    asked, hits = sum(each.asked for each in rounds), sum(each.hits for each in rounds)
+    if not asked:
+        return ["-"] * 4
+    return [str(asked), f"{hits / asked:.0%}", _median_of(rounds, "asked_p50_ms"), _median_of(rounds, "asked_p99_ms")]
+
+
+def _median_of(rounds: Sequence[Asking], field: str) -> str:
+    return number(statistics.median(getattr(each, field) for each in rounds))
+
+
 def _servers(results: Results) -> Table:
     rows = [
         [e.model, str(e.workers), e.server, number(e.start_seconds), number(e.memory_mb), e.way]
@@ -152,10 +181,13 @@ def conditions(results: Results) -> str:
     fewer = ", with two workers half as many" if any(each.workers > 1 for each in results.singles) else ""
     shadow = known.get("shadow", {})
     disturbed = ", while the machine did other work too" if shadow.get("load_before", 0) > _MOST_LOAD else ""
+    guests = known.get("guests", {})
+    others = ", while the machine did other work too" if guests.get("load_before", 0) > _MOST_LOAD else ""
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
         f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s{fewer}; "
-        f"with and without a shadow {shadow.get('rounds', 0)} of {shadow.get('seconds', 0)} s{disturbed}. "
+        f"with and without a shadow {shadow.get('rounds', 0)} of {shadow.get('seconds', 0)} s{disturbed}; "
+        f"versions on no track {guests.get('rounds', 0)} of {guests.get('seconds', 0)} s{others}. "
         f"{versions}.{_BUSY if known.get('load_before', 0) > _MOST_LOAD else ''}"
     )
 

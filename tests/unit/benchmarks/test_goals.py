@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from benchmarks import goals, tables
-from benchmarks.goals import Outcome
+from benchmarks.goals import FEW, MANY, NOTHING, Outcome
 from benchmarks.models import NAMES
-from benchmarks.records import Bare, Batch, Results, Shadowing, Single, Switching
+from benchmarks.records import Asking, Bare, Batch, Results, Shadowing, Single, Switching
 
 Rounds = Callable[..., list[Single]]
 
@@ -19,7 +20,7 @@ def test_what_was_not_measured_is_neither_reached_nor_missed(results: Results) -
     """All lines are there, and none claims anything."""
     lines = list(goals.outcomes(results))
     assert {each.reached for each in lines} == {None}
-    assert len(lines) == 11 + 1 + 2 + 3 * len(NAMES) + 1 + 2 + 2
+    assert len(lines) == 11 + 1 + 2 + 3 * len(NAMES) + 1 + 2 + 2 + 2
 
 
 def test_single_rows_are_held_against_their_figure(results: Results, rounds: Rounds) -> None:
@@ -114,6 +115,21 @@ def test_a_shadow_is_held_against_the_same_server_without_it(results: Results) -
     assert moderate[:6] == ["linear", "500 a second", "500 / 500", even, "1.00 / 1.00", even]
     assert moderate[6:] == ["3.00 / 3.60", "1.20 (1.20 to 1.20)", "90%"]
     assert closed[2:4] == ["500 / -", "-"]
+
+
+def test_loading_is_held_against_as_many_requests_that_load_nothing(results: Results) -> None:
+    """By the p99 of a version on a track; memory by its most, in whichever round; its table has the rest."""
+    results.conditions["guests"] = {"versions": 200, "version_mib": 15.0, "budget_mib": 300}
+    for turn in range(3):
+        for kind, p99, hits, loads in ((NOTHING, 1.0, 0, 0), (FEW, 1.5, 100, 0), (MANY, 1.8, 45, 55)):
+            results.askings.append(Asking(kind, turn, 0.5, p99, hits + loads, 2.0, 80.0, 0, hits, loads, loads, 270.0))
+    assert _found(results, "p99 of a version on a track").found == "1.20 (1.20 to 1.20)"
+    assert _found(results, "memory of versions").reached is True
+    alone, _, many = tables._guests(results).rows
+    assert alone[3:8] == ["1.00 (1.00 to 1.00)", "-", "-", "-", "-"]
+    assert many == [MANY, "0.50", "1.80", "1.80 (1.80 to 1.80)", "300", "45%", "2.00", "80.0", "165", "165", "0", "270"]
+    results.askings.append(replace(results.askings[0], grown_mib=301.0))
+    assert _found(results, "memory of versions").reached is False
 
 
 def test_tables_hold_what_was_measured(results: Results, rounds: Rounds) -> None:

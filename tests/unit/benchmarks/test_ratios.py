@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import ratios
 from benchmarks.plan import QUICK, Plan, rotated
-from benchmarks.records import Bare, Batch, LeftOut, Results, Server, Shadowing, Single, Switching
+from benchmarks.records import Asking, Bare, Batch, LeftOut, Results, Server, Shadowing, Single, Switching
 
 Rounds = Callable[..., list[Single]]
 
@@ -50,6 +50,7 @@ def test_results_survive_their_file(rounds: Rounds, tmp_path: Path) -> None:
     results.bares.append(Bare("forest", 0, 8000.0))
     results.switchings.append(Switching("steady", 0, 1.0, 2.0, 3.0, 0, 0))
     results.shadowings.append(Shadowing("linear", "500 a second", 100, 0, 9, 1.0, 2.0, 3.0, 0, 8, 1))
+    results.askings.append(Asking("nothing", 0, 1.0, 2.0, 3, 4.0, 5.0, 0, 3, 0, 0, 6.5))
     results.leave_out("BentoML", "no network")
     results.leave_out("BentoML", "no network")
     results.write(tmp_path / "results.json")
