@@ -10,7 +10,6 @@ from benchmarks.processes import PYTHON, QUIET
 os.environ.update(QUIET)  # before NumPy is imported: what is timed in process has one thread too
 
 import platform
-import re
 import shutil
 import tempfile
 import time
@@ -20,10 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import environments, guests, models, picture, promotions, rounds, shadows, tables, wrk
+from benchmarks import environments, guests, machine, models, pages, picture, promotions, rounds, shadows, tables, wrk
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
@@ -33,7 +30,6 @@ FOLDER = environments.ROOT / ".cuelight" / "bench"
 LAST, PUBLISHED = FOLDER / "results.json", Path(__file__).parent / "results.json"
 PICTURE = environments.ROOT / "docs" / "pictures" / "benchmarks.svg"
 PAGE = environments.ROOT / "docs" / "benchmarks.md"
-_MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
 _PACKAGES = ("scikit-learn", "numpy", "pandas", "mlflow", "flask", "gunicorn", "mlserver", "bentoml", "litserve")
 
 
@@ -71,9 +67,9 @@ def main(
     plan = replace(QUICK if quick else Plan(), **{name: value for name, value in given.items() if value})
     if unknown := set(plan.models) - set(models.NAMES):
         raise click.UsageError(f"There is no model {', '.join(sorted(unknown))}: {', '.join(models.NAMES)}.")
-    results = _measure(plan, _console())
-    _print(results)
-    _console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
+    results = _measure(plan)
+    pages.show(tables.tables(results), tables.conditions(results))
+    pages.console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
     if plan == Plan():
         shutil.copyfile(LAST, PUBLISHED)
     if different := [each.what for each in results.left_out if each.reason == rounds.DIFFERENT]:
@@ -87,14 +83,15 @@ def shadow(rounds: int, seconds: int) -> None:
     """Measure only what a shadow costs, and keep it with the other figures of the last whole run."""
     wrk.check()
     plan = Plan(shadow_rounds=rounds, shadow_seconds=seconds)
-    results, tell = Results.read(PUBLISHED), _teller(_console())
+    results, tell = Results.read(PUBLISHED), pages.teller()
     results.shadowings.clear()
     results.conditions |= _shadow_conditions(plan)
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for each in dict.fromkeys(case.model for case in shadows.CASES):
             for _ in shadows.measure(Run(plan, results, tell), models.make(each, Path(name)), Path(name) / "shadows"):
                 results.write(LAST)
-    _print(Results({"rounds": rounds, "seconds": seconds}, shadowings=results.shadowings))
+    found = Results({"rounds": rounds, "seconds": seconds}, shadowings=results.shadowings)
+    pages.show(tables.tables(found), tables.conditions(found))
     if plan == Plan():
         shutil.copyfile(LAST, PUBLISHED)
 
@@ -105,7 +102,7 @@ def shadow(rounds: int, seconds: int) -> None:
 def on_demand(rounds: int, seconds: int) -> None:
     """Measure only versions on no track, and keep that with the other figures of the last whole run."""
     plan = Plan(guest_rounds=rounds, guest_seconds=seconds)
-    results, tell = Results.read(PUBLISHED), _teller(_console())
+    results, tell = Results.read(PUBLISHED), pages.teller()
     results.askings.clear()
     load = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
@@ -113,7 +110,8 @@ def on_demand(rounds: int, seconds: int) -> None:
             results.write(LAST)
     results.conditions["guests"]["load_before"] = load
     known = {"rounds": rounds, "seconds": seconds, "guests": results.conditions["guests"]}
-    _print(Results(known, askings=results.askings))
+    found = Results(known, askings=results.askings)
+    pages.show(tables.tables(found), tables.conditions(found))
     if plan == Plan():
         results.write(PUBLISHED)
 
@@ -122,7 +120,8 @@ def on_demand(rounds: int, seconds: int) -> None:
 @click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
 def show(file: Path) -> None:
     """Print the tables of a run, the last one's if none is named."""
-    _print(Results.read(file))
+    results = Results.read(file)
+    pages.show(tables.tables(results), tables.conditions(results))
 
 
 @main.command("picture")
@@ -131,11 +130,11 @@ def draw(file: Path) -> None:
     """Draw the picture for the docs, and write the tables into their page, from a whole run's results."""
     results = Results.read(file)
     picture.draw(results, PICTURE)
-    PAGE.write_text(_MARKS.sub(lambda found: found[1] + "\n" + _markdown(results) + "\n" + found[2], PAGE.read_text()))
+    pages.write(tables.tables(results, brief=True), tables.conditions(results), PAGE)
 
 
-def _measure(plan: Plan, console: Console) -> Results:
-    began, tell = time.monotonic(), _teller(console)
+def _measure(plan: Plan) -> Results:
+    began, tell = time.monotonic(), pages.teller()
     results = Results(_conditions(plan, tell) | _shadow_conditions(plan))
     run = Run(plan, results, tell)
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
@@ -156,11 +155,6 @@ def _measure(plan: Plan, console: Console) -> Results:
     return results
 
 
-def _teller(console: Console) -> Callable[[str], None]:
-    began = time.monotonic()
-    return lambda what: console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {what}")
-
-
 def _shadow_conditions(plan: Plan) -> dict[str, object]:
     load = round(os.getloadavg()[0], 2)
     return {"shadow": {"rounds": plan.shadow_rounds, "seconds": plan.shadow_seconds, "load_before": load}}
@@ -168,50 +162,20 @@ def _shadow_conditions(plan: Plan) -> dict[str, object]:
 
 def _conditions(plan: Plan, tell: Callable[[str], None]) -> dict[str, object]:
     """The machine in words that name nobody, versions, settings; loads the environments that are needed."""
-    load, versions = round(os.getloadavg()[0], 2), {"python": platform.python_version()}
+    known, versions = machine.describe(), {"python": platform.python_version()}
     for name in dict.fromkeys(kind.requirements for kind in PEERS if plan.takes(kind.name)):
         tell(f"environment of {name or 'Cuelight'} (the first time this takes minutes)")
         with contextlib.suppress(environments.Missing):  # each cell says so
             interpreter = environments.python(name) if name else Path(PYTHON)
             versions |= environments.versions(interpreter, *_PACKAGES)
     return {
-        "machine": f"{_processor()}, {os.cpu_count()} cores, which the load generator shares",
-        "system": f"{platform.system()} {platform.release().split('-')[0]}",
-        "load_before": load,
+        **known,
+        "machine": f"{known['machine']}, which the load generator shares",
         "versions": versions,
         "settings": {kind.name: kind.settings for kind in PEERS if plan.takes(kind.name)},
         "rounds": plan.rounds,
         "seconds": plan.seconds,
     }
-
-
-def _processor() -> str:
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide enough for the tables where there is none."""
-    found = Console()
-    return found if found.is_terminal else Console(width=150)
-
-
-def _print(results: Results) -> None:
-    console = _console()
-    for each in tables.tables(results):
-        table = Table(*each.columns, title=each.title, title_justify="left")
-        for row in each.rows:
-            table.add_row(*(cell.replace("**", "") for cell in row))
-        console.print(table)
-    console.print(tables.conditions(results).replace("**", ""))
-
-
-def _markdown(results: Results) -> str:
-    parts = [tables.conditions(results) + "\n"]
-    for each in tables.tables(results, brief=True):
-        lines = [each.columns, ["---"] * len(each.columns), *each.rows]
-        parts.append(f"### {each.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
-    return "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ class Results:
     def write(self, path: Path) -> None:
         """As JSON, one record a line; the file is the old one or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(path, "".join(_lines(asdict(self))).encode())
+        files.replace(path, "".join(lines(asdict(self))).encode())
 
     @classmethod
     def read(cls, path: Path) -> Results:
@@ -173,9 +173,10 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+def lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """A document of lists of records as JSON, one record a line; its first entry is its conditions."""
     yield '{\n "conditions": ' + json.dumps(document["conditions"], indent=2)
-    for name in _KINDS:
+    for name in list(document)[1:]:
         rows = ",\n  ".join(json.dumps(_rounded(each)) for each in document[name])
         yield f',\n "{name}": [\n  {rows}\n ]' if rows else f',\n "{name}": []'
     yield "\n}\n"

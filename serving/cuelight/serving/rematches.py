@@ -27,7 +27,7 @@ _ROUNDS = 3  # chance shows, and a first answer, from cold caches, is no measure
 _RATIO, _LEAST_SECONDS = 1.5, 0.001  # how much longer an answer takes before anybody should mind
 _REST_FACTOR = 3  # times what a rematch took: a quarter of a thread's time at most
 _SAMPLE_SECONDS, _SAMPLE_FACTOR = 0.25, 9  # a tenth of it for what was well answered
-SOON = 10.0  # a sample that waits for so long behind others may be joined by another
+_SOON = 10.0  # a sample that waits for so long behind others may be joined by another
 _FAULT = 500
 
 
@@ -100,7 +100,7 @@ class Rematches:
         for call, outcome in zip(calls, outcomes, strict=True):
             sample = outcome.record.status == 200 and time.monotonic() >= self._sample_due
             if (sample or is_bad(outcome)) and (again := arrange(call, outcome, deployment)):
-                self._sample_due = time.monotonic() + SOON if sample else self._sample_due
+                self._sample_due = time.monotonic() + _SOON if sample else self._sample_due
                 self._queue.offer([again])
 
     def _play_all(self, calls: Sequence[Call]) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.bakes import Version, World, play
+from benchmarks.rollbacks.bakes import Version, World, play
 from cuelight.serving.bake import Bake, Rule, Signal
 from cuelight.serving.counts import Counts
 from cuelight.serving.standing import Standing
