@@ -33,11 +33,12 @@ from benchmarks.run import Run
 from benchmarks.wire import Body
 from benchmarks.wrk import Load
 from cuelight.registry.manifest import Manifest
-from cuelight.serving import image, repertoire, trial
-from cuelight.serving.places import Places
-from cuelight.serving.policy import Phase
-from cuelight.serving.repertoire import Listed, Listing, Repertoire
-from cuelight.serving.store import ModelStore
+from cuelight.serving.host import repertoire
+from cuelight.serving.host.facts import Phase
+from cuelight.serving.host.places import Places
+from cuelight.serving.host.repertoire import Listed, Listing, Repertoire
+from cuelight.serving.versions import image, trial
+from cuelight.serving.versions.store import ModelStore
 
 _FIT, _FEW = 20, 10
 _STEADY, _ASKED = 200.0, 10.0  # requests a second

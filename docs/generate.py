@@ -203,11 +203,11 @@ def _families() -> list[Metric]:
         from prometheus_client.parser import text_string_to_metric_families
 
         from cuelight.journal.record import Prediction
-        from cuelight.serving.board import Board
-        from cuelight.serving.call import Party
-        from cuelight.serving.metrics import Metrics
-        from cuelight.serving.rematches import Result
-        from cuelight.serving.scoring import Answer, Outcome
+        from cuelight.serving.answering.call import Party
+        from cuelight.serving.answering.metrics import Metrics
+        from cuelight.serving.answering.rematches import Result
+        from cuelight.serving.answering.scoring import Answer, Outcome
+        from cuelight.serving.host.board import Board
 
         metrics = Metrics(Board(Path(folder, "board")))
         record = Prediction(

@@ -22,11 +22,11 @@ from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.serving.follower import Follower
-from cuelight.serving.places import Places
-from cuelight.serving.reporter import Reporter
-from cuelight.serving.standby import Preparation
-from cuelight.serving.store import ModelStore
+from cuelight.serving.following.follower import Follower
+from cuelight.serving.following.reporter import Reporter
+from cuelight.serving.following.standby import Preparation
+from cuelight.serving.host.places import Places
+from cuelight.serving.versions.store import ModelStore
 
 _SERVED_SECONDS = 120.0
 

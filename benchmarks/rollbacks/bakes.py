@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.serving.bake import Bake, Rule, Signal
-from cuelight.serving.counts import Counts
-from cuelight.serving.rematches import Result, judge, rest, until_sample
-from cuelight.serving.standing import Standing
+from cuelight.serving.answering.rematches import Result, judge, rest, until_sample
+from cuelight.serving.rollouts.bake import Bake, Rule, Signal
+from cuelight.serving.rollouts.counts import Counts
+from cuelight.serving.rollouts.standing import Standing
 
 _BLOCK_SECONDS = 15.0  # requests are drawn for so long at once; between two looks at labels
 _ROUGH_SHAKY, _HEAVY_SHAKY, _TIMES_SLOWER = 0.2, 0.3, 8.0

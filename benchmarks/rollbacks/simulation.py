@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.rollbacks.bakes import End, play
 from benchmarks.rollbacks.conditions import Case
 from benchmarks.rollbacks.records import Equal, Spread, Worse
-from cuelight.serving.standing import Standing
+from cuelight.serving.rollouts.standing import Standing
 
 SEED = 4
 

@@ -27,7 +27,7 @@ from cuelight.protocol import media
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.serving.recent import recent_requests
+from cuelight.serving.following.recent import recent_requests
 from tests.support.forms import Form, arrow, every_form, parquet
 from tests.support.host import POOL, Host, eventually, running
 

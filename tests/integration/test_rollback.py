@@ -13,7 +13,7 @@ from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Track
-from cuelight.serving.deployment import Served
+from cuelight.serving.host.deployment import Served
 from tests.support.host import POOL, Host, eventually, running
 from tests.support.models import Shelf, moody
 

@@ -13,9 +13,9 @@ from sklearn.ensemble import RandomForestRegressor
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Track, VersionId
-from cuelight.serving.deployment import Deployment, Generations, Served
-from cuelight.serving.places import Places
-from cuelight.serving.store import ModelStore
+from cuelight.serving.host.deployment import Deployment, Generations, Served
+from cuelight.serving.host.places import Places
+from cuelight.serving.versions.store import ModelStore
 from tests.support import models
 from tests.support.host import Host, eventually
 from tests.support.models import ZEROS

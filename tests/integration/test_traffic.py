@@ -11,7 +11,7 @@ from cuelight.journal.record import Prediction
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Track
 from cuelight.registry.traffic import Traffic
-from cuelight.serving.assignment import is_canary
+from cuelight.serving.answering.assignment import is_canary
 from tests.support.host import POOL, Host, eventually
 from tests.support.journal import stored
 from tests.support.models import ZEROS, Shelf, constant

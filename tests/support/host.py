@@ -24,16 +24,16 @@ from cuelight.kit.settings import Settings
 from cuelight.registry.edit_feed import Feed
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import alias_map
-from cuelight.serving.authors import attributed
-from cuelight.serving.board import Board, Worker
-from cuelight.serving.deployment import Deployment, Generations
-from cuelight.serving.follower import Follower
-from cuelight.serving.herald import Herald
-from cuelight.serving.places import Places
-from cuelight.serving.recent import recent_requests
-from cuelight.serving.reporter import Recorder, Reporter
-from cuelight.serving.standby import Preparation
-from cuelight.serving.store import ModelStore
+from cuelight.serving.following.authors import attributed
+from cuelight.serving.following.follower import Follower
+from cuelight.serving.following.herald import Herald
+from cuelight.serving.following.recent import recent_requests
+from cuelight.serving.following.reporter import Recorder, Reporter
+from cuelight.serving.following.standby import Preparation
+from cuelight.serving.host.board import Board, Worker
+from cuelight.serving.host.deployment import Deployment, Generations
+from cuelight.serving.host.places import Places
+from cuelight.serving.versions.store import ModelStore
 from tests.support.load import Seen, steady
 
 POOL = urllib3.PoolManager(retries=False, timeout=30.0)

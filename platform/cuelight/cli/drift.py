@@ -101,8 +101,8 @@ def targets(settings: Settings) -> Targets:
     from cuelight.cli import compose
     from cuelight.monitoring.window import Targets
     from cuelight.registry.tracks import alias_map
-    from cuelight.serving.ledger import Ledger
-    from cuelight.serving.places import Places
+    from cuelight.serving.following.ledger import Ledger
+    from cuelight.serving.host.places import Places
 
     return Targets(
         compose.registry(settings),

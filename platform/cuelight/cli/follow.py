@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def command() -> None:
     """Follow the registry: fetch, try, prepare and commit what is put into Production and Staging."""
     from cuelight.registry.tracks import alias_map
-    from cuelight.serving.authors import attributed
-    from cuelight.serving.follower import Follower
-    from cuelight.serving.herald import Herald
-    from cuelight.serving.places import Places
-    from cuelight.serving.recent import recent_requests
-    from cuelight.serving.reporter import Reporter
-    from cuelight.serving.standby import Preparation
-    from cuelight.serving.store import ModelStore
+    from cuelight.serving.following.authors import attributed
+    from cuelight.serving.following.follower import Follower
+    from cuelight.serving.following.herald import Herald
+    from cuelight.serving.following.recent import recent_requests
+    from cuelight.serving.following.reporter import Reporter
+    from cuelight.serving.following.standby import Preparation
+    from cuelight.serving.host.places import Places
+    from cuelight.serving.versions.store import ModelStore
 
     settings = compose.settings()
     registry = compose.registry(settings)

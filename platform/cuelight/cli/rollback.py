@@ -69,8 +69,8 @@ def _order(settings: Settings, name: str, before: int | None, last: int | None) 
         Unavailable: it has not answered; the order waits.
     """
     from cuelight.kit.identity import user
-    from cuelight.serving.orders import Orders
-    from cuelight.serving.places import Places
+    from cuelight.serving.host.orders import Orders
+    from cuelight.serving.host.places import Places
 
     orders = Orders(Places(settings.serving_folder).orders)
     order = orders.leave(name, before, last, by=user())

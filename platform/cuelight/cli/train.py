@@ -53,8 +53,8 @@ def workshop_of(settings: Settings, silent: bool) -> Workshop:
     from cuelight.pipelines.progress import Silent, Steps
     from cuelight.pipelines.workshop import Workshop
     from cuelight.registry.tracks import alias_map
-    from cuelight.serving.ledger import Ledger
-    from cuelight.serving.places import Places
+    from cuelight.serving.following.ledger import Ledger
+    from cuelight.serving.host.places import Places
 
     return Workshop(
         registry=compose.registry(settings),

@@ -17,20 +17,20 @@ from gunicorn.arbiter import Arbiter
 from cuelight.journal.writer import Writer
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.serving import loader, memory
-from cuelight.serving.board import Board
-from cuelight.serving.cache import Cache
-from cuelight.serving.deployment import Generations
-from cuelight.serving.door import Door
-from cuelight.serving.places import Places
-from cuelight.serving.repertoire import Reader
-from cuelight.serving.residents import Residents
-from cuelight.serving.store import ModelStore
-from cuelight.serving.wants import Wants
+from cuelight.serving.answering.door import Door
+from cuelight.serving.answering.residents import Residents
+from cuelight.serving.host.board import Board
+from cuelight.serving.host.deployment import Generations
+from cuelight.serving.host.places import Places
+from cuelight.serving.host.repertoire import Reader
+from cuelight.serving.host.wants import Wants
+from cuelight.serving.on_demand.cache import Cache
+from cuelight.serving.versions import loader, memory
+from cuelight.serving.versions.store import ModelStore
 
 if TYPE_CHECKING:
-    from cuelight.serving.guests import Guests
-    from cuelight.serving.parts import Parts
+    from cuelight.serving.answering.parts import Parts
+    from cuelight.serving.on_demand.guests import Guests
 
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
 _SILENT_SECONDS = 60
@@ -54,7 +54,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
             "bind": f"{chosen.serving_host}:{chosen.serving_port}",
             "workers": chosen.serving_workers + (1 if self.doorway else 0),
             "threads": chosen.serving_threads,
-            "worker_class": "cuelight.serving.worker.Worker",
+            "worker_class": "cuelight.serving.workers.worker.Worker",
             "keepalive": _KEEP_ALIVE_SECONDS,
             "timeout": _SILENT_SECONDS,
             "graceful_timeout": 15,
@@ -86,7 +86,7 @@ class _Master(Arbiter):  # type: ignore[misc]
 
     def spawn_worker(self) -> int:
         """One more process: a worker, unless the annex alone is missing."""
-        from cuelight.serving.annex import Annex
+        from cuelight.serving.on_demand.annex import Annex
 
         annexes = sum(isinstance(each, Annex) for each in self.WORKERS.values())
         lacking = self.app.doorway and not annexes and len(self.WORKERS) >= self.num_workers - 1
@@ -119,9 +119,9 @@ def _metrics_folder(places: Places) -> Path:
 
 def build_worker(settings: Settings) -> Flask:
     """Take a place on the cue board, load what is in charge, and return the app that serves it."""
-    from cuelight.serving.app import create_app
-    from cuelight.serving.metrics import Metrics
-    from cuelight.serving.parts import Parts
+    from cuelight.serving.answering.app import create_app
+    from cuelight.serving.answering.metrics import Metrics
+    from cuelight.serving.answering.parts import Parts
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)
@@ -141,9 +141,9 @@ def build_worker(settings: Settings) -> Flask:
 
 def build_annex(settings: Settings) -> tuple[Parts, Guests, Wants]:
     """An annex that holds nothing yet."""
-    from cuelight.serving.guests import Guests
-    from cuelight.serving.metrics import Metrics
-    from cuelight.serving.parts import Parts
+    from cuelight.serving.answering.metrics import Metrics
+    from cuelight.serving.answering.parts import Parts
+    from cuelight.serving.on_demand.guests import Guests
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)

@@ -13,8 +13,8 @@ from cuelight.kit.errors import NotFound, Refused, Unavailable
 from cuelight.kit.identity import user
 from cuelight.operations.database import Operations
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.serving.orders import Answer, Order, Orders
-from cuelight.serving.places import Places
+from cuelight.serving.host.orders import Answer, Order, Orders
+from cuelight.serving.host.places import Places
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ import pytest
 
 from cuelight.kit.clock import FakeClock
 from cuelight.registry.memory import MemoryRegistry
-from cuelight.serving.board import Board
-from cuelight.serving.deployment import Generations
-from cuelight.serving.places import Places
-from cuelight.serving.store import ModelStore
+from cuelight.serving.host.board import Board
+from cuelight.serving.host.deployment import Generations
+from cuelight.serving.host.places import Places
+from cuelight.serving.versions.store import ModelStore
 from tests.support import models
-from tests.unit.serving.following import Followed
+from tests.unit.serving.following.followed import Followed
 from tests.unit.serving.room import Room
 
 if TYPE_CHECKING:
-    from cuelight.serving.metrics import Metrics
+    from cuelight.serving.answering.metrics import Metrics
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,7 @@ def metrics(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
     from prometheus_client import REGISTRY
 
-    from cuelight.serving.metrics import Metrics
+    from cuelight.serving.answering.metrics import Metrics
 
     before = set(REGISTRY._collector_to_names)
     yield Metrics(room.board)

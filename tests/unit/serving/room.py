@@ -9,10 +9,10 @@ from pathlib import Path
 
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import VersionId
-from cuelight.serving.board import Board
-from cuelight.serving.deployment import Generations, Served
-from cuelight.serving.places import Places
-from cuelight.serving.store import ModelStore
+from cuelight.serving.host.board import Board
+from cuelight.serving.host.deployment import Generations, Served
+from cuelight.serving.host.places import Places
+from cuelight.serving.versions.store import ModelStore
 
 
 @dataclass(frozen=True)

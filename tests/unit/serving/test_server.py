@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.serving import places, server
-from cuelight.serving.places import Places
+from cuelight.serving import server
+from cuelight.serving.host import places
+from cuelight.serving.host.places import Places
 
 
 def test_metrics_lie_in_memory_in_a_folder_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""The follower: what the registry says becomes what the workers serve."""

@@ -1,0 +1,1 @@
+"""The annex: versions on no track, loaded when somebody asks for them."""

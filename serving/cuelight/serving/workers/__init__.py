@@ -1,0 +1,1 @@
+"""gunicorn's workers: connections, and scoring on their loop."""
