@@ -111,7 +111,7 @@ def _kill_a_worker(host: Host, load: Load) -> None:
     eventually(lambda: len(load.all) > count + 100)
     victim = host.workers()[0].pid
     os.kill(victim, signal.SIGKILL)
-    eventually(lambda: len(host.workers()) == 2 and victim not in [each.pid for each in host.workers()])
+    eventually(lambda: len({each.pid for each in host.workers()} - {victim}) == 2)
 
 
 def _recorded(host: Host, model: str, wanted: set[str]) -> Counter[str]:
