@@ -23,7 +23,7 @@ up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctr
 
 .PHONY: test
 test: $(READY) browser wrk networks ## Run all tests.
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 .PHONY: check
 check: $(READY) ## Lint, types, directions of imports, docs in step.
