@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cuelight.kit.clock import utc
+from cuelight.kit.text import one_line
 
 
 def sentences(known: dict[str, Any]) -> Iterator[str]:
@@ -37,7 +38,7 @@ def _answer(asked: dict[str, Any]) -> Iterator[str]:
     rows = f"{asked['rows']:,} row{'' if asked['rows'] == 1 else 's'}"
     yield f"On {utc(asked['time'])} UTC, in {asked['latency_ms']:.1f} ms, status {asked['status']}, {rows}"
     if asked["error"]:
-        yield f"Error: {_line(asked['error'])}"
+        yield f"Error: {one_line(asked['error'])}"
     yield f"Request: {_text(asked['request'])}"
     yield f"Answer: {_text(asked['answer'])}"
 
@@ -83,9 +84,4 @@ def _by(known: dict[str, Any]) -> str:
 def _text(body: dict[str, Any]) -> str:
     if body["text"] is None:
         return f"({body['bytes']:,} bytes of {body['media_type'] or 'no known type'})"
-    return f"{_line(body['text'])}{'…' if body['cut'] else ''}"
-
-
-def _line(text: str) -> str:
-    """A caller's text on one line; what would steer a terminal is shown as a dot."""
-    return "".join(each if each.isprintable() else "·" for each in " ".join(text.split()))
+    return f"{one_line(body['text'])}{'…' if body['cut'] else ''}"

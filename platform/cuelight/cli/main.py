@@ -26,6 +26,7 @@ COMMANDS = {
     "history": "history",
     "alerts": "alerts",
     "explain": "explain",
+    "logs": "logs",
     "trust": "trust",
     "settings": "settings",
     "demo": "demo",

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from cuelight.journal import layout, parquet, segment
+from cuelight.journal import fresh, layout, parquet, segment
 from cuelight.journal.record import Label, Prediction, Record
 from cuelight.kit.identity import born
 
@@ -49,11 +49,8 @@ def labels(folder: Path, prediction: Prediction) -> list[Label]:
 def _fresh(folder: Path, prediction_id: str) -> Iterator[tuple[str, Record]]:
     """Records of this id in segments, with the hosts that wrote them."""
     text = orjson.dumps(prediction_id)
-    for path in sorted((folder / "segments").glob("*/*")):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:  # compacted in this moment
-            continue
+    for path in fresh.paths(folder):
+        content = fresh.content(path)
         for item in segment.read(content) if text in content else ():
             if not isinstance(item, segment.Damage) and getattr(item[1], "prediction_id", "") == prediction_id:
                 yield path.parent.name, item[1]

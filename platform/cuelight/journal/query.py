@@ -3,19 +3,24 @@
 # ruff: noqa: S608  the SQL is put together from texts of this file and quoted names; all values are parameters
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cuelight.journal import layout, parquet
-from cuelight.journal.record import SHADOW
+from cuelight.journal.record import SHADOW, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 _DAY = 86_400.0
+_BATCH = 10_000  # rows
+_PARAMETER = re.compile(r"\$(\w+)")
 
 _KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time", "prediction_id")}
 
@@ -24,7 +29,8 @@ _KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time"
 class Query:
     """What to read. Times are seconds since the epoch, `since` included and `until` not.
 
-    Shadow traffic is left out unless `arm` asks for it. `last_rows` keeps the newest rows of the result.
+    Shadow traffic is left out unless `arm` asks for it. `statuses` are the lowest and the highest HTTP status, `id` is
+    a prediction's or a request's. `last_rows` keeps the newest rows of the result.
     """
 
     model: str
@@ -34,6 +40,21 @@ class Query:
     since: float | None = None
     until: float | None = None
     last_rows: int | None = None
+    statuses: tuple[int, int] | None = None
+    id: str | None = None
+
+    def takes(self, record: Prediction) -> bool:
+        """Whether a request is in the window: what `Journal.requests` says of it once it is compacted."""
+        wanted = {"model": self.model, "version": self.version, "track": self.track, "arm": self.arm}
+        low, high = self.statuses or (record.status, record.status)
+        return (
+            all(value is None or getattr(record, name) == value for name, value in wanted.items())
+            and (self.arm is not None or record.arm != SHADOW)
+            and (self.since is None or record.time >= self.since)
+            and (self.until is None or record.time < self.until)
+            and low <= record.status <= high
+            and (self.id is None or self.id in (record.prediction_id, record.request_id))
+        )
 
 
 class Journal:
@@ -74,6 +95,11 @@ class Journal:
         """As Arrow: the fields of `cuelight.journal.record.Prediction`."""
         return _with_model(self._read(layout.REQUESTS, query, columns), query.model, after="caller")
 
+    def batches(self, dataset: str, query: Query) -> pa.RecordBatchReader:
+        """The same as Arrow batches, for windows that are larger than memory; all columns."""
+        table = (self.rows_table if dataset == layout.ROWS else self.requests_table)(query)
+        return table.to_reader(max_chunksize=_BATCH)
+
     def labelled(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows that have a label by now, with the last one as `label` and its `label_time`.
 
@@ -105,10 +131,10 @@ class Journal:
         return [each for each in wanted if each not in found]
 
     def _read(self, dataset: str, query: Query, columns: Sequence[str] | None) -> pa.Table:
-        conditions, values = _conditions(query)
+        conditions, values = self._conditions(dataset, query)
         days = self._days(dataset, query)
         if query.last_rows is not None:
-            days = self._newest(days, query)
+            days = self._newest(days, conditions, values, query.last_rows)
         select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {parquet.relation('rows')} {conditions}"
         found = parquet.run(_newest_last(select, _KEYS[dataset], query.last_rows), values, rows=days)
         return _empty(dataset) if found is None else found
@@ -116,7 +142,7 @@ class Journal:
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
         since = None if query.since is None else query.since - _DAY  # clocks of hosts differ, never by a day
         labels = self._days(layout.LABELS, Query(query.model, since=since))
-        conditions, values = _conditions(query)
+        conditions, values = self._conditions(layout.ROWS, query)
         source = f"""
             (SELECT * FROM {parquet.relation("rows")} {conditions})
             JOIN ({parquet.LAST_LABELS.format(labels=parquet.relation("labels"))}) USING (prediction_id, "row")
@@ -131,33 +157,41 @@ class Journal:
         version = None if dataset == layout.LABELS else query.version
         return layout.days(self._folder, dataset, query.model, version, query.since, query.until)
 
-    def _newest(self, days: list[list[str]], query: Query) -> list[list[str]]:
-        """As many of the days as are needed for the last rows."""
-        conditions, values = _conditions(query)
+    def _conditions(self, dataset: str, query: Query) -> tuple[str, dict[str, Any]]:
+        """The window as SQL. Rows know neither status (it is 200) nor the request's id: their requests do."""
+        given = {
+            '"version" = $version': query.version,
+            "track = $track": query.track,
+            "arm = $arm": query.arm,
+            '"time" >= $since': query.since,
+            '"time" < $until': query.until,
+        }
+        low, high = query.statuses or (0, sys.maxsize)
+        if dataset == layout.REQUESTS:
+            given |= {"status >= $low": low, "status <= $high": high} if query.statuses else {}
+            given["$id IN (prediction_id, request_id)"] = query.id
+        elif query.id is not None:
+            asked = self.requests_table(replace(query, last_rows=None), columns=["prediction_id"])
+            given["prediction_id IN (SELECT unnest($ids))"] = asked.column("prediction_id").to_pylist()
+        wanted = [text for text, value in given.items() if value is not None]
+        values = {_PARAMETER.findall(text)[0]: value for text, value in given.items() if value is not None}
+        if dataset == layout.ROWS and not low <= HTTPStatus.OK <= high:
+            wanted.append("false")
+        if query.arm is None:
+            wanted.append("arm <> $shadow")
+            values["shadow"] = SHADOW
+        return f"WHERE {' AND '.join(wanted) or 'true'}", values
+
+    def _newest(self, days: list[list[str]], conditions: str, values: dict[str, Any], count: int) -> list[list[str]]:
+        """As many of the days as are needed for so many rows."""
         sql = f"SELECT count(*) AS n FROM {parquet.relation('rows')} {conditions}"
-        missing = query.last_rows or 0
+        missing = count
         for number, files in enumerate(days[:-1]):
             table = parquet.run(sql, values, rows=[files])
             missing -= 0 if table is None else table.column("n")[0].as_py()
             if missing <= 0:
                 return days[: number + 1]
         return days
-
-
-def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
-    given = {
-        '"version" = $version': query.version,
-        "track = $track": query.track,
-        "arm = $arm": query.arm,
-        '"time" >= $since': query.since,
-        '"time" < $until': query.until,
-    }
-    wanted = [text for text, value in given.items() if value is not None]
-    values = {text.rpartition("$")[2]: value for text, value in given.items() if value is not None}
-    if query.arm is None:
-        wanted.append("arm <> $shadow")
-        values["shadow"] = SHADOW
-    return f"WHERE {' AND '.join(wanted)}", values
 
 
 def _selection(columns: Sequence[str] | None, always: Sequence[str]) -> str:
