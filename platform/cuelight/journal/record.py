@@ -11,7 +11,7 @@ from cuelight.protocol import media
 CHAMPION, CANARY, CONTROL, SHADOW, PINNED = "champion", "canary", "control", "shadow", "pinned"
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     """One scoring request and its answer, refused and failed ones included.
 
     `request` and `response` are the bodies as they went over the wire, a compressed request expanded. `probabilities`
@@ -35,8 +35,8 @@ class Prediction(msgspec.Struct, frozen=True):
     latency_ms: float
     rows: int
     media_type: str
-    request: bytes
-    response: bytes
+    request: bytes = b""
+    response: bytes = b""
     error: str = ""
     probabilities: dict[str, Any] | None = None
     protocol: str = media.MLFLOW

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from msgspec.structs import asdict
+from msgspec.json import Encoder
+from msgspec.structs import asdict, replace
 
 from cuelight.journal.record import Label, Prediction, Record, Schema
-from cuelight.protocol import media
 
 MAGIC = b"CUEJRN"
 VERSION = 1
@@ -29,6 +29,14 @@ _NAMES = {
 }
 _COPIED = 1 << 14  # bytes
 _LARGEST = 64  # bits: orjson's limit for an integer
+
+
+def _plain(value: Any) -> Any:
+    """An array as a list, and anything else that is not JSON's as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+_JSON = Encoder(enc_hook=_plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,51 +59,21 @@ def pieces(record: Record) -> list[bytes]:
     request = response = b""
     if isinstance(record, Prediction):
         request, response = record.request, record.response
-        metadata = _dump(_of_prediction(record))
-    else:
-        metadata = _dump(asdict(record))
-    payload = [_PARTS.pack(len(metadata), len(request)) + metadata, request, response]
+        record = replace(record, request=b"", response=b"")
+    metadata = _dump(record)
+    start = _PARTS.pack(len(metadata), len(request)) + metadata
+    kind = _NUMBERS[type(record)]
     if len(request) + len(response) <= _COPIED:
-        payload = [b"".join(payload)]
-    payload[0] = _head(_NUMBERS[type(record)], payload) + payload[0]
-    return payload
-
-
-def _of_prediction(record: Prediction) -> dict[str, Any]:
-    """All but the bodies; written out, since it takes a fifth of the time of asking for each field by its name."""
-    document = {
-        "time": record.time,
-        "prediction_id": record.prediction_id,
-        "request_id": record.request_id,
-        "client": record.client,
-        "caller": record.caller,
-        "model": record.model,
-        "version": record.version,
-        "digest": record.digest,
-        "track": record.track,
-        "arm": record.arm,
-        "generation": record.generation,
-        "status": record.status,
-        "latency_ms": record.latency_ms,
-        "rows": record.rows,
-        "media_type": record.media_type,
-        "error": record.error,
-        "probabilities": record.probabilities,
-    }
-    if (record.protocol, record.response_type) != (media.MLFLOW, media.JSON):  # else bodies are read the usual way
-        document["protocol"] = record.protocol
-        document["header_length"] = record.header_length
-        document["response_type"] = record.response_type
-        document["response_header_length"] = record.response_header_length
-    return document
+        return [frame(kind, start + request + response)]
+    return [_head(kind, start, request, response) + start, request, response]
 
 
 def frame(kind: int, payload: bytes) -> bytes:
     """A payload with its length, check and kind before it."""
-    return _head(kind, [payload]) + payload
+    return _head(kind, payload) + payload
 
 
-def _head(kind: int, payload: Sequence[bytes]) -> bytes:
+def _head(kind: int, *payload: bytes) -> bytes:
     length = sum(map(len, payload))
     return _FRAME.pack(length, _check(kind, length, *payload), kind)
 
@@ -181,11 +159,11 @@ def _header_fault(content: bytes) -> str:
     return "the file header is not a journal segment's"
 
 
-def _dump(document: dict[str, Any]) -> bytes:
+def _dump(record: Record) -> bytes:
     try:
-        return orjson.dumps(document, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:  # a lone surrogate, or an integer beyond 64 bits: recorded as near as JSON allows
-        return orjson.dumps(_sound(document), default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+        return _JSON.encode(record)
+    except (TypeError, ValueError, OverflowError):  # a lone surrogate, say: recorded as near as JSON allows
+        return orjson.dumps(_sound(asdict(record)), default=_plain)
 
 
 def _sound(value: Any) -> Any:
