@@ -73,13 +73,19 @@ def parse_moment(text: str | None, now: float, option: str = "--since") -> float
     """
     if text is None:
         return None
-    if match := re.fullmatch(r"(\d+)([smhd])", text.strip()):
-        return now - int(match[1]) * _UNITS[match[2]]
+    if (age := parse_span(text)) is not None:
+        return now - age
     try:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise BadInput(f"{option} {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
+
+
+def parse_span(text: str) -> float | None:
+    """Seconds, from a time such as 30m, 12h or 7d; None if it is none."""
+    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    return float(int(match[1]) * _UNITS[match[2]]) if match else None
 
 
 def _verify(operations: Operations, kept: Path | None) -> int:

@@ -23,6 +23,7 @@ COMMANDS = {
     "drift": "drift",
     "retrain": "retrain",
     "labels": "labels",
+    "quality": "quality",
     "history": "history",
     "alerts": "alerts",
     "explain": "explain",

@@ -80,12 +80,35 @@ class Journal:
         `output.prediction` and `output.proba.<class>`."""
         return _with_model(self._read(layout.ROWS, query, columns), query.model, after="row")
 
+    def columns(self, query: Query) -> list[str]:
+        """The columns that rows of the query may have; empty where there can be no rows."""
+        table = parquet.run(
+            f"SELECT * EXCLUDE (filename) FROM {parquet.relation('rows')} LIMIT 0",
+            {},
+            rows=self._days(layout.ROWS, query),
+        )
+        return [] if table is None else list(table.column_names)
+
     def outputs(self, query: Query) -> list[str]:
         """The columns of answers that rows of the query may have: `output.<name>` and `output.proba.<class>`."""
-        table = parquet.run(
-            f"SELECT * FROM {parquet.relation('rows')} LIMIT 0", {}, rows=self._days(layout.ROWS, query)
-        )
-        return [] if table is None else [name for name in table.column_names if name.startswith("output.")]
+        return [name for name in self.columns(query) if name.startswith("output.")]
+
+    def counts(self, query: Query, by: Sequence[str], every: float | None = None) -> pa.Table:
+        """How many rows there are, as `rows`, for each value of the columns `by`, all among `columns`.
+
+        With `every`, in seconds, for each window of that length too: `window` is its beginning, UTC midnight one of
+        them. Without rows an empty table, or a 0.
+        """
+        import pyarrow as pa
+
+        conditions, values = self._conditions(layout.ROWS, query)
+        keys = ['"' + name.replace('"', '""') + '"' for name in by]
+        if every is not None:
+            keys.append('floor("time" / $every) * $every AS "window"')
+            values["every"] = every
+        sql = f"SELECT {', '.join([*keys, 'count(*) AS rows'])} FROM {parquet.relation('rows')} {conditions}"
+        found = parquet.run(f"{sql} GROUP BY ALL", values, rows=self._days(layout.ROWS, query))
+        return pa.table({"rows": pa.array([], pa.int64())}) if found is None else found
 
     def requests(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per request, refused and failed ones too, in the order of time; bodies as bytes."""

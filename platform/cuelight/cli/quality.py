@@ -1,0 +1,140 @@
+"""`cuelight quality`: how good the answers were that have a label by now."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cuelight.kit.errors import NotFound
+
+if TYPE_CHECKING:
+    from cuelight.journal.groups import Cut, Group
+    from cuelight.journal.query import Journal, Query
+
+EXIT_TOO_FEW = 13  # as `cuelight drift` ends where it has not enough data
+_ENDINGS = (".png", ".svg")
+_MOST_WINDOWS = 30  # of a trend whose windows nobody chose
+_STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
+
+
+class _Span(click.ParamType[float]):
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from cuelight.cli.history import parse_span
+
+        if not (span := parse_span(str(value))):
+            self.fail(f"{value!r} is no time such as 30m, 1h or 7d.", param, ctx)
+        return span
+
+
+@click.command()
+@click.argument("name")
+@click.option("--version", type=int, help="Only answers of this version.")
+@click.option("--track", help="Only answers of this track: Production or Staging.")
+@click.option("--arm", help="Only this arm: champion, canary, control, pinned, or shadow, which is left out without.")
+@click.option("--since", help="Only answers from here on: 30m, 24h, 7d, or an ISO 8601 time (UTC unless it says).")
+@click.option("--until", help="Only answers before then, in the same forms.")
+@click.option(
+    "--by",
+    multiple=True,
+    default=("version",),
+    show_default=True,
+    help="A line for each value of it: version, track, arm, or a column of the input; may be given several times.",
+)
+@click.option("--every", type=_Span(), help="A line for each so much time, such as 1h, by when the answers were given.")
+@click.option(
+    "--least",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Of fewer labelled rows there are no figures.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["classification", "regression"]),
+    help="What the answers are; without it as they look: probabilities, texts or few whole numbers are classes.",
+)
+@click.option("--classes", is_flag=True, help="Precision, recall and F1 of each class as well.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the trend into this .png or .svg.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    name: str,
+    version: int | None,
+    track: str | None,
+    arm: str | None,
+    since: str | None,
+    until: str | None,
+    by: tuple[str, ...],
+    every: float | None,
+    least: int,
+    task: str | None,
+    classes: bool,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """The quality of what model NAME answered, on the rows that have a label by now.
+
+    Ends with 0, or with 13 where no line has enough labelled rows.
+
+    Example: cuelight quality churn --since 7d --by version --by region
+    """
+    from cuelight.cli import compose, quality_tables
+    from cuelight.cli.history import parse_moment
+    from cuelight.journal.compactor import Compactor
+    from cuelight.journal.groups import Cut, groups, task_of
+    from cuelight.journal.query import Journal, Query
+
+    if plot and plot.suffix.lower() not in _ENDINGS:
+        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
+    now, settings = time.time(), compose.settings()
+    first, last = parse_moment(since, now), parse_moment(until, now, "--until")
+    query, cut = Query(name, version, track, arm, first, last), Cut(by, every)
+    Compactor(settings.journal_folder, settings.journal_retention_days).run_once()
+    journal = Journal(settings.journal_folder)
+    if journal.columns(query) and not task:
+        task = task_of(journal, query)
+    found = groups(journal, query, cut, task or "", least)
+    if not found:
+        raise NotFound(_nothing(journal, query))
+    if plot:
+        _draw(name, groups(journal, query, _trend(cut, journal, query), task or "", least), plot)
+    if as_json:
+        document = {"model": name, "task": task, "every": every, "groups": [asdict(each) for each in found]}
+        click.echo(json.dumps(document, allow_nan=False, default=str))
+    else:
+        quality_tables.show(name, found, least, classes)
+    if all(each.quality is None for each in found):
+        raise SystemExit(EXIT_TOO_FEW)
+
+
+def _nothing(journal: Journal, query: Query) -> str:
+    from cuelight.journal.query import Query
+
+    if journal.columns(Query(query.model)):
+        return f"The journal has no answers of {query.model} with that version, track, arm and time."
+    known = ", ".join(each for each in journal.models() if each)
+    return f"The journal has no answers of {query.model!r}; it has answers of: {known or 'none'}."
+
+
+def _trend(cut: Cut, journal: Journal, query: Query) -> Cut:
+    """The same in windows: those that were chosen, else so long that there are at most thirty."""
+    if cut.every is not None:
+        return cut
+    moments = journal.counts(query, [], every=_STEPS[0])["window"].to_pylist()
+    span = max(moments) - min(moments)
+    enough = (step for step in _STEPS if span <= step * (_MOST_WINDOWS - 1))
+    return replace(cut, every=next(enough, math.ceil(span / _MOST_WINDOWS / _STEPS[-1]) * _STEPS[-1]))
+
+
+def _draw(name: str, found: Sequence[Group], path: Path) -> None:
+    from cuelight.pipelines.plots.quality import figure
+
+    figure(name, found).savefig(path)
