@@ -54,15 +54,22 @@ _WRITERS = {
 _METRIC_USE = {
     "cuelight_requests": "Errors: `status` from 500 on. What is not served has empty labels.",
     "cuelight_rows": "Rows in answers with status 200.",
-    "cuelight_request_seconds": "Without the network. Buckets from 0.5 ms to 10 s.",
+    "cuelight_request_seconds": "Without the network. Buckets from 0.1 ms to 10 s.",
+    "cuelight_stage_seconds": "`queue` (of its first call), `decode`, `predict` (the model), `encode`.",
+    "cuelight_batch_calls": "How many calls came while the last ones were answered.",
     "cuelight_invalid_answers": "NaN, infinity, or nothing; looked for where two versions are held against each other.",
     "cuelight_rematches": "Of both by `result`: `worse`, `slower`, `even`, `neither`. Automatic rollback goes by them.",
     "cuelight_refused": "Why: `wait` (a version is busy), `deadline`, `memory` (big bodies), `threads` (Flask's).",
     "cuelight_waiting": "Requests that no thread has taken up, over all workers, four times a second.",
+    "cuelight_in_flight": "Waiting ones included, over all workers, four times a second.",
     "cuelight_wait_seconds": "Predicted for the longest queue. Near `serving.max_wait_seconds`: overload.",
     "cuelight_journal_dropped": "Alarm on any increase: answers left that are not on record (full disk?).",
     "cuelight_shadow_dropped": "Mirrored too much for this host: lower `cuelight.shadow`. Answers are not held up.",
     "cuelight_labels": "Labels that `feedback` took.",
+    "cuelight_loads": "Of each worker. Rises by the number of workers with a promotion, and when one is replaced.",
+    "cuelight_evictions": "As above, `serving.bake_seconds` after a promotion.",
+    "cuelight_resident_versions": "On a track, or kept to go back to.",
+    "cuelight_resident_bytes": "By their trials' measure, over all workers; what these share is counted for each.",
     "cuelight_guest_calls": "Was it in memory? `hit`, or `miss`; `refused`: a miss that came to nothing.",
     "cuelight_guest_loads": "Near `miss`: memory for so many versions is too small (`serving.cache_bytes`).",
     "cuelight_guest_evictions": "As above.",
@@ -71,6 +78,23 @@ _METRIC_USE = {
     "cuelight_generation": "Moves with every switch.",
     "cuelight_workers": "Alarm when below `serving.workers`.",
     "cuelight_registry_staleness_seconds": "Alarm above a minute. `NaN` before the first reading.",
+    "cuelight_cpu_seconds": "Master, workers and annex, those that have ended too.",
+    "cuelight_memory_bytes": "Of the same; what they share is counted once.",
+    "cuelight_network_bytes": "All programs' of the host (its network namespace): `received`, `sent`.",
+    "cuelight_journal_lag_seconds": "Since it was last written to. Alarm above some minutes: no compactor runs.",
+    "cuelight_journal_waiting_bytes": "What a compactor that stands still leaves behind.",
+    "cuelight_journal_waiting_segments": "As above.",
+    "cuelight_journal_damaged_records": "In `journal/damaged`. Alarm on any increase. What a kill cut off is none.",
+    "cuelight_report_time_seconds": "In seconds since the epoch. As those below: of served models that have a report.",
+    "cuelight_report_rows": "Fewer than `monitoring.min_rows`: not judged.",
+    "cuelight_report_labelled_rows": "Quality is measured on them.",
+    "cuelight_report_verdict": "0 for the other `verdict`s.",
+    "cuelight_drifted_columns": "What the verdict goes by, with the model's use of them.",
+    "cuelight_drift_score": "Calibrated: 4 is `monitoring.z`. The 200 columns that strayed farthest.",
+    "cuelight_loss": "Absolute error, log loss or error rate; as the next two only where labels come.",
+    "cuelight_reference_loss": "On rows that the version was not fitted on.",
+    "cuelight_loss_score": "Above 2.33: worse by more than chance.",
+    "cuelight_quality": "By `metric`, as in the report's run.",
 }
 
 
@@ -197,19 +221,24 @@ def _metrics() -> Iterator[str]:
 
 
 def _families() -> list[Metric]:
-    """The metric families of a page on which one request and one label were counted."""
+    """The metric families of a page that has a sample of each."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when prometheus_client is imported
         from prometheus_client.parser import text_string_to_metric_families
 
         from cuelight.journal.record import Prediction
+        from cuelight.operations import figures
         from cuelight.serving.answering.call import Party
         from cuelight.serving.answering.metrics import Metrics
+        from cuelight.serving.answering.readings import readings
         from cuelight.serving.answering.rematches import Result
-        from cuelight.serving.answering.scoring import Answer, Outcome
+        from cuelight.serving.answering.scoring import Answer, Outcome, Work
         from cuelight.serving.host.board import Board
 
-        metrics = Metrics(Board(Path(folder, "board")))
+        figures.write(
+            Path(folder), figures.Figures("m", 1, 0.0, "ok", 1, 1, 0, {"a": 0.0}, {"mae": 0.0}, 0.0, 0.0, 0.0)
+        )
+        metrics = Metrics(*readings(Board(Path(folder, "board")), Path(folder), Path(folder), lambda: ["m"]))
         record = Prediction(
             time=0.0,
             prediction_id="p",
@@ -229,7 +258,7 @@ def _families() -> list[Metric]:
             request=b"",
             response=b"",
         )
-        metrics.count([Outcome(Answer(200, b""), record, invalid=True)])
+        metrics.count([Outcome(Answer(200, b""), record, work=Work("", 1, 0.0), invalid=True)])
         metrics.count_rematch(Party("m", 1, "Production", "champion"), Result.EVEN)
         metrics.count_labels("m", 1)
         metrics.count_dropped(1)

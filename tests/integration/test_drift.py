@@ -28,6 +28,7 @@ from cuelight.monitoring.outcome import Outcome
 from cuelight.monitoring.publication import Publisher
 from cuelight.monitoring.verdict import Verdict
 from cuelight.monitoring.window import References, Targets
+from cuelight.operations import figures
 from cuelight.operations.database import Operations
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry import tags
@@ -148,6 +149,10 @@ def test_drift_is_found_reported_and_asks_for_retraining_the_second_time(
     assert first.assessment.decision.ranked[:2] == ("input.used", "output.prediction")
     assert first.notes == ()
     assert first.request is None
+    (shown,) = figures.read(installation.settings.figures_folder)
+    assert (shown.verdict, shown.version, shown.rows) == ("drift", installation.version, first.rows)
+    assert (shown.scores["input.used"] or 0.0) > 4.0
+    assert shown.loss == pytest.approx(first.assessment.performance and first.assessment.performance.current)
     page = installation.tracking.download_run_file(first.run_id, "reports/drift.html", tmp_path / "got")
     assert "Drift in 1,500 rows: input.used" in page.read_text()
     quality = installation.tracking.download_run_file(first.run_id, "reports/quality.html", tmp_path / "got")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import urllib3
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
 from cuelight.registry.memory import MemoryRegistry
+from cuelight.serving.host.places import Places
 from tests.support import models
 from tests.support.host import POOL, Host, eventually, running
 from tests.support.load import Load, steady
@@ -86,6 +88,31 @@ def test_the_journal_has_every_answered_request_once_when_workers_are_killed(hos
     assert {recorded[each] for each in answered} == {1}
 
 
+def test_metrics_are_right_when_workers_are_killed(host: Host, served: str) -> None:
+    """Counters of all workers together never go back, and count each answer; gauges of the dead are gone."""
+    before = _page(host)
+    with steady(host.url, served, ZEROS, connections=2, pause=0.0) as load:
+        pages = [before]
+        for _ in range(2):
+            _kill_a_worker(host, load)
+            pages.append(_page(host))
+    pages.append(_page(host))
+    counters = [name for name in before if name.partition("{")[0].endswith(("_total", "_count", "_bucket", "_sum"))]
+    assert len(counters) > 100
+    for earlier, later in pairwise(pages):
+        assert [name for name in counters if later[name] < earlier[name]] == []
+    answered = sum(each.status == 200 for each in load.all)
+    counted = pages[-1][_requests(served)] - before[_requests(served)]
+    assert answered <= counted <= answered + 8  # what was answered for callers whose connection broke
+    gauges = ("cuelight_resident_versions", "cuelight_resident_bytes", "cuelight_workers")
+    eventually(lambda: {_page(host)[each] == before[each] for each in gauges} == {True})
+    assert pages[-1]["cuelight_loads_total"] > before["cuelight_loads_total"]
+    assert before["cuelight_memory_bytes"] > 1e7
+    live = {each.pid for each in host.workers()}
+    files = Places(host.settings.serving_folder).metrics.glob("gauge_live*.db")
+    assert len({int(path.stem.rpartition("_")[2]) for path in files} - live) <= 1  # the annex is on no board
+
+
 def test_labels_reach_the_journal(host: Host, served: str) -> None:
     """A label sent for a prediction is joined to its row."""
     answer = host.score(served, ZEROS)
@@ -135,9 +162,18 @@ def _answer(host: Host, model: str) -> Any:
     return None
 
 
-def _staleness(host: Host) -> float:
+def _page(host: Host) -> dict[str, float]:
+    """The samples of the metrics page by their names with labels."""
     answer = POOL.request("GET", f"{host.url}/metrics")
-    text = answer.data.decode()
-    assert answer.status == 200, text
-    line = next(each for each in text.splitlines() if each.startswith("cuelight_registry_staleness_seconds "))
-    return float(line.split()[1])
+    lines = answer.data.decode().splitlines()
+    assert answer.status == 200, lines
+    return {name: float(value) for name, _, value in (each.rpartition(" ") for each in lines if each[0] != "#")}
+
+
+def _requests(model: str) -> str:
+    labels = f'arm="champion",model="{model}",status="200",track="Production",version="1"'
+    return f"cuelight_requests_total{{{labels}}}"
+
+
+def _staleness(host: Host) -> float:
+    return _page(host)["cuelight_registry_staleness_seconds"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from cuelight.monitoring.rule import Earlier
 from cuelight.monitoring.verdict import Verdict
 from cuelight.monitoring.window import References, Target, Targets, Window, read_window
 from cuelight.operations.database import Operations
+from cuelight.operations.figures import write
 from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
 
@@ -151,6 +153,8 @@ class DriftJob:
         )
         detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
         self._operations.record(Kind.DRIFT, outcome.model, outcome.version, detail, at=outcome.at)
+        with contextlib.suppress(OSError):  # a full disk must not cost the verdict
+            write(self._settings.figures_folder, outcome.figures())
 
     def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
         reason = outcome.assessment.decision.retrain

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from cuelight.monitoring.assessment import Assessment
 from cuelight.monitoring.drift import ColumnDrift
 from cuelight.monitoring.report import plain
+from cuelight.operations.figures import Figures
+
+_LARGEST = 1e9  # a column without any spread in its reference has strayed infinitely far
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,29 @@ class Outcome:
     def sentence(self) -> str:
         """The verdict with its reason."""
         return f"{self.verdict}: {self.assessment.decision.reason}"
+
+    def figures(self) -> Figures:
+        """The numbers that are worth a plot over time."""
+        columns, performance = self.assessment.columns, self.assessment.performance
+        found = Figures(
+            model=self.model,
+            version=self.version,
+            at=self.at,
+            verdict=self.verdict,
+            rows=self.rows,
+            labelled=self.labelled,
+            drifted=sum(bool(each.drifted) for each in columns),
+            scores={each.name: max(-_LARGEST, min(_LARGEST, float(each.z))) for each in columns},
+        )
+        if performance is None:
+            return found
+        return structs.replace(
+            found,
+            quality={name: float(value) for name, value in performance.metrics.items()},
+            loss=float(performance.current),
+            reference_loss=float(performance.reference),
+            loss_score=float(performance.z),
+        )
 
     def document(self) -> dict[str, Any]:
         """The same for JSON: no NaN, no infinity."""

@@ -169,6 +169,11 @@ class Settings:
         return self.home / "journal"
 
     @property
+    def figures_folder(self) -> Path:
+        """Where each model's last drift report leaves its figures."""
+        return self.home / "monitoring" / "figures"
+
+    @property
     def serving_folder(self) -> Path:
         """Where the follower, the workers and the model store meet."""
         return self.home / "serving"

@@ -122,11 +122,13 @@ def build_worker(settings: Settings) -> Flask:
     from cuelight.serving.answering.app import create_app
     from cuelight.serving.answering.metrics import Metrics
     from cuelight.serving.answering.parts import Parts
+    from cuelight.serving.answering.readings import readings
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)
     board = Board(places.board)
     journal = _journal(settings)
+    metrics = Metrics(*readings(board, settings.journal_folder, settings.figures_folder, lambda: _names(residents)))
     residents = Residents(
         board,
         Generations(places.generations),
@@ -134,9 +136,15 @@ def build_worker(settings: Settings) -> Flask:
         places.failures,
         compile_models=settings.serving_compile,
         repertoire=Reader(places.repertoire) if settings.serving_cache_bytes else None,
+        tally=metrics,
     )
     residents.start()
-    return create_app(Parts(residents, journal, Metrics(board), settings))
+    return create_app(Parts(residents, journal, metrics, settings))
+
+
+def _names(residents: Residents) -> frozenset[str]:
+    """The models that are served, as far as that is known now."""
+    return residents.current().names if residents.ready else frozenset()
 
 
 def build_annex(settings: Settings) -> tuple[Parts, Guests, Wants]:
@@ -148,7 +156,7 @@ def build_annex(settings: Settings) -> tuple[Parts, Guests, Wants]:
     sys.setswitchinterval(_SWITCH_SECONDS)
     places = Places(settings.serving_folder)
     board = Board(places.board)
-    metrics = Metrics(board)
+    metrics = Metrics()
     guests = Guests(
         board,
         Generations(places.generations),

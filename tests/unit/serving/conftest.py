@@ -58,9 +58,10 @@ def metrics(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     from prometheus_client import REGISTRY
 
     from cuelight.serving.answering.metrics import Metrics
+    from cuelight.serving.answering.readings import readings
 
     before = set(REGISTRY._collector_to_names)
-    yield Metrics(room.board)
+    yield Metrics(*readings(room.board, tmp_path / "journal", tmp_path / "figures", lambda: {"a b"}))
     for each in set(REGISTRY._collector_to_names) - before:
         REGISTRY.unregister(each)
 

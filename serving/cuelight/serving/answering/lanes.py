@@ -277,6 +277,11 @@ class Lanes:
         """Calls aside that no thread has taken up."""
         return sum(len(each.waiting) for each in self._lanes.values())
 
+    @property
+    def in_flight(self) -> int:
+        """Calls without an answer, here and aside."""
+        return len(self._here) + len(self._aside)
+
     def longest_wait(self, now: float) -> float:
         """Seconds that a call would wait in the longest lane."""
         return max((each.left(now) + each.work() for each in self._lanes.values()), default=0.0)

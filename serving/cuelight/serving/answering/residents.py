@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +74,14 @@ class Casting(Protocol):
         """
 
 
+class Tally(Protocol):
+    """Who is told what comes and goes."""
+
+    def count_load(self) -> None: ...
+    def count_evictions(self, number: int) -> None: ...
+    def set_residents(self, number: int, size: int) -> None: ...
+
+
 class Residents:
     """Stands by for what the cue board asks, in a thread of its own, and hands out the committed generation."""
 
@@ -86,8 +94,10 @@ class Residents:
         clock: Clock | None = None,
         compile_models: bool = True,
         repertoire: Reader | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._compile = compile_models
+        self._tally = tally
         self._reader = repertoire
         self._board = board
         self._generations = generations
@@ -173,13 +183,30 @@ class Residents:
             self._mend_at = self._clock.monotonic() + _MEND_SECONDS
         if target not in self._casts and target != self._refused:
             self._stand_by(target)
-        with self._arrived:
-            for generation in [each for each in self._casts if each < min(committed, self._board.committed)]:
-                del self._casts[generation]
-                self._untidy()
+        over = [each for each in self._casts if each < min(committed, self._board.committed)]
+        if over:
+            self._forget(over)
         if self._clock.monotonic() >= self._tidy_at:
             self._tidy_at = float("inf")
             memory.give_back()
+
+    def _forget(self, generations: Sequence[int]) -> None:
+        before = self._held()
+        with self._arrived:
+            for generation in generations:
+                del self._casts[generation]
+        self._untidy()
+        if self._tally:
+            self._tally.count_evictions(len(before) - len(self._held()))
+            self._weigh()
+
+    def _held(self) -> dict[str, LoadedVersion]:
+        return {digest: version for cast in self._casts.values() for digest, version in cast.loaded.items()}
+
+    def _weigh(self) -> None:
+        if self._tally:
+            held = self._held()
+            self._tally.set_residents(len(held), sum(each.resident_bytes for each in held.values()))
 
     def _untidy(self) -> None:
         self._tidy_at = min(self._tidy_at, self._clock.monotonic() + _TIDY_SECONDS)
@@ -211,7 +238,7 @@ class Residents:
 
     def _load(self, generation: int) -> Cast:
         deployment = self._generations.read(generation)
-        held = {digest: version for cast in self._casts.values() for digest, version in cast.loaded.items()}
+        held = self._held()
         known = {reason for cast in self._casts.values() for reason in cast.missing.values()}
         loaded: dict[str, LoadedVersion] = {}
         missing: dict[str, str] = {}
@@ -227,9 +254,13 @@ class Residents:
 
     def _load_version(self, served: Served) -> LoadedVersion:
         self._untidy()
-        return admit(self._store, served.digest, served.signed_by, self._compile)
+        loaded = admit(self._store, served.digest, served.signed_by, self._compile)
+        if self._tally:
+            self._tally.count_load()
+        return loaded
 
     def _keep(self, generation: int, cast: Cast) -> None:
         with self._arrived:
             self._casts[generation] = cast
             self._arrived.notify_all()
+        self._weigh()

@@ -49,7 +49,8 @@ class Work:
     """What calls that belong together cost, decoding and encoding included.
 
     `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
-    compressed.
+    compressed. Of `seconds`, `decoding` and `predicting` are parts, and the rest is joining and encoding; `queued`:
+    how long the first of the `calls` had waited before; `counted`: the metrics have it.
     """
 
     digest: str
@@ -57,6 +58,11 @@ class Work:
     seconds: float
     predicts: int = 1
     packed: bool = False
+    calls: int = 1
+    queued: float = 0.0
+    decoding: float = 0.0
+    predicting: float = 0.0
+    counted: bool = False
 
 
 class Outcome(Struct, frozen=True):
@@ -106,7 +112,8 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
     first = due[0]
     assert first.loaded is not None
     size, seconds = sum(len(each.call.body) for each in due), sum(each.seconds for each in due)
-    work = Work(first.loaded.digest, size, seconds, packed=first.body is not None)
+    packed = first.body is not None
+    work = Work(first.loaded.digest, size, seconds, 1, packed, len(due), first.queued, decoding=seconds)
     for attempt in due:
         attempt.work = work
     work.predicts = _predict_together(due)
@@ -164,6 +171,7 @@ class _Attempt(Struct):
     loaded: LoadedVersion | None = None
     outcome: Outcome | None = None
     work: Work | None = None
+    queued: float = 0.0
     seconds: float = 0.0
     body: bytes | None = None  # where it came compressed: what it was before
     wanted: Wanted | None = None
@@ -185,6 +193,7 @@ class _Attempt(Struct):
     def begin(self, cast: Cast, limits: Limits, default_model: str) -> None:
         """Find out who answers, and decode the rows."""
         call, began = self.call, time.monotonic()
+        self.queued = began - call.arrived
         self.generation = cast.deployment.generation
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
@@ -234,6 +243,8 @@ class _Attempt(Struct):
             ModelFault: it raised; its message may hold the caller's values and stays here.
         """
         assert self.loaded is not None
+        assert self.work is not None
+        began = time.monotonic()
         try:
             return self.loaded.predict(rows, self.parameters)
         except CuelightError:
@@ -244,6 +255,8 @@ class _Attempt(Struct):
                 f"The model failed on this input ({type(fault).__name__}). "
                 f"Ask its owner, with request id {self.call.request_id}."
             ) from None
+        finally:
+            self.work.predicting += time.monotonic() - began
 
     def answer_alone(self) -> None:
         """Predict this call's rows, and nobody else's."""

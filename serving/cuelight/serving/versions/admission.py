@@ -31,7 +31,7 @@ def admit(store: ModelStore, digest: str, signed_by: str, compiled: bool = True)
     )
     loaded = load_warm(entry.files, digest, signed_by, shortcuts)
     once, more = (float(trial.get(name, 0.0)) / 1000 for name in ("predict_ms", "byte_ms"))
-    return replace(loaded, predict_seconds=once, byte_seconds=more)
+    return replace(loaded, predict_seconds=once, byte_seconds=more, resident_bytes=weight(entry).resident)
 
 
 def weight(entry: Entry) -> Weight:

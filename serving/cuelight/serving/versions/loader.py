@@ -65,11 +65,11 @@ class LoadedVersion:
     """A version in memory: its signature, and one call that predicts.
 
     `by_row`: its answer for a row does not depend on the rows beside it, so callers' rows may be predicted together.
-    `predict_seconds` is what its input example took in the trial, `byte_seconds` what each byte more took. `way`: the
-    name of the compiled way that predicts (see `compiled`), `direct` (see `pyfunc`), or `model`: as the model itself
-    does. `image`: the digest of the one it came from, or made. `model` is what was loaded, with methods as
-    scikit-learn's estimators have them, and `method` the usual one; None where MLflow loaded it. `bound` lets a
-    predict find the code that came with the version.
+    `predict_seconds` is what its input example took in the trial, `byte_seconds` what each byte more took,
+    `resident_bytes` the memory that it takes. `way`: the name of the compiled way that predicts (see `compiled`),
+    `direct` (see `pyfunc`), or `model`: as the model itself does. `image`: the digest of the one it came from, or
+    made. `model` is what was loaded, with methods as scikit-learn's estimators have them, and `method` the usual one;
+    None where MLflow loaded it. `bound` lets a predict find the code that came with the version.
     """
 
     digest: str
@@ -81,6 +81,7 @@ class LoadedVersion:
     load_seconds: float
     predict_seconds: float = 0.0
     byte_seconds: float = 0.0
+    resident_bytes: int = 0
     way: str = "model"
     image: str = ""
     model: Any = field(default=None, repr=False)

@@ -83,6 +83,11 @@ class Relay:
         way.write()
         self._listen(way)
 
+    @property
+    def in_flight(self) -> int:
+        """Calls that the annex has not answered."""
+        return len(self._busy)
+
     def late(self, now: float) -> list[Ticket]:
         """Calls that the annex did not answer, not even that their time is over; their answers are not waited for."""
         stuck = [each for each in self._busy if each.ticket and each.ticket.call.deadline + GRACE_SECONDS < now]

@@ -88,6 +88,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """The loop, until the worker is told to stop and nobody waits any more."""
         super().run()
         self._hands.shutdown(wait=False)
+        self._parts.metrics.hand_over()
 
     # Connections
 
@@ -332,6 +333,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._connections.listen(ticket.whose)
         self._answer([Ticket(each.whose, replace(each.call, fault=fault)) for each in late])
 
+    def _measure(self, now: float) -> None:
+        metrics = self._parts.metrics
+        metrics.set_waiting(self._lanes.waiting, self._in_flight, self._lanes.longest_wait(now))
+        metrics.hand_over()
+
+    @property
+    def _in_flight(self) -> int:
+        return self._lanes.in_flight + len(self._handed) + self._relay.in_flight
+
     # Time-outs
 
     def murder_keepalived(self) -> None:
@@ -342,7 +352,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if now < self._next_sweep:
             return
         self._next_sweep = now + _SWEEP_SECONDS
-        self._parts.metrics.set_waiting(self._lanes.waiting, self._lanes.longest_wait(now))
+        self._measure(now)
         for ticket in self._relay.late(now):
             self._answer_instead(ticket, DeadlineExceeded(LATE))
         self._connections.sweep(now, math.inf if self.alive else self._stopping_since + IDLE_SECONDS)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY, generate_latest
 
 from cuelight.journal.record import Label, Prediction
 from cuelight.journal.writer import Writer
@@ -115,6 +117,33 @@ def test_pages_say_what_is_served(client: FlaskClient) -> None:
     assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1}
     for path in ("/ping", "/health", "/livez", "/version", "/metrics"):
         assert client.get(path).status_code == 200, path
+
+
+def test_a_caller_makes_no_series(client: FlaskClient) -> None:
+    """Whatever names, versions, tracks, keys and methods callers make up: the page grows by none of them."""
+
+    def series() -> set[str]:
+        client.get("/metrics")  # what was gathered is handed over
+        return {each.rpartition(" ")[0] for each in generate_latest(REGISTRY).decode().splitlines()}
+
+    def ask(word: str) -> None:
+        for path in (f"/models/{word}", f"/models/a%20b/stages/{word}", f"/models/a%20b/aliases/{word}"):
+            client.post(f"{path}/invocations", json=ZEROS)
+        for version in (word, "7", f"9{len(word)}"):
+            client.post("/models/a%20b/invocations", json=ZEROS, headers={"X-Model-Version": version})
+        client.post(f"/v2/models/{word}/infer", json=ZEROS)
+        client.post(f"/models/{word}/feedback", json={"prediction_id": word, "label": 1})
+        client.post("/models/a%20b/invocations", data=word, content_type=word)
+        client.post("/models/a%20b/invocations", json=ZEROS, headers={"X-Cuelight-Key": word, "X-Request-Id": word})
+        client.open("/models/a%20b/invocations", method=word.upper())
+
+    ask("one")
+    known = series()
+    for word in ("invented", "pictured", "x" * 300):
+        ask(word)
+    assert series() == known
+    requests = {each for each in known if each.startswith("cuelight_requests_total{")}
+    assert {re.sub('.*status="(.+?)".*', r"\1", each) for each in requests} == {"200", "400", "404", "415"}
 
 
 def test_a_timeout_that_is_no_number_is_400(client: FlaskClient) -> None:

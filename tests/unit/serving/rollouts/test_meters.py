@@ -16,7 +16,6 @@ _WORKER = """
 import sys
 from pathlib import Path
 from cuelight.journal.record import Prediction
-from cuelight.serving.host.board import Board
 from cuelight.serving.answering.call import Party
 from cuelight.serving.answering.metrics import Metrics
 from cuelight.serving.answering.rematches import Result
@@ -27,7 +26,7 @@ def outcome(version, status, invalid=False):
     record = Prediction(0.0, "p", "r", "", "", *served, status, 1.0, 1, "", b"", b"")
     return Outcome(Answer(status, b""), record, invalid=invalid)
 
-metrics = Metrics(Board(Path(sys.argv[1]) / "board"))
+metrics = Metrics()
 metrics.count([outcome(3, 200), outcome(3, 200, True), outcome(3, 500), outcome(3, 503), outcome(3, 504)])
 metrics.count([outcome(0, 404)])
 for result in (Result.WORSE, Result.SLOWER, Result.EVEN, Result.NEITHER, Result.EVEN):
@@ -73,8 +72,9 @@ import sys, threading, time
 from pathlib import Path
 from cuelight.serving.host.board import Board
 from cuelight.serving.answering.metrics import Metrics
+from cuelight.serving.answering.readings import readings
 folder = Path(sys.argv[1])
-metrics = Metrics(Board(folder / "board"))
+metrics = Metrics(*readings(Board(folder / "board"), folder, folder, list))
 half = folder / "metrics" / "counter_1.db"
 half.write_bytes(b"")
 threading.Timer(0.03, half.unlink).start()

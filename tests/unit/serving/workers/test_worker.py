@@ -32,7 +32,10 @@ class Quiet:
     def metrics(self) -> Quiet:
         return self
 
-    def set_waiting(self, number: int, seconds: float) -> None:
+    def set_waiting(self, number: int, in_flight: int, seconds: float) -> None:
+        pass
+
+    def hand_over(self) -> None:
         pass
 
     def count_refused(self, reason: str) -> None:
