@@ -31,7 +31,7 @@ def draw(figures: Figures, path: Path) -> None:
     for axis, where in zip(axes.ravel(), places, strict=True):
         _panel(axis, figures, where)
     axes[0, 0].set_ylabel("answers by the failing version")
-    axes[0, -1].legend(frameon=False, fontsize=8)
+    axes[0, -1].legend(frameon=False, fontsize=8, title="requests")
     figure.suptitle(
         "Until it is rolled back: simulated median and 90th percentile, and rollbacks on real workers", fontsize=10
     )
@@ -57,7 +57,7 @@ def _panel(axis: Any, figures: Figures, where: str) -> None:
 def _bar(axis: Any, figures: Figures, which: tuple[str, str, float], at: float, colour: str, named: bool) -> None:
     for cell in figures.worse:
         if (cell.where, cell.what, cell.rate) == which and cell.candidate[0] is not None:
-            label = f"{cell.rate:g} requests a second" if named else None
+            label = f"{cell.rate:g} a second" if named else None
             axis.bar(at, cell.candidate[0], 0.24, color=colour, label=label)
             axis.vlines(at, cell.candidate[0], cell.candidate[1] or cell.candidate[0], color="#555555", linewidth=0.8)
     dots = [each.candidate for each in figures.real if _is(each, which)]
