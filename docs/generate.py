@@ -42,6 +42,7 @@ _TAGS = {
     "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
     "CONTROL": "Percent of callers that the version before keeps while a new one in Production bakes, to compare with.",
     "AUTO_ROLLBACK": "`true` (or no tag): a version of it that does badly is rolled back by itself; `false`: none is.",
+    "PII": "Names of personal columns, comma-separated: never journalled. A version's tag counts for all.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
 }
 # Which part writes what it is not plain from the heading in the source who writes.

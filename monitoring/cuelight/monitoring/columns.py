@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INPUT, OUTPUT, PREDICTION, PROBABILITY = "input.", "output.", "output.prediction", "output.proba."
+PERSONAL = "personal."  # stands for `input.` where the journal does not hold the values
 LABEL = "label"
 # A number with so few values is a code or a flag: the test for categories sees more in it than the one for numbers.
 FEW_LEVELS = 10

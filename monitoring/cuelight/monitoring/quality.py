@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cuelight.monitoring.columns import OUTPUT, Column, Kind, is_number, kind_of, pair, texts, watched
+from cuelight.monitoring.columns import INPUT, OUTPUT, PERSONAL, Column, Kind, is_number, kind_of, pair, texts, watched
 from cuelight.monitoring.findings import Fault, Finding
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def examine(reference: pd.DataFrame, current: pd.DataFrame) -> Examination:
     columns: list[Column] = []
     answered = _answers_otherwise(current)
     for name in watched(reference.columns):
+        if PERSONAL + name.removeprefix(INPUT) in current.columns:
+            findings.append(Finding(name, Fault.NOT_TESTED, False, f"{name} is personal: the journal does not hold it"))
+            continue
         if name not in current.columns:
             findings.append(Finding(name, Fault.MISSING_COLUMN, not answered(name), f"{name} is not in the window"))
             continue

@@ -27,6 +27,7 @@ from cuelight.journal.writer import CLOSED, OPEN
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.files import sync_folder
 from cuelight.kit.log import Log
+from cuelight.protocol.redaction import SEALED
 from cuelight.protocol.signature import Signature
 
 _DAY = 86_400.0
@@ -72,7 +73,7 @@ class _Content:
         else:
             key = record.model, layout.day(record.time), record.version, record.digest
             self.requests[key].append((offset, tables.request(record)))
-            if record.status == 200:
+            if record.status == 200 and record.redaction != SEALED:
                 self._take_rows(key, record)
 
     def _take_rows(self, key: tuple[str, str, int, str], record: Prediction) -> None:

@@ -18,6 +18,10 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     is `{"classes": [...], "values": [[...], ...]}` where the model has them, one inner list a row. `protocol` and
     `header_length` (as it was sent) say how the request is to be read, `response_type` and `response_header_length`
     (bytes of JSON before binary tensors) the answer.
+
+    Of a model with `personal` columns (names, comma-separated) the bodies are not as they came: `redaction` says what
+    stands for the values (`cuelight.protocol.redaction`); of a request that could not be read its length and digest
+    alone are kept.
     """
 
     time: float
@@ -43,6 +47,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     header_length: str = ""
     response_type: str = media.JSON
     response_header_length: int = 0
+    redaction: str = ""
+    personal: str = ""
 
 
 class Label(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from cuelight.kit.errors import CuelightError
 from cuelight.protocol.answer import read
 from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.fit import Limits
+from cuelight.protocol.redaction import Reader
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
 
@@ -42,6 +43,8 @@ REQUESTS = pa.schema(
         "header_length": pa.string(),
         "response_type": pa.string(),
         "response_header_length": pa.int64(),
+        "redaction": pa.string(),
+        "personal": pa.string(),
     }
 )
 LABELS = pa.schema(
@@ -96,12 +99,15 @@ def label(given: Label, position: int) -> dict[str, Any]:
 class RowsTable:
     """The prediction rows of one version, collected request by request.
 
-    Columns: those of `ROWS`, `input.<column>`, `output.prediction` (`output.prediction0` and on for several
+    Columns: those of `ROWS`, `input.<column>` (`personal.<column>`, a text or null, where the column is personal),
+    `output.prediction` (`output.prediction0` and on for several
     outputs, `output.<name>` for named ones), `output.proba.<class>`.
     """
 
     def __init__(self, signature: Signature) -> None:
+        self._signature = signature
         self._decoder = Decoder(signature)
+        self._readers: dict[tuple[str, str], Reader] = {}
         self._columns: dict[str, list[Any]] = {name: [] for name in ROWS.names}
         self._types = dict(zip(ROWS.names, ROWS.types, strict=True))
         self._types |= {f"input.{each.name}": _ARROW.get(each.type) for each in signature.columns}
@@ -114,26 +120,42 @@ class RowsTable:
             ValueError: request or answer can't be read as the signature says.
         """
         try:
-            asked = self._decoder.decode(
-                prediction.media_type,
-                prediction.request,
-                limits=_ALL,
-                protocol=prediction.protocol,
-                header_length=prediction.header_length,
-            )
+            inputs, parameters, count = self._asked(prediction)
             form = prediction.protocol, prediction.response_type, prediction.response_header_length
             answer = read(prediction.response, *form)
         except (CuelightError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"the request or its answer can't be read: {error}") from error
-        count = asked.rows.count
-        inputs = {f"input.{name}": values for name, values in asked.rows.flat().items()}
         probabilities = _probabilities(prediction.probabilities, count)
-        as_probabilities = bool(probabilities) and asked.parameters.get("predict_method") == "predict_proba"
+        as_probabilities = bool(probabilities) and parameters.get("predict_method") == "predict_proba"
         outputs = {} if as_probabilities else _outputs(answer, count)
         shared = {name: [getattr(prediction, name)] * count for name in _SHARED}
         own = {name: _list(values) for name, values in inputs.items()}
         self._note_types(inputs)
         self._extend(shared | {"row": list(range(count))} | own | outputs | probabilities, count)
+
+    def _asked(self, prediction: Prediction) -> tuple[dict[str, Array], Mapping[str, Any], int]:
+        """Columns by the names that they have here, parameters, and how many rows."""
+        if prediction.redaction:
+            return self._redacted(prediction)
+        asked = self._decoder.decode(
+            prediction.media_type,
+            prediction.request,
+            limits=_ALL,
+            protocol=prediction.protocol,
+            header_length=prediction.header_length,
+        )
+        inputs = {f"input.{name}": values for name, values in asked.rows.flat().items()}
+        return inputs, asked.parameters, asked.rows.count
+
+    def _redacted(self, prediction: Prediction) -> tuple[dict[str, Array], Mapping[str, Any], int]:
+        key = prediction.redaction, prediction.personal
+        if key not in self._readers:
+            self._readers[key] = Reader(self._signature, prediction.redaction, prediction.personal.split(","), _ALL)
+        kept, hidden, parameters = self._readers[key].read(prediction.request, prediction.rows)
+        inputs = {f"input.{name}": values for name, values in kept.items()}
+        personal = {f"personal.{name}": values for name, values in hidden.items()}
+        self._types |= dict.fromkeys(personal, pa.string())
+        return inputs | personal, parameters, prediction.rows
 
     def table(self) -> pa.Table:
         """All rows so far; a column whose values fit no one type holds them as JSON texts."""

@@ -8,6 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from cuelight.kit.identity import new_id
+
 
 def replace(path: Path, content: bytes, mode: int = 0o644, lasting: bool = True) -> None:
     """Write `content` beside `path`, sync it, and rename it into place; what need not last is not synced."""
@@ -27,6 +29,15 @@ def replace(path: Path, content: bytes, mode: int = 0o644, lasting: bool = True)
         raise
     if lasting:
         sync_folder(path.parent)
+
+
+def create(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file that is made once: where several try at the same time, all find what one of them wrote."""
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    replace(draft, content, mode)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,6 +23,7 @@ _PREFIX, _FILE_VARIABLE = "CUELIGHT_", "CUELIGHT_CONFIG"
 _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "journal_sync": ("none", "interval", "each"),
+    "journal_pii": ("drop", "mask", "hash"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -114,6 +115,9 @@ class Settings:
     journal_segment_bytes: int = _setting(64 << 20, "bytes", "A journal segment is closed at this size.")
     journal_segment_seconds: float = _setting(5.0, "s", "A journal segment is closed at this age.")
     journal_sync: str = _setting("interval", "mode", "When the journal is synced to disk: none, interval or each.")
+    journal_pii: str = _setting(
+        "drop", "mode", "What is written instead of personal values (tag cuelight.pii): drop (nothing), mask or hash."
+    )
     journal_compact_seconds: float = _setting(5.0, "s", "How often closed segments are turned into Parquet.")
     journal_retention_days: float = _setting(90.0, "days", "Compacted rows older than this are deleted.")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured, Refused
-from cuelight.kit.identity import new_id
 
 _SCHEME = "ed25519"
 _PRIVATE = "signing.pem"
@@ -111,14 +108,7 @@ def _key_id(public: Ed25519PublicKey) -> str:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = path.with_name(f".{path.name}.{new_id()}")
-    files.replace(draft, pem, mode=0o600)
-    # Several may start at once: one of them makes the link, and all read that key.
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    files.create(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _read_private(path: Path) -> Ed25519PrivateKey:

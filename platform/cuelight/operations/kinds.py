@@ -18,6 +18,8 @@ class Kind(StrEnum):
     TRAFFIC = "traffic"
     ALIASES = "aliases"
     STANDBY = "standby"
+    PERSONAL = "personal"
+    PERSONAL_UNKNOWN = "personal-unknown"
     ROLLBACK_REFUSED = "rollback-refused"
     ROLLBACK_SETTLED = "rollback-settled"
     REFUSED = "refused"
@@ -99,6 +101,18 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "rival": "the one of them that the version in Production is held against while it bakes, or null",
             "generation": _GENERATION,
         },
+    ),
+    Kind.PERSONAL: Meaning(
+        "Other columns of a model are kept out of a host's journal.",
+        "follower",
+        "none",
+        {"columns": "names of the personal columns, as they are now", "generation": _GENERATION},
+    ),
+    Kind.PERSONAL_UNKNOWN: Meaning(
+        "A tag names personal columns that a served version does not have: most likely a name is misspelt.",
+        "follower",
+        "the one that lacks them",
+        {"columns": "the names that its signature does not have"},
     ),
     Kind.ROLLBACK_REFUSED: Meaning(
         "A rollback that a person ordered while MLflow was away can't be carried out; nothing was changed.",

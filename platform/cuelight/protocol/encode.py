@@ -25,9 +25,18 @@ def encode(predictions: Any) -> bytes:
     """
     try:
         written = predictions if _as_listed(predictions) else plain(predictions)
-        return orjson.dumps({"predictions": written}, default=_fallback, option=_OPTIONS)
+        return dump({"predictions": written})
     except TypeError:  # orjson's JSONEncodeError is one
         raise ModelFault("The model's answer can't be written as JSON. Ask the model's owner.") from None
+
+
+def dump(document: Any) -> bytes:
+    """JSON, with NaN and infinities as null, bytes as base64, moments as ISO 8601.
+
+    Raises:
+        TypeError: it holds something that JSON has no form for.
+    """
+    return orjson.dumps(document, default=_fallback, option=_OPTIONS)
 
 
 def _as_listed(predictions: Any) -> bool:

@@ -27,3 +27,6 @@ ROLLOUT = "cuelight.rollout"
 SHADOW = "cuelight.shadow"
 CONTROL = "cuelight.control"
 AUTO_ROLLBACK = "cuelight.auto_rollback"
+
+# Written by people on a registered model, or on a version.
+PII = "cuelight.pii"

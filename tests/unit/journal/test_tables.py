@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cuelight.journal.record import Prediction
 from cuelight.journal.tables import RowsTable
+from cuelight.protocol import media
+from cuelight.protocol.decode import decode
+from cuelight.protocol.redaction import Redactor
 from cuelight.protocol.signature import Column, Signature, Tensor
-from tests.support.journal import SIGNATURE, prediction
+from tests.support.journal import SIGNATURE, prediction, stored, write
 
 _ONE_COLUMN = Signature(columns=(Column("x", "double"),))
 
@@ -125,3 +130,31 @@ def test_the_entries_of_a_model_with_type_hints_are_kept_as_texts() -> None:
     table.add(prediction(predictions=[1.0, 2.0], request=b'{"inputs": [{"a": 1.5}, {"b": [2]}]}'))
     assert _columns(table, "input.") == {"input.x0": ['{"a":1.5}', '{"b":[2]}']}
     assert _columns(table, "output.") == {"output.prediction": [1.0, 2.0]}
+
+
+def test_personal_columns_are_texts_of_their_own(tmp_path: Path) -> None:
+    """Typed columns keep their type, also where a tag came in between; a column that is left out is all null."""
+    signature = Signature(columns=(Column("age", "long"), Column("x", "double")))
+    rows = [{"age": 40, "x": 1.5}]
+    clear = prediction(0, rows=rows)
+
+    def hidden(how: str) -> Prediction:
+        request = Redactor(how, b"k").request(decode(media.JSON, clear.request, signature).rows, {}, ["age"])
+        return prediction(1, rows=rows, request=request, redaction=how, personal="age,other")
+
+    write(tmp_path, *(each for how in ("drop", "mask", "hash") for each in (clear, hidden(how))))
+    table = RowsTable(signature)
+    for each in stored(tmp_path):
+        if isinstance(each, Prediction):
+            table.add(each)
+    arrow = table.table()
+    assert [str(arrow.schema.field(name).type) for name in ("input.age", "input.x", "personal.age")] == [
+        "int64",
+        "double",
+        "string",
+    ]
+    assert arrow["input.age"].to_pylist() == [40, None] * 3
+    assert arrow["input.x"].to_pylist() == [1.5] * 6
+    hashed = Redactor("hash", b"k").text("age", 40)
+    assert arrow["personal.age"].to_pylist() == [None, None, None, "***", None, hashed]
+    assert "personal.other" not in arrow.column_names

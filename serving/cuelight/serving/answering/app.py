@@ -191,7 +191,7 @@ def _http_fault(fault: HTTPException) -> Response:
 
 
 def _unforeseen(fault: Exception) -> Response:
-    _log.exception("unforeseen", fault)
+    _log.fault("unforeseen", fault, request_id=request_id())
     message = f"Something failed here that should not. It is in the server's log under request id {request_id()}."
     return _error(CuelightError.code, message, 500)
 

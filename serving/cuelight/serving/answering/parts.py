@@ -11,7 +11,7 @@ from threading import BoundedSemaphore
 
 from msgspec import structs
 
-from cuelight.journal.record import Schema
+from cuelight.journal.record import Prediction, Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.identity import new_id
@@ -19,6 +19,7 @@ from cuelight.kit.settings import Settings
 from cuelight.protocol.fit import Limits
 from cuelight.serving.answering.call import Asked, Call, patience
 from cuelight.serving.answering.choice import Choice, choose, default
+from cuelight.serving.answering.discretion import Discretion
 from cuelight.serving.answering.door import Door
 from cuelight.serving.answering.lanes import Kind
 from cuelight.serving.answering.metrics import Metrics
@@ -57,6 +58,10 @@ class Parts:
     def door(self) -> Door:
         """Where calls go that this process does not answer."""
         return Door(Places(self.settings.serving_folder).door)
+
+    @cached_property
+    def _discretion(self) -> Discretion:
+        return Discretion(self.settings.journal_pii, self.settings.keys_folder)
 
     @cached_property
     def _asking(self) -> BoundedSemaphore:
@@ -190,4 +195,7 @@ class Parts:
                 record = outcome.record
                 self.journal.declare(Schema(record.model, record.version, record.digest, loaded.signature_json))
                 self._declared.add(loaded.digest)
-        return self.journal.append(*(outcome.record for outcome in outcomes))
+        return self.journal.append(*map(self._record, outcomes))
+
+    def _record(self, outcome: Outcome) -> Prediction:
+        return outcome.record if outcome.personal is None else self._discretion.record(outcome.record, outcome.personal)

@@ -46,6 +46,20 @@ class Cast:
         """The models of which some version may be asked for."""
         return frozenset(self.deployment.models()) | self.repertoire.models.keys()
 
+    @cached_property
+    def _personal(self) -> Mapping[str, tuple[str, ...]]:
+        listed = {name: each.personal for name, each in self.repertoire.models.items() if each.personal}
+        return {**listed, **self.deployment.personal}
+
+    def personal(self, name: str) -> tuple[str, ...] | None:
+        """The model's personal columns; None: it has none. Empty: the model is not known here, so nobody can tell.
+
+        A misspelt name brings what is personal too, where any model has such columns.
+        """
+        if not self._personal:
+            return None
+        return self._personal.get(name) or (None if name in self.names else ())
+
     def version(self, served: Served) -> LoadedVersion:
         """The loaded form of a served version.
 

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from cuelight.journal.record import SHADOW, Prediction
-from cuelight.kit.errors import CuelightError, DeadlineExceeded, ModelFault, Unavailable
+from cuelight.kit.errors import BadInput, CuelightError, DeadlineExceeded, ModelFault, Unavailable
 from cuelight.kit.log import Log
 from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LATE = "The answer was not there by the request's deadline."
 _LOG = Log("serving.scoring")
+_NO_ROWS = Rows({}, 0)
 
 
 class Answer(Struct, frozen=True):
@@ -65,10 +66,24 @@ class Work:
     counted: bool = False
 
 
+class Personal(Struct, frozen=True):
+    """What it takes to write a call without its personal columns; where none is named, nobody can tell which they are.
+
+    `rows`: what was decoded, none where it could not be. `quotes`: the error tells of the body, and may hold parts of
+    it.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: Rows = _NO_ROWS
+    parameters: Mapping[str, Any] = {}
+    quotes: bool = False
+
+
 class Outcome(Struct, frozen=True):
     """An answer, its record, and where it got as far: the version's signature, and the work that it was part of.
 
-    `invalid`: it holds what is no prediction; looked for only where the version is held against another.
+    `invalid`: it holds what is no prediction; looked for only where the version is held against another. `personal`:
+    the record must not be written as it is.
     """
 
     answer: Answer
@@ -76,6 +91,7 @@ class Outcome(Struct, frozen=True):
     loaded: LoadedVersion | None = None
     work: Work | None = None
     invalid: bool = False
+    personal: Personal | None = None
 
 
 def respond(
@@ -155,9 +171,6 @@ def _shares(output: Output, counts: Sequence[int]) -> list[Output] | None:
     return shares
 
 
-_NO_ROWS = Rows({}, 0)
-
-
 class _Attempt(Struct):
     """What is known of a call so far; `model` stays empty for one that is not served: callers can't invent models."""
 
@@ -177,6 +190,7 @@ class _Attempt(Struct):
     wanted: Wanted | None = None
     watched: bool = False
     invalid: bool = False
+    personal: tuple[str, ...] | None = ()  # until it is known who is asked
 
     def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Do a step; whatever it raises becomes this call's answer, and False."""
@@ -195,8 +209,11 @@ class _Attempt(Struct):
         call, began = self.call, time.monotonic()
         self.queued = began - call.arrived
         self.generation = cast.deployment.generation
+        self.personal = cast.personal(call.asked.model)
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
+        if not call.asked.model:
+            self.personal = cast.personal(name)
         self.watched = name in cast.deployment.watched
         key = call.asked.key or self.prediction_id
         self.choice = choose(cast.deployment, name, call.asked, key, cast.repertoire)
@@ -281,7 +298,7 @@ class _Attempt(Struct):
         """The answer for a fault."""
         headers = {"Retry-After": str(max(1, math.ceil(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
         body = error(fault.code, str(fault), self.call.request_id, self.call.asked.protocol)
-        return self._outcome(status_of(fault), Written(body), None, str(fault), headers)
+        return self._outcome(status_of(fault), Written(body), None, str(fault), headers, isinstance(fault, BadInput))
 
     def _outcome(
         self,
@@ -290,6 +307,7 @@ class _Attempt(Struct):
         probabilities: dict[str, Any] | None,
         message: str = "",
         more: Mapping[str, str] | None = None,
+        quotes: bool = False,
     ) -> Outcome:
         call, choice = self.call, self.choice
         seconds = time.monotonic() - call.arrived
@@ -334,7 +352,8 @@ class _Attempt(Struct):
             response_type=written.media_type,
             response_header_length=written.header_length,
         )
-        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work, self.invalid)
+        personal = None if self.personal is None else Personal(self.personal, self.rows, self.parameters, quotes)
+        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work, self.invalid, personal)
 
 
 @lru_cache(maxsize=256)

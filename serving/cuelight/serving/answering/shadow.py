@@ -135,5 +135,5 @@ class Shadow:
         try:
             self._answer(calls)
         except Exception as error:  # noqa: BLE001  this thread must outlive whatever one batch meets
-            _log.exception("shadow-failed", error)
+            _log.fault("shadow-failed", error)
         return len(calls)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from cuelight.kit.clock import Clock
 from cuelight.kit.log import Log
 from cuelight.registry.model import ModelVersion, Snapshot, VersionId
+from cuelight.registry.personal import columns
 from cuelight.serving.following.errand import Errand, Found
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.policy import LONGEST_RETRY_SECONDS
@@ -172,7 +173,7 @@ def offer(
         versions = {number: version for model in known for number, version in model.versions.items()}
         listings = {number: _listing(each, facts.get(each.id, Fact())) for number, each in sorted(versions.items())}
         if listings:
-            models[name] = Listed(listings, dict(known[-1].aliases))
+            models[name] = Listed(listings, dict(known[-1].aliases), columns(known[-1]))
     return Repertoire(models)
 
 

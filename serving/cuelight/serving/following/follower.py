@@ -30,6 +30,7 @@ from cuelight.serving.following.rehearsals import Rehearsals
 from cuelight.serving.following.reporter import Reporter, statuses
 from cuelight.serving.following.setbacks import Setbacks
 from cuelight.serving.following.standby import Preparation
+from cuelight.serving.following.strangers import sentence, strangers
 from cuelight.serving.following.watcher import Reading, Watcher
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.changes import Line, changes
@@ -229,6 +230,7 @@ class Follower:
             removed=self._outlook.removed(),
             aliases=self._outlook.aliases(self._committed),
             traffic=self._outlook.traffic(self._committed),
+            personal=self._outlook.personal(self._committed),
             recalls=tuple(each for each in self._ledger.recalls if each.in_force),
             facts=self._facts(wishes),
             busy=self._errand.sentence or self._demand.under_way(each.id for each in wishes.values()),
@@ -306,8 +308,16 @@ class Follower:
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._tell(changes(before, action.deployment))
         self._tell(ends(ended, action.deployment))
+        self._warn_of_strangers(before)
         self._report()
         self._clean()
+
+    def _warn_of_strangers(self, before: Deployment) -> None:
+        known = list(strangers(before, self._store))
+        for line in strangers(self._committed, self._store):
+            if line not in known:
+                self._log.warning("personal-unknown", sentence(line))
+                self._tell([line])
 
     def _abandon(self, action: policy.Abandon) -> None:
         self._board.abandon()

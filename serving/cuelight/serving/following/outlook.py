@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cuelight.kit.log import Log
 from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
+from cuelight.registry.personal import Personal, personal
 from cuelight.registry.tracks import Assignment, assign
 from cuelight.registry.traffic import Sharing, Spell, Traffic, over, share
 from cuelight.serving.following.ledger import Ledger
@@ -83,6 +84,14 @@ class Outlook:
     def traffic(self, committed: Deployment) -> Mapping[str, Traffic]:
         """How people want each model's traffic shared."""
         return self._walks.shared(self.sharing.traffic, self.sharing.memory) if self.snapshot else committed.traffic
+
+    def personal(self, committed: Deployment) -> Personal:
+        """Which columns are personal; of a served model that a reading lacks, those of before."""
+        if self.snapshot is None:
+            return committed.personal
+        gone = {name for name, _ in committed.tracks} - self.snapshot.models.keys()
+        kept = {name: committed.personal[name] for name in gone & committed.personal.keys()}
+        return {**kept, **personal(self.snapshot)}
 
     def withdraw(self, model: str) -> Mapping[str, Spell]:
         """End the share of a model's canary: what its tags say is spent. What to remember of all of them."""

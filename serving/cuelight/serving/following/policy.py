@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cuelight.registry.model import Track, VersionId
+from cuelight.registry.personal import Personal
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.host.deployment import Deployment, Key, Served, Standby
 from cuelight.serving.host.facts import Fact, Phase
@@ -44,6 +45,7 @@ class View:
     removed: frozenset[Key] = frozenset()
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    personal: Personal = field(default_factory=dict)
     recalls: tuple[Recall, ...] = ()
     facts: Mapping[VersionId, Fact] = field(default_factory=dict)
     busy: str = ""
@@ -133,6 +135,7 @@ def desired_deployment(view: View) -> Deployment:
         aliases={name: dict(each) for name, each in sorted(view.aliases.items()) if name in names and each},
         standby=standby,
         traffic=_traffic(view, tracks, standby),
+        personal=view.personal,
     )
 
 
@@ -236,4 +239,6 @@ def _difference(old: Deployment, new: Deployment) -> str:
         shared = new.traffic.get(name, Traffic())
         if shared != old.traffic.get(name, Traffic()):
             parts.append(f"{name} {shared}")
+    if old.personal != new.personal:
+        parts.append("other columns are personal")
     return "; ".join(parts) or "aliases or standby changed"

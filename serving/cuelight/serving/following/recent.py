@@ -11,7 +11,7 @@ from cuelight.kit.log import Log
 from cuelight.serving.versions.trial import Sample
 
 _MOST, _LARGEST = 20, 1 << 20
-_COLUMNS = ("status", "media_type", "request", "protocol", "header_length")
+_COLUMNS = ("status", "media_type", "request", "protocol", "header_length", "redaction")
 
 
 def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
@@ -22,6 +22,8 @@ def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
         Log("serving.recent").warning("journal-unreadable", str(error), model=model)
         return []
     good = frame[frame["status"] == 200]
+    if "redaction" in good:  # what lacks values that were there says nothing of a version
+        good = good[good["redaction"].fillna("") == ""]
     return [_sample(each) for each in good.to_dict(orient="records") if len(each["request"]) <= _LARGEST]
 
 

@@ -22,7 +22,8 @@ class Line:
 
 
 def changes(before: Deployment, after: Deployment) -> Iterator[Line]:
-    """Who is on a track instead of whom, how traffic is shared now, what aliases mean, who is kept loaded.
+    """Who is on a track instead of whom, how traffic is shared now, what aliases mean, who is kept loaded, what is
+    personal.
 
     Two deployments of different content differ in a line, so that no generation is without one.
     """
@@ -30,6 +31,7 @@ def changes(before: Deployment, after: Deployment) -> Iterator[Line]:
     yield from _shares(before, after)
     yield from _aliases(before, after)
     yield from _kept(before, after)
+    yield from _personal(before, after)
 
 
 def moves(before: Snapshot, after: Snapshot) -> Iterator[Line]:
@@ -95,6 +97,13 @@ def _kept(before: Deployment, after: Deployment) -> Iterator[Line]:
         if was.get(name, {}) != kept:
             detail = {"kept": sorted(each.version for each in kept), "rival": rival and rival.served.id.version}
             yield Line("standby", name, None, {**detail, "generation": after.generation})
+
+
+def _personal(before: Deployment, after: Deployment) -> Iterator[Line]:
+    for name in sorted({*before.personal, *after.personal}):
+        columns = after.personal.get(name, ())
+        if columns != before.personal.get(name, ()):
+            yield Line("personal", name, None, {"columns": list(columns), "generation": after.generation})
 
 
 def _by_model(deployment: Deployment) -> dict[str, dict[VersionId, bool]]:

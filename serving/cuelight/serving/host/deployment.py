@@ -12,6 +12,7 @@ from typing import Any
 from cuelight.journal.record import CANARY, CHAMPION, CONTROL
 from cuelight.kit import files
 from cuelight.registry.model import Track, VersionId
+from cuelight.registry.personal import Personal
 from cuelight.registry.traffic import Traffic
 
 Key = tuple[str, Track]
@@ -46,7 +47,10 @@ class Standby:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Who answers for each (model, track), and how a model's traffic is shared; generation 0 is the empty one."""
+    """Who answers for each (model, track), how a model's traffic is shared, and which of its columns are personal.
+
+    Generation 0 is the empty one.
+    """
 
     generation: int = 0
     created: float = 0.0
@@ -54,6 +58,7 @@ class Deployment:
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     standby: tuple[Standby, ...] = ()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    personal: Personal = field(default_factory=dict)
 
     @cached_property
     def by_model(self) -> Mapping[str, Mapping[Track, Served]]:
@@ -103,6 +108,7 @@ class Deployment:
             {key: each.id for key, each in self.tracks.items()} == {key: each.id for key, each in other.tracks.items()}
             and self.aliases == other.aliases
             and self.traffic == other.traffic
+            and self.personal == other.personal
             and {(each.served.id, each.rival) for each in self.standby}
             == {(each.served.id, each.rival) for each in other.standby}
         )
@@ -117,6 +123,7 @@ def to_json(deployment: Deployment) -> bytes:
         "aliases": {name: dict(each) for name, each in deployment.aliases.items()},
         "standby": [asdict(each) for each in deployment.standby],
         "traffic": {name: asdict(each) for name, each in sorted(deployment.traffic.items())},
+        "personal": {name: list(each) for name, each in sorted(deployment.personal.items())},
     }
     return json.dumps(document, indent=1).encode()
 
@@ -131,6 +138,7 @@ def from_json(content: bytes) -> Deployment:
         aliases=document["aliases"],
         standby=tuple(Standby(**{**each, "served": served_from(each["served"])}) for each in document["standby"]),
         traffic={name: Traffic(**each) for name, each in document.get("traffic", {}).items()},
+        personal={name: tuple(each) for name, each in document.get("personal", {}).items()},
     )
 
 

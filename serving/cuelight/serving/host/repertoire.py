@@ -39,10 +39,11 @@ class Listing(Struct, frozen=True, array_like=True):
 
 
 class Listed(Struct, frozen=True):
-    """One registered model: its versions by number, and its aliases."""
+    """One registered model: its versions by number, its aliases, and its personal columns."""
 
     versions: Mapping[int, Listing] = {}
     aliases: Mapping[str, int] = {}
+    personal: tuple[str, ...] = ()
 
 
 class Repertoire(Struct, frozen=True):

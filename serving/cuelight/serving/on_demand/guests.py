@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.log import Log
+from cuelight.registry.personal import Personal
 from cuelight.serving.answering.metrics import Metrics
 from cuelight.serving.answering.residents import Cast
 from cuelight.serving.host import guest_book
@@ -103,14 +104,19 @@ class Guests:
         if self._reader.look() or generation != self._cast.deployment.generation:
             known = (each for model in self._reader.repertoire.models.values() for each in model.versions.values())
             self._expected = frozenset(each.digest for each in known if each.phase != Phase.REFUSED)
-            self._residents = self._on_tracks(generation)
-            self._cast = Cast(Deployment(generation), self._loaded, repertoire=self._reader.repertoire)
+            personal = self._read(generation)
+            self._cast = Cast(
+                Deployment(generation, personal=personal), self._loaded, repertoire=self._reader.repertoire
+            )
 
-    def _on_tracks(self, generation: int) -> frozenset[str]:
+    def _read(self, generation: int) -> Personal:
+        """Note who is on a track; which columns are personal."""
         try:
-            return frozenset(each.digest for each in self._generations.read(generation).residents())
+            deployment = self._generations.read(generation)
         except (OSError, ValueError, KeyError, TypeError):  # over and forgotten already: the next one is on its way
-            return self._residents
+            return self._cast.deployment.personal
+        self._residents = frozenset(each.digest for each in deployment.residents())
+        return deployment.personal
 
     # Coming
 

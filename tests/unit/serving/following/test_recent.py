@@ -21,3 +21,11 @@ def test_recent_requests_are_good_and_small(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*.parquet"):
         path.write_bytes(b"junk")
     assert recent_requests(tmp_path, "m") == []
+
+
+def test_a_request_without_its_personal_columns_is_nothing_to_try(tmp_path: Path) -> None:
+    """It would fit no version that takes them."""
+    kept = prediction(1)
+    write(tmp_path, prediction(0, redaction="mask", personal="city"), kept, schemas=(schema(1),))
+    Compactor(tmp_path, clock=FakeClock(NOON)).run_once()
+    assert [each.body for each in recent_requests(tmp_path, "m")] == [kept.request]

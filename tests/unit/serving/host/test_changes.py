@@ -25,6 +25,7 @@ deployments = st.builds(
     aliases=st.dictionaries(st.sampled_from(["m", "n"]), st.dictionaries(st.sampled_from(["a", "b"]), _numbers)),
     standby=st.lists(st.builds(Standby, _numbers.map(_served), st.just(9.0), st.booleans()), max_size=1).map(tuple),
     traffic=st.dictionaries(st.just("m"), st.builds(Traffic, st.integers(0, 1).map(float))),
+    personal=st.dictionaries(st.just("m"), st.sampled_from([("a",), ("a", "b")])),
 )
 
 
