@@ -10,15 +10,17 @@ import click
 def command(once: bool) -> None:
     """Turn the journal's closed segments into Parquet."""
     from cuelight.cli import compose
-    from cuelight.journal.compactor import Compactor
     from cuelight.kit.log import Log
     from cuelight.kit.loop import Loop
 
     settings = compose.settings()
-    compactor = Compactor(settings.journal_folder, retention_days=settings.journal_retention_days)
+    compactor = compose.compactor(settings)
     if once:
         click.echo(compactor.run_once())
+        while compactor.behind:
+            click.echo(compactor.run_once())
         return
-    loop = Loop(compactor.run_once, lambda: settings.journal_compact_seconds, Log("compactor"))
+    pause = settings.journal_compact_seconds
+    loop = Loop(compactor.run_once, lambda: 0.0 if compactor.behind else pause, Log("compactor"))
     loop.stop_on_signals()
     loop.run()

@@ -101,13 +101,12 @@ class _Source:
     def __init__(self, name: str, versions: tuple[int, int] | None, since: float | None, most: int) -> None:
         from cuelight.cli import compose
         from cuelight.journal import layout
-        from cuelight.journal.compactor import Compactor
         from cuelight.journal.pairs import Pairs
 
         settings = compose.settings()
         self._folder = settings.journal_folder
         self._name, self._versions, self._since, self._most = name, versions, since, most
-        Compactor(self._folder, settings.journal_retention_days).run_once()
+        compose.compactor(settings).run_once()
         if not layout.dates(self._folder, layout.REQUESTS, name):
             known = ", ".join(each for each in layout.models(self._folder, layout.REQUESTS) if each)
             raise NotFound(f"The journal has no requests to {name!r}; it has requests to: {known or 'none'}.")

@@ -14,6 +14,7 @@ from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings, read
 
 if TYPE_CHECKING:
+    from cuelight.journal.compactor import Compactor
     from cuelight.operations.database import Operations
     from cuelight.registry.edit_feed import MlflowFeed
     from cuelight.registry.mlflow_rest import MlflowRegistry
@@ -68,6 +69,13 @@ def tracking(chosen: Settings) -> Tracking:
     from cuelight.registry.tracking import Tracking
 
     return Tracking(chosen.tracking_uri, user=chosen.registry_user, password=chosen.registry_password)
+
+
+def compactor(chosen: Settings) -> Compactor:
+    """What turns the journal's closed segments into Parquet, and deletes old days."""
+    from cuelight.journal.compactor import Compactor
+
+    return Compactor(chosen.journal_folder, chosen.journal_retention_days, chosen.journal_retention_bytes)
 
 
 def operations(chosen: Settings) -> Operations:

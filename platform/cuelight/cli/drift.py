@@ -76,13 +76,12 @@ def command(
 def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
     """The job with its real parts; what the journal has closed is compacted first."""
     from cuelight.cli import compose
-    from cuelight.journal.compactor import Compactor
     from cuelight.journal.query import Journal
     from cuelight.monitoring.job import DriftJob
     from cuelight.monitoring.publication import Publisher
     from cuelight.monitoring.window import References
 
-    Compactor(settings.journal_folder, settings.journal_retention_days).run_once()
+    compose.compactor(settings).run_once()
     tracking = compose.tracking(settings)
     return DriftJob(
         settings=settings,

@@ -111,14 +111,13 @@ def _print(entries: Iterable[Entry], as_json: bool) -> None:
 
 
 def _export(settings: Settings, query: Query, file: Path, requests: bool) -> None:
+    from cuelight.cli import compose
     from cuelight.journal import export, layout
-    from cuelight.journal.compactor import Compactor
     from cuelight.journal.query import Journal
 
     export.check(file)
-    folder = settings.journal_folder
-    Compactor(folder, settings.journal_retention_days).run_once()
-    batches = Journal(folder).batches(layout.REQUESTS if requests else layout.ROWS, query)
+    compose.compactor(settings).run_once()
+    batches = Journal(settings.journal_folder).batches(layout.REQUESTS if requests else layout.ROWS, query)
     count = export.write(file, batches)
     click.echo(f"{file} holds {count:,} {'requests' if requests else 'rows'}.")
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,10 +17,11 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cuelight.journal import layout, segment, tables
+from cuelight.journal import layout, segment, storage, tables
+from cuelight.journal.merging import Merger
 from cuelight.journal.record import Label, Prediction, Record, Schema
+from cuelight.journal.retention import Retention
 from cuelight.journal.writer import CLOSED, OPEN
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.files import sync_folder
@@ -30,8 +29,7 @@ from cuelight.kit.log import Log
 from cuelight.protocol.redaction import SEALED
 from cuelight.protocol.signature import Signature
 
-_DAY = 86_400.0
-_SEGMENTS_PER_RUN = 200
+_SEGMENTS_PER_RUN, _MERGES_PER_RUN = 200, 8
 _log = Log("journal")
 
 
@@ -87,38 +85,46 @@ class _Content:
 class Compactor:
     """Turns what the writers of all hosts left in `folder` into Parquet; one at a time does so.
 
-    `checkpoint` is called with the name of each step as it is done, for tests that stop there.
+    `behind` says whether segments were left for the next run, which may begin at once. `checkpoint` is called with
+    the name of each step as it is done, for tests that stop there.
     """
 
     def __init__(
         self,
         folder: Path,
         retention_days: float = 90.0,
+        retention_bytes: int = 0,
         clock: Clock | None = None,
         checkpoint: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self.damaged = 0
+        self.behind = False
         self._folder = folder
-        self._retention = retention_days * _DAY
+        self._retention = Retention(folder, retention_days, retention_bytes)
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
+        self._merger = Merger(folder, checkpoint)
 
     def run_once(self) -> str:
         """Compact what is closed or abandoned, delete what is too old; what was done, as a sentence."""
+        self.behind = False
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._alone() as mine:
             if not mine:
                 return "another compactor is at work on this journal"
             counts, failed = _Counts(), 0
-            for path in self._segments():
+            waiting = self._segments()
+            for path in waiting[:_SEGMENTS_PER_RUN]:
                 try:
                     counts.add(self._compact(path))
                 except OSError as error:  # a full disk, most likely: the segment stays, and is tried again
                     failed += 1
                     _log.warning("compact-failed", f"{path.name} waits: {error}", segment=path.name)
             self.damaged += counts.damaged
-            expired = self._expire()
-        return _sentence(counts, failed, expired)
+            self.behind = len(waiting) > _SEGMENTS_PER_RUN and not failed
+            expired = self._retention.run(self._clock.now())
+            merged = self._merger.run(layout.day(self._clock.now()), _MERGES_PER_RUN)
+        return _sentence(counts, failed, expired, merged)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -135,7 +141,7 @@ class Compactor:
         found = sorted((self._folder / "segments").glob(f"*/*{OPEN}"))
         closed = [*(self._folder / "segments").glob(f"*/*{CLOSED}"), *(p for p in map(_claim, found) if p)]
         self._checkpoint("claimed")
-        return sorted(closed, key=lambda path: (path.stat().st_mtime_ns, path.name))[:_SEGMENTS_PER_RUN]
+        return sorted(closed, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
     def _compact(self, path: Path) -> _Counts:
         content = path.read_bytes()
@@ -171,35 +177,11 @@ class Compactor:
 
     def _place_table(self, target: Path, table: pa.Table) -> None:
         if table.num_rows:
-            sink = pa.BufferOutputStream()
-            pq.write_table(table, sink, compression="zstd")
-            self._place(target, sink.getvalue())
+            self._place(target, storage.encode(table))
 
     def _place(self, target: Path, content: Any) -> None:
-        """Put a file where readers see it, whole and for good."""
         _make_folder(target.parent, self._folder)
-        temporary = target.with_name(f".{target.name}.tmp")
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self._checkpoint("written")
-        temporary.replace(target)
-        sync_folder(target.parent)
-        self._checkpoint("placed")
-
-    def _expire(self) -> int:
-        """Delete the days that ended longer ago than the retention; how many."""
-        oldest = layout.day(max(0.0, self._clock.now() - self._retention))
-        old = [
-            date
-            for dataset in layout.DATASETS
-            for date in (self._folder / dataset).glob("model=*/date=*")
-            if date.name.partition("=")[2] < oldest
-        ]
-        for date in old:
-            shutil.rmtree(date, ignore_errors=True)
-        return len(old)
+        storage.place(target, content, self._checkpoint)
 
 
 def _sort(content: bytes) -> _Content:
@@ -262,7 +244,7 @@ def _side_file(damages: list[segment.Damage]) -> bytes:
     )
 
 
-def _sentence(counts: _Counts, failed: int, expired: int) -> str:
+def _sentence(counts: _Counts, failed: int, expired: int, merged: int) -> str:
     parts = []
     if counts.segments:
         parts.append(
@@ -275,4 +257,6 @@ def _sentence(counts: _Counts, failed: int, expired: int) -> str:
         parts.append(f"{failed} segments wait: see the warnings")
     if expired:
         parts.append(f"{expired} days past retention deleted")
+    if merged:
+        parts.append(f"small files merged into {merged}")
     return "; ".join(parts) or "nothing to compact"

@@ -4,19 +4,27 @@
     requests|rows|labels/model=<name>/date=<day>/host=<host>/<segment>.v<version>.<digest>.parquet
     damaged/<host>/<segment>.jsonl
 
-A name that begins with a dot is not there yet: readers pass it by.
+A name that begins with a dot is not there yet, or no longer: readers pass it by. Files of a day that were merged have
+a name with a `+`; those that one is made of are named in its plan for as long as they are beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import orjson
+
+from cuelight.kit.identity import new_id
+
 REQUESTS, ROWS, LABELS = DATASETS = ("requests", "rows", "labels")
 NOBODY = "__HIVE_DEFAULT_PARTITION__"  # what Hive's readers take for an empty name
+PLAN = ".sources"
+_MERGED = "+"
 _LONGEST = 150
 
 
@@ -61,10 +69,52 @@ def dates(folder: Path, dataset: str, model: str) -> list[Path]:
     return sorted((folder / dataset / f"model={encode_model(model)}").glob("date=*"), reverse=True)
 
 
-def files(date: Path, version: int | None = None) -> Iterator[Path]:
-    """The finished Parquet files of a day, of one version or of all."""
-    pattern = "*.parquet" if version is None else f"*.v{version}.*.parquet"
-    return (path for path in sorted(date.glob(f"host=*/{pattern}")) if not path.name.startswith("."))
+def merged_name(sources: Sequence[str]) -> str:
+    """A new name for what the files become; it sorts as the last of them does (labels of one moment go by it)."""
+    segment, _, rest = max(sources).partition(".")
+    return f"{segment.partition(_MERGED)[0]}{_MERGED}{new_id()}.{rest}"
+
+
+def plan(merged: Path) -> Path:
+    """Where it stands, as JSON, which files beside it a merged one is made of."""
+    return merged.with_name(f".{merged.name}{PLAN}")
+
+
+def planned(merged: Path) -> list[str]:
+    """The names of the files that a merged one is made of; none once they are all deleted."""
+    try:
+        names: list[str] = orjson.loads(plan(merged).read_bytes())
+    except FileNotFoundError:
+        return []
+    return names
+
+
+@dataclass(frozen=True)
+class Day:
+    """The folder of one day of a model, of one version's files or of all."""
+
+    path: Path
+    version: int | None = None
+
+    def files(self) -> list[str]:
+        """The finished files as they are now, each row in one of them.
+
+        What a merged file is made of is left out; if that is gone before it was seen, so is its plan, and opening it
+        fails: list again. Listed until no merge came in between, or a list might have neither.
+        """
+        found = self._listed()
+        while _merged(found) != _merged(again := self._listed()):
+            found = again
+        replaced = {path.with_name(name) for path in _merged(found) for name in planned(path)}
+        ending = ".parquet" if self.version is None else f".v{self.version}."
+        return [str(path) for path in found if path not in replaced and ending in path.name]
+
+    def _listed(self) -> list[Path]:
+        return sorted(path for path in self.path.glob("host=*/*.parquet") if not path.name.startswith("."))
+
+
+def _merged(paths: Iterable[Path]) -> set[Path]:
+    return {path for path in paths if _MERGED in path.name}
 
 
 def days(
@@ -74,9 +124,8 @@ def days(
     version: int | None = None,
     since: float | None = None,
     until: float | None = None,
-) -> list[list[str]]:
-    """The files that may hold records from `since` on and before `until`, a list for each day, the newest day first."""
+) -> list[Day]:
+    """Those that may hold records from `since` on and before `until`, the newest first."""
     first = "" if since is None else f"date={day(max(0.0, since))}"
     last = "e" if until is None else f"date={day(max(0.0, until))}"
-    chosen = [date for date in dates(folder, dataset, model) if first <= date.name <= last]
-    return [[str(path) for path in files(date, version)] for date in chosen]
+    return [Day(date, version) for date in dates(folder, dataset, model) if first <= date.name <= last]

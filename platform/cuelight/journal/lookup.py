@@ -21,6 +21,14 @@ _AT_ONCE = 256  # files
 
 
 @dataclass(frozen=True)
+class _Batch:
+    paths: list[str]
+
+    def files(self) -> list[str]:
+        return self.paths
+
+
+@dataclass(frozen=True)
 class Seen:
     """A prediction, and the host that made it."""
 
@@ -32,7 +40,7 @@ def find(folder: Path, prediction_id: str) -> list[Seen]:
     """The request of this id, and what a shadow answered to it: none, one or two, in the order of time."""
     # Segments first: what the compactor moves in between is found in the second place.
     seen = [Seen(host, each) for host, each in _fresh(folder, prediction_id) if isinstance(each, Prediction)]
-    seen += _compacted(folder, prediction_id)
+    seen += _compacted(folder, prediction_id, parquet.ATTEMPTS)
     once = {(each.prediction.arm, each.prediction.version): each for each in seen}
     return sorted(once.values(), key=lambda each: each.prediction.time)
 
@@ -56,11 +64,20 @@ def _fresh(folder: Path, prediction_id: str) -> Iterator[tuple[str, Record]]:
                 yield path.parent.name, item[1]
 
 
-def _compacted(folder: Path, prediction_id: str) -> Iterator[Seen]:
+def _compacted(folder: Path, prediction_id: str, attempts: int) -> list[Seen]:
+    try:
+        return list(_read(folder, prediction_id))
+    except parquet.Moved:  # merged since they were listed
+        if attempts == 1:
+            raise
+        return _compacted(folder, prediction_id, attempts - 1)
+
+
+def _read(folder: Path, prediction_id: str) -> Iterator[Seen]:
     sql = f"SELECT * FROM {parquet.relation('requests')} WHERE prediction_id = $id"
     last = False
     for files in _batches(_request_files(folder, born(prediction_id))):
-        table = parquet.run(sql, {"id": prediction_id}, requests=[files])
+        table = parquet.run(sql, {"id": prediction_id}, requests=[_Batch(files)])
         rows = [] if table is None else table.to_pylist()
         yield from (_seen(row) for row in rows)
         if last:
@@ -72,16 +89,16 @@ def _request_files(folder: Path, moment: float | None) -> list[str]:
     """Files that may hold a request of that moment, the likeliest first: the next that was written after it."""
     days = (folder / layout.REQUESTS).glob("model=*/date=*")
     if moment is None:
-        return [str(path) for day in sorted(days, reverse=True) for path in layout.files(day)]
+        return [path for day in sorted(days, reverse=True) for path in layout.Day(day).files()]
     near = {f"date={layout.day(max(0.0, moment + hours))}" for hours in (-_HOUR, _HOUR)}
-    files = [(_written(path), str(path)) for day in days if day.name in near for path in layout.files(day)]
+    files = [(_written(path), path) for day in days if day.name in near for path in layout.Day(day).files()]
     return [path for _, path in sorted(files, key=lambda file: (file[0] < moment, file))]
 
 
-def _written(path: Path) -> float:
+def _written(path: str) -> float:
     try:
-        return path.stat().st_mtime
-    except FileNotFoundError:  # deleted in this moment, past its retention
+        return Path(path).stat().st_mtime
+    except FileNotFoundError:  # deleted in this moment: merged, or past its retention
         return 0.0
 
 

@@ -76,18 +76,18 @@ class Pairs:
         of the model's answers, `label` (JSON text, null where there is none).
         """
         labels = layout.days(self._folder, layout.LABELS, self._model, since=max(0.0, self._since - _DAY))
-        if any(labels):
+        if any(day.files() for day in labels):
             return self._read(_LABELLED, layout.ROWS, (old, new), most, labels=labels)
         return self._read(_ROWS, layout.ROWS, (old, new), most)
 
-    def _read(self, sql: str, dataset: str, versions: tuple[int, int], most: int, **more: list[list[str]]) -> pa.Table:
+    def _read(self, sql: str, dataset: str, versions: tuple[int, int], most: int, **more: list[layout.Day]) -> pa.Table:
         old, new = (self._days(dataset, version) for version in versions)
         last = self._enough(new, most)
         values = self._values(old_version=versions[0], new_version=versions[1], most=most)
         found = parquet.run(sql, values, old=_with_eve(old, 0, last), new=new[: last + 1], **more)
         return _nothing() if found is None else found
 
-    def _enough(self, days: list[list[str]], most: int) -> int:
+    def _enough(self, days: list[layout.Day], most: int) -> int:
         """The day up to which one has to go back for so many of the shadow's records."""
         missing = most
         for number, day in enumerate(days):
@@ -97,14 +97,14 @@ class Pairs:
                 return number
         return len(days)
 
-    def _days(self, dataset: str, version: int | None = None) -> list[list[str]]:
+    def _days(self, dataset: str, version: int | None = None) -> list[layout.Day]:
         return layout.days(self._folder, dataset, self._model, version, self._since)
 
     def _values(self, **more: Any) -> dict[str, Any]:
         return {**_ARMS, "since": self._since, **more}
 
 
-def _with_eve(days: list[list[str]], first: int, last: int | None = None) -> list[list[str]]:
+def _with_eve(days: list[layout.Day], first: int, last: int | None = None) -> list[layout.Day]:
     """Those days, the newest first, and the one before: what was asked before midnight is mirrored after it."""
     return days[first : (first if last is None else last) + 2]
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cuelight.kit.errors import Unavailable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ATTEMPTS = 5
 
 # The last label of a row counts, of two at the same moment the one that stands later; null takes a label back.
 LAST_LABELS = """
@@ -19,25 +24,37 @@ LAST_LABELS = """
 """
 
 
+class Moved(Unavailable):
+    """The compactor merged files that were listed, or deleted a day past its retention, before they were read."""
+
+
+class Listing(Protocol):
+    """Files that are listed when they are read, as `layout.Day`."""
+
+    def files(self) -> list[str]: ...
+
+
 def relation(name: str) -> str:
     """The files handed to `run` under this name; where they differ in columns and types, the type that holds both."""
     return f"read_parquet(${name}, union_by_name = true, filename = true, hive_partitioning = false)"
 
 
-def run(sql: str, values: dict[str, Any], **relations: list[list[str]]) -> pa.Table | None:
-    """The result as Arrow; None where a relation has no files."""
+def run(sql: str, values: dict[str, Any], **relations: Sequence[Listing]) -> pa.Table | None:
+    """The result as Arrow; None where a relation has no files.
+
+    Raises:
+        Moved: files that were listed are gone, each time they were.
+    """
     import duckdb
 
-    files = {name: [path for day in days for path in day] for name, days in relations.items()}
-    if not all(files.values()):
-        return None
-    for last in (False, True):
+    for _ in range(ATTEMPTS):
+        files = {name: [path for each in listings for path in each.files()] for name, listings in relations.items()}
+        if not all(files.values()):
+            return None
         try:
             with duckdb.connect() as connection:
                 return connection.execute(sql, values | files).to_arrow_table()
         except duckdb.IOException:
-            # The compactor deleted a day past its retention in this moment.
-            files = {name: [path for path in paths if Path(path).exists()] for name, paths in files.items()}
-            if last or not all(files.values()):
+            if all(Path(path).exists() for paths in files.values() for path in paths):
                 raise
-    return None
+    raise Moved("The journal's files are being merged all the time. Try again.")

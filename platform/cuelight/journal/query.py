@@ -175,8 +175,8 @@ class Journal:
         found = parquet.run(sql, values, rows=self._days(layout.ROWS, query), labels=labels)
         return _with_model(_empty(layout.LABELS) if found is None else found, query.model, after="row")
 
-    def _days(self, dataset: str, query: Query) -> list[list[str]]:
-        """The files that may hold rows of the query, a list for each day, the newest day first."""
+    def _days(self, dataset: str, query: Query) -> list[layout.Day]:
+        """The days that may hold rows of the query, the newest first."""
         version = None if dataset == layout.LABELS else query.version
         return layout.days(self._folder, dataset, query.model, version, query.since, query.until)
 
@@ -205,12 +205,12 @@ class Journal:
             values["shadow"] = SHADOW
         return f"WHERE {' AND '.join(wanted) or 'true'}", values
 
-    def _newest(self, days: list[list[str]], conditions: str, values: dict[str, Any], count: int) -> list[list[str]]:
+    def _newest(self, days: list[layout.Day], conditions: str, values: dict[str, Any], count: int) -> list[layout.Day]:
         """As many of the days as are needed for so many rows."""
         sql = f"SELECT count(*) AS n FROM {parquet.relation('rows')} {conditions}"
         missing = count
-        for number, files in enumerate(days[:-1]):
-            table = parquet.run(sql, values, rows=[files])
+        for number, day in enumerate(days[:-1]):
+            table = parquet.run(sql, values, rows=[day])
             missing -= 0 if table is None else table.column("n")[0].as_py()
             if missing <= 0:
                 return days[: number + 1]

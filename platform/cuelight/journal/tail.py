@@ -87,7 +87,7 @@ class Tail:
     def _listed(self) -> set[str]:
         since = self._clock.now() - _LATE_SECONDS
         days = layout.days(self._folder, layout.REQUESTS, self._query.model, since=since)
-        return {path for day in days for path in day}
+        return {path for day in days for path in day.files()}
 
 
 def _time(entry: Entry) -> float:

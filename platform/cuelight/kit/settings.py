@@ -120,6 +120,9 @@ class Settings:
     )
     journal_compact_seconds: float = _setting(5.0, "s", "How often closed segments are turned into Parquet.")
     journal_retention_days: float = _setting(90.0, "days", "Compacted rows older than this are deleted.")
+    journal_retention_bytes: int = _setting(
+        0, "bytes", "While the compacted journal is larger, its oldest days are deleted; 0: by age alone."
+    )
 
     operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
 

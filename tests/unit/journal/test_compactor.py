@@ -231,3 +231,16 @@ def test_requests_keep_their_bytes(tmp_path: Path) -> None:
     _compactor(tmp_path).run_once()
     found = Journal(tmp_path).requests_table(Query("m")).to_pylist()
     assert [Prediction(**row) for row in found] == records
+
+
+def test_a_backlog_is_caught_up_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More segments than one run takes: each run takes the oldest, and says that it is behind until none is left."""
+    monkeypatch.setattr("cuelight.journal.compactor._SEGMENTS_PER_RUN", 2)
+    for number in range(5):
+        write(tmp_path, prediction(number))
+    compactor, behind = _compactor(tmp_path), list[bool]()
+    while not behind or compactor.behind:
+        compactor.run_once()
+        behind.append(compactor.behind)
+    assert behind == [True, True, False]
+    assert [row["prediction_id"] for row in _everything(tmp_path)["rows"]] == [f"p{number}" for number in range(5)]

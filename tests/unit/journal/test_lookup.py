@@ -70,15 +70,15 @@ def test_only_files_that_may_hold_it_are_read(tmp_path: Path, monkeypatch: pytes
         mine = parquet.run(
             f"SELECT count(*) AS n FROM {parquet.relation('r')} WHERE prediction_id = $id",
             {"id": wanted},
-            r=[[str(path)]],
+            r=[lookup._Batch([str(path)])],
         )
         assert mine is not None
         os.utime(path, (moment + 1, moment + 1) if mine.column("n")[0].as_py() else (moment - 60, moment - 60))
     read: list[int] = []
     run = parquet.run
 
-    def counted(sql: str, values: dict[str, object], **relations: list[list[str]]) -> object:
-        read.append(sum(map(len, relations["requests"])))
+    def counted(sql: str, values: dict[str, object], **relations: list[lookup._Batch]) -> object:
+        read.append(sum(len(each.files()) for each in relations["requests"]))
         return run(sql, values, **relations)
 
     monkeypatch.setattr(parquet, "run", counted)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cuelight.journal.compactor import Compactor
+from cuelight.journal.layout import Day
 from cuelight.journal.query import Journal, Query
 from cuelight.journal.record import Label, Record
 from cuelight.kit.clock import FakeClock
@@ -182,12 +183,13 @@ def test_labels_keep_their_type(tmp_path: Path, values: list[Any], kind: str) ->
 def test_a_day_that_goes_while_it_is_read_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retention that deletes a day between listing and reading costs its rows, not the query."""
     journal = _journal(tmp_path, prediction(0), prediction(_DAY))
-    days = Journal._days
+    files = Day.files
 
-    def listing(self: Journal, dataset: str, query: Query) -> list[list[str]]:
-        found = days(self, dataset, query)
-        shutil.rmtree(tmp_path / "rows/model=m/date=2023-11-15")
+    def listing(self: Day) -> list[str]:
+        found = files(self)
+        if self.path.name == "date=2023-11-15":
+            shutil.rmtree(self.path, ignore_errors=True)
         return found
 
-    monkeypatch.setattr(Journal, "_days", listing)
+    monkeypatch.setattr(Day, "files", listing)
     assert _ids(journal.rows(Query("m"))) == ["p86400"]

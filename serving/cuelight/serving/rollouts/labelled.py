@@ -109,4 +109,11 @@ def _is_number(value: object) -> bool:
 def _newest(folder: Path, model: str, since: float) -> int:
     """When the newest file of labels was written, in nanoseconds; 0: there is none."""
     days = layout.days(folder, layout.LABELS, model, since=since)
-    return max((Path(path).stat().st_mtime_ns for files in days for path in files), default=0)
+    return max((_written(path) for day in days for path in day.files()), default=0)
+
+
+def _written(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except FileNotFoundError:  # merged in this moment
+        return 0

@@ -1,0 +1,76 @@
+"""How long compacted records are kept: by age, and by the bytes that they take."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+from cuelight.journal import layout
+from cuelight.kit.log import Log
+
+_DAY = 86_400.0
+_log = Log("journal")
+
+
+class Retention:
+    """Deletes whole days of all models: those that ended longer ago than `days`, then the oldest while all the Parquet
+    takes more than `most_bytes` (0: as many as there are). The day that goes on is kept, whatever it takes.
+
+    A day's folder loses its name before its files: readers see all of it or nothing.
+    """
+
+    def __init__(self, folder: Path, days: float, most_bytes: int = 0) -> None:
+        self._folder = folder
+        self._seconds = days * _DAY
+        self._most = most_bytes
+        self._sizes: dict[Path, tuple[int, int]] = {}  # of partitions: when they changed, and bytes
+        self._warned = ""
+
+    def run(self, now: float) -> int:
+        """Delete what is too old or too much at `now`, in seconds since the epoch; how many folders of a day."""
+        for gone in self._folder.glob("*/model=*/.date=*"):  # killed while it was being deleted
+            shutil.rmtree(gone, ignore_errors=True)
+        days: dict[str, list[Path]] = defaultdict(list)
+        for date in self._folder.glob("*/model=*/date=*"):
+            days[date.name.partition("=")[2]].append(date)
+        oldest = layout.day(max(0.0, now - self._seconds))
+        chosen = {day for day in days if day < oldest}
+        if self._most:
+            chosen |= self._surplus({day: days[day] for day in days.keys() - chosen}, layout.day(now))
+        self._delete_damaged(now - self._seconds)
+        return sum(self._delete(date) for day in sorted(chosen) for date in days[day])
+
+    def _surplus(self, days: dict[str, list[Path]], today: str) -> set[str]:
+        sizes = {day: sum(map(self._size, folders)) for day, folders in days.items()}
+        chosen, total = set[str](), sum(sizes.values())
+        for day in sorted(day for day in days if day < today):
+            if total <= self._most:
+                break
+            chosen.add(day)
+            total -= sizes[day]
+        if total > self._most and self._warned != today:
+            self._warned = today
+            _log.warning("retention-bytes", f"Today's journal alone takes {total:,} bytes: journal.retention_bytes")
+        return chosen
+
+    def _size(self, date: Path) -> int:
+        total = 0
+        for partition in date.glob("host=*"):
+            changed, size = self._sizes.get(partition, (0, 0))
+            if changed != (written := partition.stat().st_mtime_ns):
+                size = sum(path.stat().st_size for path in partition.iterdir())
+                self._sizes[partition] = written, size
+            total += size
+        return total
+
+    def _delete(self, date: Path) -> bool:
+        hidden = date.with_name(f".{date.name}")
+        date.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+        return True
+
+    def _delete_damaged(self, before: float) -> None:
+        for path in self._folder.glob("damaged/*/*.jsonl"):
+            if path.stat().st_mtime < before:
+                path.unlink()
