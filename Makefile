@@ -22,7 +22,7 @@ up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctr
 	@$(BIN)/cuelight up
 
 .PHONY: test
-test: $(READY) browser wrk networks ## Run all tests.
+test: $(READY) browser wrk promtool networks ## Run all tests.
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 .PHONY: check
@@ -60,6 +60,10 @@ browser:
 .PHONY: wrk
 wrk:
 	@bash requirements/wrk.sh
+
+.PHONY: promtool
+promtool:
+	@bash requirements/promtool.sh
 
 .PHONY: networks
 networks: $(READY)

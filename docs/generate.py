@@ -77,7 +77,9 @@ _METRIC_USE = {
     "cuelight_guest_versions": "How many there are now.",
     "cuelight_guest_bytes": "By their trials' measure. At most `serving.cache_bytes`.",
     "cuelight_generation": "Moves with every switch.",
-    "cuelight_workers": "Alarm when below `serving.workers`.",
+    "cuelight_workers": "Alarm when below those wanted.",
+    "cuelight_workers_wanted": "`serving.workers`, to compare with.",
+    "cuelight_wait_limit_seconds": "`serving.max_wait_seconds`, to compare with.",
     "cuelight_registry_staleness_seconds": "Alarm above a minute. `NaN` before the first reading.",
     "cuelight_cpu_seconds": "Master, workers and annex, those that have ended too.",
     "cuelight_memory_bytes": "Of the same; what they share is counted once.",
@@ -222,12 +224,19 @@ def _metrics() -> Iterator[str]:
 
 
 def _families() -> list[Metric]:
-    """The metric families of a page that has a sample of each."""
+    """The metric families in their order here."""
+    page, order = metrics_page(), list(_METRIC_USE)
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return sorted(text_string_to_metric_families(page), key=lambda each: order.index(each.name))
+
+
+def metrics_page() -> str:
+    """A metrics page that has a sample of each series; to be made once a process."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when prometheus_client is imported
-        from prometheus_client.parser import text_string_to_metric_families
-
         from cuelight.journal.record import Prediction
+        from cuelight.kit.settings import Settings
         from cuelight.operations import figures
         from cuelight.serving.answering.call import Party
         from cuelight.serving.answering.metrics import Metrics
@@ -236,10 +245,10 @@ def _families() -> list[Metric]:
         from cuelight.serving.answering.scoring import Answer, Outcome, Work
         from cuelight.serving.host.board import Board
 
-        figures.write(
-            Path(folder), figures.Figures("m", 1, 0.0, "ok", 1, 1, 0, {"a": 0.0}, {"mae": 0.0}, 0.0, 0.0, 0.0)
-        )
-        metrics = Metrics(*readings(Board(Path(folder, "board")), Path(folder), Path(folder), lambda: ["m"]))
+        settings = Settings(home=Path(folder))
+        report = figures.Figures("m", 1, 0.0, "ok", 1, 1, 0, {"a": 0.0}, {"mae": 0.0}, 0.0, 0.0, 0.0)
+        figures.write(settings.figures_folder, report)
+        metrics = Metrics(*readings(Board(Path(folder, "board")), settings, lambda: ["m"]))
         record = Prediction(
             time=0.0,
             prediction_id="p",
@@ -263,9 +272,7 @@ def _families() -> list[Metric]:
         metrics.count_rematch(Party("m", 1, "Production", "champion"), Result.EVEN)
         metrics.count_labels("m", 1)
         metrics.count_dropped(1)
-        page = metrics.page().decode()
-    order = list(_METRIC_USE)
-    return sorted(text_string_to_metric_families(page), key=lambda each: order.index(each.name))
+        return metrics.page().decode()
 
 
 def main(arguments: list[str]) -> int:

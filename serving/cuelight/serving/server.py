@@ -128,7 +128,7 @@ def build_worker(settings: Settings) -> Flask:
     places = Places(settings.serving_folder)
     board = Board(places.board)
     journal = _journal(settings)
-    metrics = Metrics(*readings(board, settings.journal_folder, settings.figures_folder, lambda: _names(residents)))
+    metrics = Metrics(*readings(board, settings, lambda: _names(residents)))
     residents = Residents(
         board,
         Generations(places.generations),

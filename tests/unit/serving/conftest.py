@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cuelight.kit.clock import FakeClock
+from cuelight.kit.settings import Settings
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.deployment import Generations
@@ -61,7 +62,7 @@ def metrics(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     from cuelight.serving.answering.readings import readings
 
     before = set(REGISTRY._collector_to_names)
-    yield Metrics(*readings(room.board, tmp_path / "journal", tmp_path / "figures", lambda: {"a b"}))
+    yield Metrics(*readings(room.board, Settings(home=tmp_path), lambda: {"a b"}))
     for each in set(REGISTRY._collector_to_names) - before:
         REGISTRY.unregister(each)
 

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from cuelight.journal import backlog
+from cuelight.kit.settings import Settings
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
 from cuelight.serving.host.board import Board
@@ -34,19 +35,22 @@ class Readings(Collector):
         yield from self._read()
 
 
-def readings(board: Board, journal: Path, reports: Path, names: Callable[[], Collection[str]]) -> list[Collector]:
-    """All of them: of the host, of the journal in that folder, and of the reports there on models in `names`."""
+def readings(board: Board, settings: Settings, names: Callable[[], Collection[str]]) -> list[Collector]:
+    """All of them: of the host, of its journal, and of the last reports on models in `names`."""
     return [
-        Readings(partial(_host, board)),
+        Readings(partial(_host, board, settings)),
         Readings(_processes),
-        Readings(partial(_journal, journal)),
-        Readings(partial(_reports, reports, names)),
+        Readings(partial(_journal, settings.journal_folder)),
+        Readings(partial(_reports, settings.figures_folder, names)),
     ]
 
 
-def _host(board: Board) -> Iterator[Metric]:
+def _host(board: Board, settings: Settings) -> Iterator[Metric]:
     yield GaugeMetricFamily("cuelight_generation", "Committed generation.", board.committed)
     yield GaugeMetricFamily("cuelight_workers", "Live workers.", len(board.workers()))
+    yield GaugeMetricFamily("cuelight_workers_wanted", "Workers by the settings.", settings.serving_workers)
+    limit = settings.serving_max_wait_seconds
+    yield GaugeMetricFamily("cuelight_wait_limit_seconds", "Longest wait by the settings.", limit)
     read = board.last_reading
     staleness = time.time() - read if read else float("nan")
     yield GaugeMetricFamily("cuelight_registry_staleness_seconds", "Since the last good reading.", staleness)

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_l
 from prometheus_client.parser import text_string_to_metric_families
 
 from cuelight.journal.record import Prediction
+from cuelight.kit.settings import Settings
 from cuelight.monitoring.verdict import Verdict
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
@@ -89,7 +90,7 @@ def test_batches_are_handed_over_before_they_are_many(metrics: Metrics) -> None:
 
 def test_reports_show_as_gauges(metrics: Metrics, tmp_path: Path) -> None:
     """Of models that are served; one verdict is 1, and what is no number has no sample."""
-    folder = tmp_path / "figures"
+    folder = Settings(home=tmp_path).figures_folder
     scores = {"input.x": 7.0, "input.y": math.nan, **{f"input.{number}": -1.0 for number in range(300)}}
     figures.write(folder, Figures("a b", 2, 5.0, "bad data", 100, 50, 1, scores, {"mae": 0.5}, 0.5, 0.25, 3.0))
     figures.write(folder, Figures("gone", 2, 5.0, "ok", 100, 0))

@@ -70,11 +70,12 @@ def test_counts_since_another_look() -> None:
 _PAGE = """
 import sys, threading, time
 from pathlib import Path
+from cuelight.kit.settings import Settings
 from cuelight.serving.host.board import Board
 from cuelight.serving.answering.metrics import Metrics
 from cuelight.serving.answering.readings import readings
 folder = Path(sys.argv[1])
-metrics = Metrics(*readings(Board(folder / "board"), folder, folder, list))
+metrics = Metrics(*readings(Board(folder / "board"), Settings(home=folder), list))
 half = folder / "metrics" / "counter_1.db"
 half.write_bytes(b"")
 threading.Timer(0.03, half.unlink).start()
