@@ -43,6 +43,7 @@ _TAGS = {
     "CONTROL": "Percent of callers that the version before keeps while a new one in Production bakes, to compare with.",
     "AUTO_ROLLBACK": "`true` (or no tag): a version of it that does badly is rolled back by itself; `false`: none is.",
     "PII": "Names of personal columns, comma-separated: never journalled. A version's tag counts for all.",
+    "KEY": "Input column whose values labels may name instead of a prediction's id, such as `order_id`.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
 }
 # Which part writes what it is not plain from the heading in the source who writes.

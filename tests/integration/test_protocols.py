@@ -128,7 +128,7 @@ def _journalled(host: Host, ids: list[str]) -> Any:
 
     def compacted() -> bool:
         Compactor(host.settings.journal_folder).run_once()
-        return not journal.unknown("mixed", ids)
+        return set(ids) <= set(journal.requests(Query("mixed"), [])["prediction_id"])
 
     eventually(compacted)
     return journal.rows(Query("mixed"))

@@ -88,8 +88,8 @@ def command(
     """
     from cuelight.cli import compose, quality_tables
     from cuelight.cli.history import parse_moment
-    from cuelight.journal.compactor import Compactor
     from cuelight.journal.groups import Cut, groups, task_of
+    from cuelight.journal.labels import unknown
     from cuelight.journal.query import Journal, Query
 
     if plot and plot.suffix.lower() not in _ENDINGS:
@@ -97,7 +97,7 @@ def command(
     now, settings = time.time(), compose.settings()
     first, last = parse_moment(since, now), parse_moment(until, now, "--until")
     query, cut = Query(name, version, track, arm, first, last), Cut(by, every)
-    Compactor(settings.journal_folder, settings.journal_retention_days).run_once()
+    compose.compactor(settings).run_once()
     journal = Journal(settings.journal_folder)
     if journal.columns(query) and not task:
         task = task_of(journal, query)
@@ -106,11 +106,15 @@ def command(
         raise NotFound(_nothing(journal, query))
     if plot:
         _draw(name, groups(journal, query, _trend(cut, journal, query), task or "", least), plot)
+    lost = len(unknown(settings.journal_folder, name))
     if as_json:
-        document = {"model": name, "task": task, "every": every, "groups": [asdict(each) for each in found]}
+        groups_found = [asdict(each) for each in found]
+        document = {"model": name, "task": task, "every": every, "groups": groups_found, "unknown_labels": lost}
         click.echo(json.dumps(document, allow_nan=False, default=str))
     else:
         quality_tables.show(name, found, least, classes)
+        if lost:
+            click.echo(f"\n{lost:,} labels belong to no row of the journal: cuelight labels unknown {name}")
     if all(each.quality is None for each in found):
         raise SystemExit(EXIT_TOO_FEW)
 

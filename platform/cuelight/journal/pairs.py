@@ -3,17 +3,17 @@
 # ruff: noqa: S608  the SQL is put together from texts of this file; all values are parameters
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cuelight.journal import layout, parquet
+from cuelight.journal.labels import LastLabels, last_labels
 from cuelight.journal.record import CHAMPION, SHADOW
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DAY = 86_400.0
 _ARMS = {"champion": CHAMPION, "shadow": SHADOW}
 _OLD = f'{parquet.relation("old")} WHERE arm = $champion AND "time" >= $since'
 _NEW = f"{parquet.relation('new')} WHERE arm = $shadow"
@@ -39,9 +39,9 @@ _ROWS = rf"""
     USING (prediction_id, "row")
     ORDER BY "time" DESC, prediction_id, "row" LIMIT $most
 """
-_LABELLED = f"""
-    SELECT * EXCLUDE (label_time) FROM ({_ROWS})
-    LEFT JOIN ({parquet.LAST_LABELS.format(labels=parquet.relation("labels"))}) USING (prediction_id, "row")
+_LABELLED = """
+    SELECT * EXCLUDE (label_time) FROM ({rows})
+    LEFT JOIN ({last}) USING (prediction_id, "row")
     ORDER BY "time" DESC, prediction_id, "row"
 """
 
@@ -75,16 +75,22 @@ class Pairs:
         Columns: time, prediction_id, row, `old.output.<name>`, `new.output.<name>` and, where a label has come for any
         of the model's answers, `label` (JSON text, null where there is none).
         """
-        labels = layout.days(self._folder, layout.LABELS, self._model, since=max(0.0, self._since - _DAY))
-        if any(day.files() for day in labels):
-            return self._read(_LABELLED, layout.ROWS, (old, new), most, labels=labels)
+        last = last_labels(self._folder, self._model, self._since)
+        if any(day.files() for day in last.files["labels"]):
+            sql = _LABELLED.format(rows=_ROWS, last=last.sql)
+            return self._read(sql, layout.ROWS, (old, new), most, last)
         return self._read(_ROWS, layout.ROWS, (old, new), most)
 
-    def _read(self, sql: str, dataset: str, versions: tuple[int, int], most: int, **more: list[layout.Day]) -> pa.Table:
+    def _read(
+        self, sql: str, dataset: str, versions: tuple[int, int], most: int, labels: LastLabels | None = None
+    ) -> pa.Table:
         old, new = (self._days(dataset, version) for version in versions)
         last = self._enough(new, most)
         values = self._values(old_version=versions[0], new_version=versions[1], most=most)
-        found = parquet.run(sql, values, old=_with_eve(old, 0, last), new=new[: last + 1], **more)
+        files: dict[str, Sequence[layout.Day]] = {"old": _with_eve(old, 0, last), "new": new[: last + 1]}
+        if labels:
+            values, files = {**values, **labels.values}, {**files, **labels.files}
+        found = parquet.run(sql, values, **files)
         return _nothing() if found is None else found
 
     def _enough(self, days: list[layout.Day], most: int) -> int:

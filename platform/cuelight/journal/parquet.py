@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ATTEMPTS = 5
-
-# The last label of a row counts, of two at the same moment the one that stands later; null takes a label back.
-LAST_LABELS = """
-    SELECT prediction_id, "row", label, label_time FROM (
-        SELECT prediction_id, "row", label, "time" AS label_time FROM {labels}
-        QUALIFY row_number() OVER (
-            PARTITION BY prediction_id, "row" ORDER BY "time" DESC, filename DESC, position DESC
-        ) = 1
-    ) WHERE label <> 'null'
-"""
 
 
 class Moved(Unavailable):
@@ -39,7 +29,13 @@ def relation(name: str) -> str:
     return f"read_parquet(${name}, union_by_name = true, filename = true, hive_partitioning = false)"
 
 
-def run(sql: str, values: dict[str, Any], **relations: Sequence[Listing]) -> pa.Table | None:
+def columns(source: str, **relations: Sequence[Listing]) -> dict[str, str]:
+    """The columns of a relation with their Arrow types; empty where it has no files."""
+    table = run(f"SELECT * EXCLUDE (filename) FROM {source} LIMIT 0", {}, **relations)  # noqa: S608  a text of ours
+    return {} if table is None else {field.name: str(field.type) for field in table.schema}
+
+
+def run(sql: str, values: Mapping[str, Any], **relations: Sequence[Listing]) -> pa.Table | None:
     """The result as Arrow; None where a relation has no files.
 
     Raises:
@@ -53,7 +49,7 @@ def run(sql: str, values: dict[str, Any], **relations: Sequence[Listing]) -> pa.
             return None
         try:
             with duckdb.connect() as connection:
-                return connection.execute(sql, values | files).to_arrow_table()
+                return connection.execute(sql, {**values, **files}).to_arrow_table()
         except duckdb.IOException:
             if all(Path(path).exists() for paths in files.values() for path in paths):
                 raise

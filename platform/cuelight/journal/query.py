@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cuelight.journal import layout, parquet
+from cuelight.journal.labels import last_labels
 from cuelight.journal.record import SHADOW, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_DAY = 86_400.0
 _BATCH = 10_000  # rows
 _PARAMETER = re.compile(r"\$(\w+)")
 
@@ -82,12 +82,7 @@ class Journal:
 
     def columns(self, query: Query) -> list[str]:
         """The columns that rows of the query may have; empty where there can be no rows."""
-        table = parquet.run(
-            f"SELECT * EXCLUDE (filename) FROM {parquet.relation('rows')} LIMIT 0",
-            {},
-            rows=self._days(layout.ROWS, query),
-        )
-        return [] if table is None else list(table.column_names)
+        return list(parquet.columns(parquet.relation("rows"), rows=self._days(layout.ROWS, query)))
 
     def outputs(self, query: Query) -> list[str]:
         """The columns of answers that rows of the query may have: `output.<name>` and `output.proba.<class>`."""
@@ -144,15 +139,6 @@ class Journal:
         values = column(_parsed(table.column("label").to_pylist()), None)
         return table.set_column(table.schema.get_field_index("label"), "label", values)
 
-    def unknown(self, model: str, prediction_ids: Sequence[str]) -> list[str]:
-        """Those of the prediction ids that no compacted request of the model has, each once, in their order."""
-        wanted = list(dict.fromkeys(prediction_ids))
-        chosen = "WHERE prediction_id IN (SELECT unnest($ids))"
-        sql = f"SELECT DISTINCT prediction_id FROM {parquet.relation('rows')} {chosen}"
-        table = parquet.run(sql, {"ids": wanted}, rows=self._days(layout.REQUESTS, Query(model)))
-        found = set() if table is None else set(table.column("prediction_id").to_pylist())
-        return [each for each in wanted if each not in found]
-
     def _read(self, dataset: str, query: Query, columns: Sequence[str] | None) -> pa.Table:
         conditions, values = self._conditions(dataset, query)
         days = self._days(dataset, query)
@@ -163,22 +149,20 @@ class Journal:
         return _empty(dataset) if found is None else found
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
-        since = None if query.since is None else query.since - _DAY  # clocks of hosts differ, never by a day
-        labels = self._days(layout.LABELS, Query(query.model, since=since))
+        last = last_labels(self._folder, query.model, query.since)
         conditions, values = self._conditions(layout.ROWS, query)
         source = f"""
             (SELECT * FROM {parquet.relation("rows")} {conditions})
-            JOIN ({parquet.LAST_LABELS.format(labels=parquet.relation("labels"))}) USING (prediction_id, "row")
+            JOIN ({last.sql}) USING (prediction_id, "row")
         """
         chosen = _selection(columns, (*_KEYS[layout.ROWS], "label", "label_time"))
         sql = _newest_last(f"SELECT {chosen} FROM {source}", _KEYS[layout.ROWS], query.last_rows)
-        found = parquet.run(sql, values, rows=self._days(layout.ROWS, query), labels=labels)
+        found = parquet.run(sql, {**values, **last.values}, rows=self._days(layout.ROWS, query), **last.files)
         return _with_model(_empty(layout.LABELS) if found is None else found, query.model, after="row")
 
     def _days(self, dataset: str, query: Query) -> list[layout.Day]:
         """The days that may hold rows of the query, the newest first."""
-        version = None if dataset == layout.LABELS else query.version
-        return layout.days(self._folder, dataset, query.model, version, query.since, query.until)
+        return layout.days(self._folder, dataset, query.model, query.version, query.since, query.until)
 
     def _conditions(self, dataset: str, query: Query) -> tuple[str, dict[str, Any]]:
         """The window as SQL. Rows know neither status (it is 200) nor the request's id: their requests do."""

@@ -51,8 +51,12 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     personal: str = ""
 
 
-class Label(msgspec.Struct, frozen=True):
-    """The truth about one predicted row, that came later. The last label for a row counts."""
+class Label(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The truth about one predicted row, that came later. The last label for a row counts.
+
+    The row is that of a `prediction_id`, or, where this is empty, the newest one before `time` whose input column
+    `key_column` had the value `key`, a whole number as its digits (`cuelight.journal.labels`).
+    """
 
     time: float
     model: str
@@ -60,6 +64,8 @@ class Label(msgspec.Struct, frozen=True):
     row: int
     value: Any
     source: str = "feedback"
+    key_column: str = ""
+    key: str = ""
 
 
 class Schema(msgspec.Struct, frozen=True):

@@ -55,6 +55,8 @@ LABELS = pa.schema(
         "label": pa.string(),
         "source": pa.string(),
         "position": pa.int64(),
+        "key_column": pa.string(),
+        "key": pa.string(),
     }
 )
 ROWS = pa.schema(
@@ -92,7 +94,7 @@ def request(prediction: Prediction) -> dict[str, Any]:
 
 def label(given: Label, position: int) -> dict[str, Any]:
     """A row of `LABELS`; the value as JSON text, which keeps its type. `position` is the record's in its segment."""
-    row = {name: getattr(given, name) for name in ("time", "prediction_id", "row", "source")}
+    row = {name: getattr(given, name) for name in LABELS.names if hasattr(given, name)}
     return row | {"label": _text(given.value), "position": position}
 
 

@@ -27,6 +27,7 @@ ROLLOUT = "cuelight.rollout"
 SHADOW = "cuelight.shadow"
 CONTROL = "cuelight.control"
 AUTO_ROLLBACK = "cuelight.auto_rollback"
+KEY = "cuelight.key"
 
 # Written by people on a registered model, or on a version.
 PII = "cuelight.pii"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home whose journal has two predictions of model `m`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUELIGHT_HOME", str(tmp_path))
+    monkeypatch.setenv("CUELIGHT_JOURNAL_RETENTION_DAYS", "100000")
     rows = [{"x": 1.0, "city": "Oslo"}, {"x": 2.0, "city": "Rome"}]
     write(tmp_path / "journal", prediction(0, rows=rows), prediction(1))
     Compactor(tmp_path / "journal", retention_days=1e5).run_once()
@@ -35,7 +37,7 @@ def test_labels_of_a_csv_file_are_joined(journal: Path, tmp_path: Path) -> None:
     result = _import(file)
     assert result.exit_code == 0
     assert "3 labels recorded for m." in result.output
-    assert "1 prediction ids are not in the journal yet, their labels wait for them: 007" in result.output
+    assert "1 labels belong to no row in the journal yet, they wait for it: 007" in result.output
     write(journal, prediction(7, prediction_id="007"))
     Compactor(journal, retention_days=1e5).run_once()
     frame = Journal(journal).labelled(Query("m"))
@@ -56,9 +58,33 @@ def test_labels_of_a_parquet_file_keep_their_type(journal: Path, tmp_path: Path)
     assert list(zip(frame["row"], frame["label"], strict=True)) == [(0, True), (0, False)]
 
 
+def test_labels_of_a_file_may_name_rows_by_a_key(journal: Path, tmp_path: Path) -> None:
+    """By the value of an input column; one that no row has is reported, kept, and listed."""
+    for name, keys in (("labels.csv", "city,key,label\n-,Rome,2.5\n-,007,4\n"), ("labels.parquet", "")):
+        file = tmp_path / name
+        file.write_text(keys) if keys else pd.DataFrame({"key": ["Rome"], "label": [3.5]}).to_parquet(file)
+        result = CliRunner().invoke(command, ["import", str(file), "--model", "m", "--key", "city"])
+        assert result.exit_code == 0
+        assert ("1 labels belong to no row in the journal yet, they wait for it: city = 007" in result.output) == bool(
+            keys
+        )
+    frame = Journal(journal).labelled(Query("m"))
+    assert list(zip(frame["prediction_id"], frame["row"], frame["label"], strict=True)) == [("p0", 1, 3.5)]
+    listed = CliRunner().invoke(command, ["unknown", "m"])
+    assert "1 labels of m belong to no row of the journal." in listed.output
+    assert "city = 007" in listed.output
+    found = json.loads(CliRunner().invoke(command, ["unknown", "m", "--json"]).output)
+    assert (found["key_column"], found["key"], found["label"], found["prediction_id"]) == ("city", "007", 4.0, None)
+    assert "0 labels of other belong" in CliRunner().invoke(command, ["unknown", "other"]).output
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        ("label\n1\n", "no column prediction_id. It needs label and prediction_id, and may have row, or label and key"),
+        ("prediction_id,key,label\np0,1,2\n", "both prediction_id and key"),
+        ("key,label\n,1\n", "Label 1 has no key"),
+        ("key,label\n7,\n", "Label 1 is empty"),
         ("prediction_id\np0\n", "no column label"),
         ("prediction_id,label\n,1\n", "Label 1 has no prediction_id"),
         ("prediction_id,label\np0,1\np1,\n", "Label 2 is empty"),

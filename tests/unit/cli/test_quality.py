@@ -112,6 +112,14 @@ def test_programs_get_json(home: Path) -> None:
     assert by_class["groups"][0]["quality"] is None
 
 
+def test_labels_without_a_row_are_counted(home: Path) -> None:
+    """They are told beside the figures, and listed by themselves."""
+    assert "belong to no row" not in _quality("sizes").output
+    write(home / "journal", Label(_NOW, "sizes", "lost", 0, 1.0))
+    assert "1 labels belong to no row of the journal: cuelight labels unknown sizes" in _quality("sizes").output
+    assert json.loads(_quality("sizes", "--json").output)["unknown_labels"] == 1
+
+
 def test_what_is_not_defined_says_why(home: Path) -> None:
     """Under the table, and never as a number."""
     found = _quality("kinds", "--every", "1h", "--by", "track", "--least", "1")

@@ -144,11 +144,9 @@ def test_a_label_waits_for_its_prediction(tmp_path: Path) -> None:
     """A label that was compacted before the row it is about is joined as soon as the row is there."""
     journal = _journal(tmp_path, Label(NOON, "m", "p0", 0, 1))
     assert len(journal.labelled(Query("m"))) == 0
-    assert journal.unknown("m", ["p0", "p9", "p0"]) == ["p0", "p9"]
     write(tmp_path, prediction(0))
     _journal(tmp_path)
     assert len(journal.labelled(Query("m"))) == 1
-    assert journal.unknown("m", ["p0", "p9", "p0"]) == ["p9"]
 
 
 def test_the_last_labelled_rows_are_counted_after_the_join(tmp_path: Path) -> None:

@@ -66,9 +66,10 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         return response
 
     def feedback(name: str) -> Response:
-        if name not in parts.residents.current().names:
+        cast = parts.residents.current()
+        if name not in cast.names:
             raise NotFound(f"Model {name!r} is not served.")
-        labels = read_labels(name, request.get_data())
+        labels = read_labels(name, request.get_data(), cast.repertoire.key(name))
         if not parts.journal.append(*labels):
             raise Unavailable("The journal can't take labels now (is the disk full?). Send them again later.", 30)
         parts.metrics.count_labels(name, len(labels))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from cuelight.kit.clock import Clock
 from cuelight.kit.log import Log
+from cuelight.registry.key import key_column
 from cuelight.registry.model import ModelVersion, Snapshot, VersionId
 from cuelight.registry.personal import columns
 from cuelight.serving.following.errand import Errand, Found
@@ -173,7 +174,7 @@ def offer(
         versions = {number: version for model in known for number, version in model.versions.items()}
         listings = {number: _listing(each, facts.get(each.id, Fact())) for number, each in sorted(versions.items())}
         if listings:
-            models[name] = Listed(listings, dict(known[-1].aliases), columns(known[-1]))
+            models[name] = Listed(listings, dict(known[-1].aliases), columns(known[-1]), key_column(known[-1]))
     return Repertoire(models)
 
 

@@ -39,11 +39,12 @@ class Listing(Struct, frozen=True, array_like=True):
 
 
 class Listed(Struct, frozen=True):
-    """One registered model: its versions by number, its aliases, and its personal columns."""
+    """One registered model: its versions by number, its aliases, its personal columns, and that of labels' keys."""
 
     versions: Mapping[int, Listing] = {}
     aliases: Mapping[str, int] = {}
     personal: tuple[str, ...] = ()
+    key: str = ""
 
 
 class Repertoire(Struct, frozen=True):
@@ -58,6 +59,10 @@ class Repertoire(Struct, frozen=True):
     def aliases(self, model: str) -> Mapping[str, int]:
         """A model's aliases."""
         return self.models[model].aliases if model in self.models else {}
+
+    def key(self, model: str) -> str:
+        """The input column that a model's labels may name rows by; empty: none."""
+        return self.models[model].key if model in self.models else ""
 
     def versions(self, model: str) -> str:
         """A model's versions in words, the newest first."""

@@ -226,6 +226,21 @@ def test_what_is_known_of_guests_is_shown(client: FlaskClient, past: Served, roo
     assert [(each["name"], each["version"]) for each in index] == [("a b", "1"), ("a b", "2")]
 
 
+def test_labels_name_rows_by_the_key_that_the_follower_wrote_down(
+    client: FlaskClient, room: Room, tmp_path: Path
+) -> None:
+    """Where the model has none, they say how it gets one."""
+    key = {"key": 4711, "label": 1}
+    refused = client.post("/models/a%20b/feedback", json=key)
+    assert refused.status_code == 400
+    assert "set cuelight.key on the registered model" in refused.get_json()["message"]
+    known = Listed({1: Listing(1, 0)}, key="order_id")
+    repertoire.write(room.places.repertoire, Repertoire({"a b": known}))
+    eventually(lambda: client.post("/models/a%20b/feedback", json=key).status_code == 202)
+    (label,) = (each for each in stored(tmp_path / "journal") if isinstance(each, Label))
+    assert (label.key_column, label.key, label.prediction_id) == ("order_id", "4711", "")
+
+
 def test_labels_of_a_guest_are_taken(client: FlaskClient, past: Served) -> None:
     """Also of a model that has nothing on a track."""
     label = {"prediction_id": "p", "label": 1}

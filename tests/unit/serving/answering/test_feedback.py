@@ -62,6 +62,35 @@ def test_too_many_labels_are_refused() -> None:
         _read({"labels": labels})
 
 
+def test_a_label_may_name_its_row_by_a_key() -> None:
+    """A whole number or a text, of the column that the model has for it; in a list beside labels by id."""
+    labels = [{"key": 4711, "label": 1}, {"key": "A-1", "label": "x"}, {"prediction_id": "p", "label": 2}]
+    found = read_labels("m", json.dumps({"labels": labels}).encode(), "order_id")
+    assert [(each.key_column, each.key, each.prediction_id) for each in found] == [
+        ("order_id", "4711", ""),
+        ("order_id", "A-1", ""),
+        ("", "", "p"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "column", "says"),
+    [
+        ({"key": 1, "label": 1}, "", "set cuelight.key on the registered model"),
+        ({"key": 1, "prediction_id": "p", "label": 1}, "order_id", "both a key and a prediction_id"),
+        ({"key": 1, "row": 0, "label": 1}, "order_id", "both a key and a prediction_id"),
+        ({"key": True, "label": 1}, "order_id", "whole number or a text"),
+        ({"key": 1.5, "label": 1}, "order_id", "whole number or a text"),
+        ({"key": "", "label": 1}, "order_id", "whole number or a text"),
+        ({"key": "x" * 257, "label": 1}, "order_id", "at most 256"),
+    ],
+)
+def test_a_key_that_is_wrong_is_refused(entry: dict[str, Any], column: str, says: str) -> None:
+    """With what to do."""
+    with pytest.raises(BadInput, match=says):
+        read_labels("m", json.dumps(entry).encode(), column)
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_are_labels_or_refused(body: bytes) -> None:
     """No body makes it fail in another way."""

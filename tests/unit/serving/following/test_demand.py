@@ -11,7 +11,7 @@ from cuelight.kit.clock import FakeClock
 from cuelight.kit.settings import Settings
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Snapshot, VersionId
-from cuelight.registry.tags import SIGNATURE
+from cuelight.registry.tags import KEY, SIGNATURE
 from cuelight.serving.following.demand import Demand, offer
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.standby import Preparation
@@ -240,3 +240,11 @@ def test_a_model_that_was_made_anew_is_another(host: _Host) -> None:
 def test_what_is_left_out_is_not_offered(host: _Host) -> None:
     """The tag on the model says so."""
     assert offer(Snapshot(), host.snapshot, {}, frozenset({"m"})) == NOTHING
+
+
+def test_the_column_of_labels_keys_is_written_down_for_workers(host: _Host) -> None:
+    """They take labels, and don't talk to the registry."""
+    host.registry.set_model_tags("m", {KEY: "order_id"})
+    host.settle()
+    assert host.repertoire.key("m") == "order_id"
+    assert host.repertoire.key("other") == ""
