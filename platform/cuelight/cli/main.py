@@ -28,6 +28,7 @@ COMMANDS = {
     "alerts": "alerts",
     "explain": "explain",
     "logs": "logs",
+    "journal": "journal",
     "trust": "trust",
     "settings": "settings",
     "demo": "demo",

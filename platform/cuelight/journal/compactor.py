@@ -7,10 +7,9 @@ renamed, and only then the segment is deleted. Killed before that, the next run 
 from __future__ import annotations
 
 import base64
-import contextlib
 import fcntl
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,7 +108,7 @@ class Compactor:
         """Compact what is closed or abandoned, delete what is too old; what was done, as a sentence."""
         self.behind = False
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._alone() as mine:
+        with storage.alone(self._folder) as mine:
             if not mine:
                 return "another compactor is at work on this journal"
             counts, failed = _Counts(), 0
@@ -125,16 +124,6 @@ class Compactor:
             expired = self._retention.run(self._clock.now())
             merged = self._merger.run(layout.day(self._clock.now()), _MERGES_PER_RUN)
         return _sentence(counts, failed, expired, merged)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[bool]:
-        with (self._folder / ".compactor.lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
 
     def _segments(self) -> list[Path]:
         """Segments that nobody writes to any more, oldest first."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,18 @@ from cuelight.kit.files import sync_folder
 Checkpoint = Callable[[str], None]
 _GROUP_ROWS = 1 << 16
 _BODIES = ("request", "response")
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold the lock of whoever changes what is compacted in the journal's folder; False: another holds it."""
+    with (folder / ".compactor.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def encode(table: pa.Table) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from cuelight.journal.record import Label, Prediction
 from cuelight.kit.errors import CuelightError
 from cuelight.protocol.answer import read
 from cuelight.protocol.decoder import Decoder
-from cuelight.protocol.fit import Limits
+from cuelight.protocol.fit import ALL
 from cuelight.protocol.redaction import Reader
 from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Signature
@@ -71,7 +70,6 @@ ROWS = pa.schema(
         "latency_ms": pa.float64(),
     }
 )
-_ALL = Limits(sys.maxsize, sys.maxsize)  # what was answered is recorded, whatever is allowed by now
 _SHARED = [name for name in ROWS.names if name != "row"]
 _ARROW = {
     "boolean": pa.bool_(),
@@ -142,7 +140,7 @@ class RowsTable:
         asked = self._decoder.decode(
             prediction.media_type,
             prediction.request,
-            limits=_ALL,
+            limits=ALL,
             protocol=prediction.protocol,
             header_length=prediction.header_length,
         )
@@ -152,7 +150,7 @@ class RowsTable:
     def _redacted(self, prediction: Prediction) -> tuple[dict[str, Array], Mapping[str, Any], int]:
         key = prediction.redaction, prediction.personal
         if key not in self._readers:
-            self._readers[key] = Reader(self._signature, prediction.redaction, prediction.personal.split(","), _ALL)
+            self._readers[key] = Reader(self._signature, prediction.redaction, prediction.personal.split(","), ALL)
         kept, hidden, parameters = self._readers[key].read(prediction.request, prediction.rows)
         inputs = {f"input.{name}": values for name, values in kept.items()}
         personal = {f"personal.{name}": values for name, values in hidden.items()}

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DRIFT = "drift"
     RETRAIN_REQUESTED = "retrain-requested"
     RETRAINED = "retrained"
+    ERASED = "erased"
     JOB_FAILED = "job-failed"
 
 
@@ -194,6 +195,19 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "run_id": "MLflow's id of the training run",
             "run_url": "the training run in MLflow",
             "figures": "what the gate measured, by name",
+        },
+    ),
+    Kind.ERASED: Meaning(
+        "Somebody's rows were taken out of the journal. It does not say whose.",
+        "`cuelight journal erase`",
+        "none",
+        {
+            "columns": "names of the columns by which they were found",
+            "rows": "predicted rows that were taken out",
+            "requests": "requests that were taken out",
+            "emptied": "requests of which only the bodies were: others' rows were in them, or they can't be read",
+            "labels": "labels that were taken out",
+            "by": "the system's user who ordered it",
         },
     ),
     Kind.JOB_FAILED: Meaning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ class Limits(Struct, frozen=True):
 
 
 USUAL = Limits()
+ALL = Limits(sys.maxsize, sys.maxsize)  # what was answered is read again, whatever is allowed by now
 
 
 def columns(given: Collection[str], specs: Sequence[Column]) -> list[Column]:

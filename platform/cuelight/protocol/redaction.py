@@ -22,6 +22,7 @@ from cuelight.protocol.signature import Column, Signature
 
 DROP, MASK, HASH = WAYS = ("drop", "mask", "hash")
 SEALED = "sealed"  # of the request its length and digest alone
+ERASED = "erased"  # later, and with it the answer, since it held somebody's rows who asked for that
 MASKED = "***"
 _HASHED = "hmac-sha256:"
 _LONG = 4  # characters: a shorter text stands in others by chance

@@ -1,0 +1,198 @@
+"""Somebody's rows, requests and labels are taken out, and nobody else's."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from msgspec import structs
+
+from cuelight.journal import storage
+from cuelight.journal.compactor import Compactor
+from cuelight.journal.erasure import Erased, Eraser, erase
+from cuelight.journal.query import Journal, Query
+from cuelight.journal.record import Label, Record
+from cuelight.journal.writer import Writer
+from cuelight.kit.clock import FakeClock
+from cuelight.kit.errors import Unavailable
+from cuelight.protocol import media
+from cuelight.protocol.decode import decode
+from cuelight.protocol.redaction import Redactor, candidates
+from cuelight.protocol.signature import Column, Signature
+from tests.support.journal import NOON, prediction, schema, write
+
+ANN, BOB = {"x": 1.0, "city": "Anntown"}, {"x": 2.0, "city": "Bobtown"}
+WHO = {"city": candidates("Anntown")}
+RECORDS: list[Record] = [
+    prediction(0, rows=[ANN]),
+    prediction(1, rows=[BOB]),
+    prediction(2, rows=[BOB, ANN, BOB]),
+    prediction(3, rows=[ANN], arm="shadow", prediction_id="p0"),
+    prediction(4, rows=[ANN], status=500, response=b"{}"),
+    prediction(5, rows=[BOB], status=500, response=b"{}"),
+    prediction(6, request=b'{"dataframe_records": [{"city": "Anntown"', status=400, response=b"{}", rows=[]),
+    prediction(7, request=b'{"dataframe_records": [{"city": "Bobtown"', status=400, response=b"{}", rows=[]),
+    Label(NOON, "m", "p0", 0, 1),
+    Label(NOON, "m", "p2", 0, 2),
+    Label(NOON, "m", "p2", 1, 3),
+]
+FOUND = Erased(rows=3, requests=3, emptied=2, labels=2)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Two segments, compacted."""
+    folder = tmp_path / "journal"
+    write(folder, *RECORDS[:3], *RECORDS[-3:])
+    write(folder, *RECORDS[3:-3])
+    _compactor(folder).run_once()
+    return folder
+
+
+def _compactor(folder: Path) -> Compactor:
+    return Compactor(folder, clock=FakeClock(NOON))
+
+
+def _erase(folder: Path, who: Any = None, dry_run: bool = False) -> Erased:
+    return erase(_compactor(folder), folder, "m", WHO if who is None else who, dry_run, 0.0)
+
+
+def _left(folder: Path) -> dict[str, Any]:
+    journal = Journal(folder)
+    requests = journal.requests(Query("m"))
+    return {
+        "rows": sorted(zip(journal.rows(Query("m"))["prediction_id"], journal.rows(Query("m"))["row"], strict=True)),
+        "shadow": len(journal.rows(Query("m", arm="shadow"))),
+        "requests": sorted(requests["prediction_id"]),
+        "without bodies": sorted(requests.loc[requests["redaction"] == "erased", "prediction_id"]),
+        "labels": sorted(pq.ParquetDataset(folder / "labels").read()["label"].to_pylist()),
+    }
+
+
+LEFT = {
+    "rows": [("p1", 0), ("p2", 0), ("p2", 2)],
+    "shadow": 0,
+    "requests": ["p1", "p2", "p5", "p6", "p7"],
+    "without bodies": ["p2", "p6"],
+    "labels": ["2"],
+}
+
+
+def _holds(folder: Path, text: bytes) -> bool:
+    tables = (pq.read_table(path, partitioning=None) for path in folder.glob("[a-z]*/model=*/*/*/*.parquet"))
+    return any(text in repr(table.to_pylist()).encode() for table in tables)
+
+
+def test_theirs_is_gone_and_nothing_else(journal: Path) -> None:
+    """Requests with others' rows, or that can't be read, lose their bodies; again it finds nothing more."""
+    before = _left(journal)
+    assert _erase(journal, dry_run=True) == FOUND
+    assert _left(journal) == before
+    assert _erase(journal) == FOUND
+    assert _left(journal) == LEFT
+    assert not _holds(journal, b"Anntown")
+    assert _holds(journal, b"Bobtown")
+    assert _erase(journal) == Erased()
+
+
+def test_all_keys_must_hold(journal: Path) -> None:
+    """Of one row; a value is no pattern and no SQL."""
+    assert _erase(journal, WHO | {"x": candidates("2")}, dry_run=True).rows == 0
+    assert _erase(journal, WHO | {"x": candidates("1")}, dry_run=True).rows == 3
+    for text in ("%", "' OR 1=1 --", "*"):
+        assert _erase(journal, {"city": candidates(text)}, dry_run=True) == Erased()
+    # What can't be read may be theirs: it loses its body where the text stands in it.
+    assert _erase(journal, {"city": candidates("Ann")}, dry_run=True) == Erased(emptied=1)
+    assert _erase(journal, {"town": candidates("Anntown")}, dry_run=True) == Erased(emptied=1)
+
+
+@pytest.mark.parametrize("way", ["hash", "drop", "mask"])
+def test_a_hashed_value_is_found_by_its_hash(tmp_path: Path, way: str) -> None:
+    """With the same key; what was left out or masked can't be found, and needs not."""
+    signature = Signature(columns=(Column("id", "long"), Column("x", "double")))
+    redactor = Redactor(way, b"k" * 32)
+    clear = prediction(0, rows=[{"id": 4711, "x": 1.0}])
+    request = redactor.request(decode(media.JSON, clear.request, signature).rows, {}, ["id"])
+    hidden = {"request": request, "redaction": way, "personal": "id", "rows": clear.rows}
+    records = [
+        structs.replace(clear, **hidden),
+        structs.replace(clear, **hidden, status=500, prediction_id="failed", response=b"{}"),
+    ]
+    write(tmp_path, *records, schemas=(schema(1, signature),))
+    texts = candidates("4711")
+    for key, found in ((b"k" * 32, Erased(rows=1, requests=2)), (b"other", Erased())):
+        hashed = {Redactor("hash", key).hashed("id", each) for each in texts}
+        assert _erase(tmp_path, {"id": texts | hashed}, dry_run=True) == (found if way == "hash" else Erased())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("long", 2**60, str(2**60)),
+        ("double", 0.1, "0.1"),
+        ("float", 0.1, "0.1"),
+        ("boolean", True, "true"),
+        ("string", "Zoë “Z”", "Zoë “Z”"),
+        ("datetime", "2024-02-29T12:00:00", "2024-02-29T12:00"),
+        ("binary", "AAEC", "AAEC"),
+    ],
+)
+def test_a_value_of_each_type_is_found(tmp_path: Path, kind: str, value: Any, text: str) -> None:
+    """As a person writes it."""
+    signature = Signature(columns=(Column("id", kind),))
+    rows = [{"id": value}]
+    write(tmp_path, prediction(0, rows=rows), schemas=(schema(1, signature),))
+    assert _erase(tmp_path, {"id": candidates(text)}) == Erased(rows=1, requests=1)
+    assert Journal(tmp_path).rows(Query("m")).empty
+
+
+def test_what_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    """A segment that a worker still writes to can't be compacted: nothing is erased, and it says so."""
+    writer = Writer(tmp_path, "h", sync="none")
+    writer.declare(schema())
+    writer.append(*RECORDS)
+    with pytest.raises(Unavailable, match="1 segments of the journal are not compacted yet"):
+        _erase(tmp_path)
+    writer.close()
+    assert _erase(tmp_path) == FOUND
+    with storage.alone(tmp_path), pytest.raises(Unavailable):
+        _erase(tmp_path)
+
+
+# In each folder, named by a number, an eraser kills itself at that checkpoint. Forked before Arrow has threads.
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cuelight.journal.erasure import Eraser
+for folder in map(Path, sys.argv[1:]):
+    child = os.fork()
+    if child == 0:
+        left = [int(folder.name)]
+        def checkpoint(step):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        Eraser(folder, "m", {"city": {"Anntown"}}, checkpoint=checkpoint).run()
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, folder
+"""
+
+
+def test_killed_anywhere_the_next_run_does_the_rest(journal: Path, tmp_path: Path) -> None:
+    """Each file is the old one or the new one, and the rows by which the rest is found are the last to go."""
+    steps: list[str] = []
+    whole = shutil.copytree(journal, tmp_path / "whole")
+    Eraser(whole, "m", WHO, checkpoint=steps.append).run()
+    assert {"written", "placed", "deleted"} == set(steps)
+    folders = [shutil.copytree(journal, tmp_path / "killed" / str(n)) for n in range(1, len(steps) + 1)]
+    subprocess.run([sys.executable, "-c", _KILLED, *map(str, folders)], check=True, timeout=120)
+    for folder in folders:
+        _erase(folder)
+        assert _left(folder) == LEFT, folder.name
+        assert not _holds(folder, b"Anntown")
+        assert not list(folder.rglob("*.tmp"))
