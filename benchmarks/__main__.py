@@ -20,7 +20,20 @@ from typing import Any
 
 import click
 
-from benchmarks import environments, guests, machine, models, pages, picture, promotions, rounds, shadows, tables, wrk
+from benchmarks import (
+    environments,
+    guests,
+    journals,
+    machine,
+    models,
+    pages,
+    picture,
+    promotions,
+    rounds,
+    shadows,
+    tables,
+    wrk,
+)
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
@@ -114,6 +127,27 @@ def on_demand(rounds: int, seconds: int) -> None:
     pages.show(tables.tables(found), tables.conditions(found))
     if plan == Plan():
         results.write(PUBLISHED)
+
+
+@main.command("journal")
+@click.option("--quick", is_flag=True, help="Little of everything: does it work?")
+def journal(quick: bool) -> None:
+    """Measure only the journal: what it adds to a request, bytes, compaction, and windows of ten million rows."""
+    wrk.check()
+    size = journals.Size(rows=200_000, window=2000, requests=2000, rounds=1, seconds=1) if quick else journals.Size()
+    tell, rows = pages.teller(), list[list[str]]()
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        folder = Path(name)
+        parts = (
+            lambda: journals.requests(models.make(models.LINEAR, folder / "model"), folder / "servers", size),
+            lambda: journals.compaction(folder / "compaction", size),
+            lambda: journals.windows(folder / "windows", size),
+        )
+        for part in parts:
+            for row in part():
+                tell(": ".join(row))
+                rows.append(row)
+    pages.show([journals.table(rows)], f"{size}, load before: {os.getloadavg()[0]:.2f}")
 
 
 @main.command("show")

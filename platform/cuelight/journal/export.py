@@ -51,10 +51,16 @@ def _schema(file: Path, schema: pa.Schema) -> pa.Schema:
 
 
 def readable(table: pa.Table) -> pa.Table:
-    """The table with texts in place of bytes: `<name>` where they are UTF-8, else `<name>_base64`."""
+    """The table with texts in place of bytes: `<name>` where they are UTF-8, else `<name>_base64`; lists as JSON."""
+    import orjson
     import pyarrow as pa
 
     for field in table.schema:
+        position = table.schema.get_field_index(field.name)
+        if pa.types.is_nested(field.type):
+            lists = table.column(field.name).to_pylist()
+            lines = [None if each is None else orjson.dumps(each).decode() for each in lists]
+            table = table.set_column(position, field.name, pa.array(lines, pa.string()))
         if pa.types.is_binary(field.type):
             values = table.column(field.name).to_pylist()
             texts = [None if each is None else _text(each) for each in values]
@@ -62,7 +68,6 @@ def readable(table: pa.Table) -> pa.Table:
                 None if each is None or text is not None else base64.b64encode(each).decode()
                 for each, text in zip(values, texts, strict=True)
             ]
-            position = table.schema.get_field_index(field.name)
             table = table.set_column(position, field.name, pa.array(texts, pa.string()))
             table = table.add_column(position + 1, f"{field.name}_base64", pa.array(coded, pa.string()))
     return table

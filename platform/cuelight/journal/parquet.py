@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cuelight.kit.errors import Unavailable
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 ATTEMPTS = 5
+_BATCH = 10_000  # rows
+_Result = TypeVar("_Result")
 
 
 class Moved(Unavailable):
@@ -43,13 +47,70 @@ def run(sql: str, values: Mapping[str, Any], **relations: Sequence[Listing]) -> 
     """
     import duckdb
 
+    def read(files: dict[str, list[str]]) -> pa.Table:
+        with duckdb.connect() as connection:
+            return connection.execute(sql, {**values, **files}).to_arrow_table()
+
+    return _listed(read, relations)
+
+
+def stream(sql: str, values: Mapping[str, Any], rows: Sequence[Listing]) -> pa.RecordBatchReader | None:
+    """The result as Arrow batches, read as they are asked for; raises `Moved` then too."""
+    import duckdb
+    import pyarrow as pa
+
+    def read(files: dict[str, list[str]]) -> pa.RecordBatchReader:
+        connection = duckdb.connect()
+        found = connection.execute(sql, {**values, **files}).to_arrow_reader(_BATCH)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with connection:
+                try:
+                    yield from found
+                except (duckdb.IOException, OSError) as error:
+                    raise Moved("The journal's files were merged meanwhile. Try again.") from error
+
+        return pa.RecordBatchReader.from_batches(found.schema, batches())
+
+    return _listed(read, {"rows": rows})
+
+
+def lazy(sql: str, values: Mapping[str, Any], rows: Sequence[Listing]) -> duckdb.DuckDBPyRelation | None:
+    """The result as a relation, of which nothing is read yet."""
+    import duckdb
+
+    def read(files: dict[str, list[str]]) -> duckdb.DuckDBPyRelation:
+        known = {**values, **files}
+        # DuckDB reads all of a relation with parameters at once: they are written into the text.
+        texts = re.sub(r"\$(\w+)|'(?:[^']|'')*'", lambda found: _literal(known, found), sql)
+        return duckdb.connect().sql(texts)
+
+    return _listed(read, {"rows": rows})
+
+
+def _literal(values: Mapping[str, Any], found: re.Match[str]) -> str:
+    """A parameter as SQL has it; a quoted text, in which `$` means nothing, as it is."""
+    return _quoted(values[found[1]]) if found[1] else found[0]
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_quoted, value))}]"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+def _listed(
+    read: Callable[[dict[str, list[str]]], _Result], relations: Mapping[str, Sequence[Listing]]
+) -> _Result | None:
+    """What is read of the files as they are, listed anew where some are gone by then."""
+    import duckdb
+
     for _ in range(ATTEMPTS):
         files = {name: [path for each in listings for path in each.files()] for name, listings in relations.items()}
         if not all(files.values()):
             return None
         try:
-            with duckdb.connect() as connection:
-                return connection.execute(sql, {**values, **files}).to_arrow_table()
+            return read(files)
         except duckdb.IOException:
             if all(Path(path).exists() for paths in files.values() for path in paths):
                 raise

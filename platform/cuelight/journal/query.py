@@ -16,10 +16,10 @@ from cuelight.journal.labels import last_labels
 from cuelight.journal.record import SHADOW, Prediction
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     import pyarrow as pa
 
-_BATCH = 10_000  # rows
 _PARAMETER = re.compile(r"\$(\w+)")
 
 _KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time", "prediction_id")}
@@ -114,9 +114,20 @@ class Journal:
         return _with_model(self._read(layout.REQUESTS, query, columns), query.model, after="caller")
 
     def batches(self, dataset: str, query: Query) -> pa.RecordBatchReader:
-        """The same as Arrow batches, for windows that are larger than memory; all columns."""
-        table = (self.rows_table if dataset == layout.ROWS else self.requests_table)(query)
-        return table.to_reader(max_chunksize=_BATCH)
+        """Rows or requests as Arrow batches of 10,000, for windows that are larger than memory; all columns.
+
+        Raises:
+            Moved: when it is read, if the compactor merged files meanwhile: begin anew.
+        """
+        found = parquet.stream(*self._window(dataset, query, None))
+        return _empty(dataset).to_reader() if found is None else found
+
+    def relation(self, query: Query, columns: Sequence[str] | None = None) -> duckdb.DuckDBPyRelation | None:
+        """Rows as a relation of DuckDB, which reads what is asked of it and no more; None where there are none.
+
+        It holds on to the files of this moment: ask it soon, or the compactor may have merged them.
+        """
+        return parquet.lazy(*self._window(layout.ROWS, query, columns))
 
     def labelled(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows that have a label by now, with the last one as `label` and its `label_time`.
@@ -140,13 +151,20 @@ class Journal:
         return table.set_column(table.schema.get_field_index("label"), "label", values)
 
     def _read(self, dataset: str, query: Query, columns: Sequence[str] | None) -> pa.Table:
+        sql, values, days = self._window(dataset, query, columns)
+        found = parquet.run(sql, values, rows=days)
+        return _empty(dataset) if found is None else found
+
+    def _window(
+        self, dataset: str, query: Query, columns: Sequence[str] | None
+    ) -> tuple[str, dict[str, Any], list[layout.Day]]:
+        """SQL, its parameters, and the days that it is about."""
         conditions, values = self._conditions(dataset, query)
         days = self._days(dataset, query)
         if query.last_rows is not None:
             days = self._newest(days, conditions, values, query.last_rows)
         select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {parquet.relation('rows')} {conditions}"
-        found = parquet.run(_newest_last(select, _KEYS[dataset], query.last_rows), values, rows=days)
-        return _empty(dataset) if found is None else found
+        return _newest_last(select, _KEYS[dataset], query.last_rows), values, days
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
         last = last_labels(self._folder, query.model, query.since)

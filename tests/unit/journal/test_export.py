@@ -17,6 +17,7 @@ _TABLE = pa.table(
     {
         "prediction_id": ["a", "b", None],
         "input.x": pa.array([0.5, None, float("inf")]),
+        "personal": pa.array([["name"], [], None], pa.list_(pa.string())),
         "request": pa.array(['{"é": 1}'.encode(), b"\xff\x00", None], pa.binary()),
     }
 )
@@ -36,6 +37,7 @@ def test_bodies_are_texts_or_base64(tmp_path: Path, ending: str) -> None:
     assert write(path, _TABLE.to_reader(max_chunksize=2)) == 3
     rows = _read(path)
     assert [row["prediction_id"] or None for row in rows] == ["a", "b", None]
+    assert [row["personal"] or None for row in rows] == ['["name"]', "[]", None]
     assert rows[0]["request"] == '{"é": 1}'
     assert not rows[0]["request_base64"]
     assert base64.b64decode(rows[1]["request_base64"]) == b"\xff\x00"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cuelight.journal import layout
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.layout import Day
 from cuelight.journal.query import Journal, Query
@@ -191,3 +192,28 @@ def test_a_day_that_goes_while_it_is_read_is_passed_by(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Day, "files", listing)
     assert _ids(journal.rows(Query("m"))) == ["p86400"]
+
+
+def test_a_relation_is_the_window_unread(tmp_path: Path) -> None:
+    """DuckDB asks it what it likes; values and names that look like SQL are but values and names."""
+    odd = "it's $since; DROP"
+    signature = Signature(columns=(Column("x", "double"), Column(odd, "string")))
+    records = [prediction(n, rows=[{"x": n, odd: "a"}], track="o'$arm" if n else "Production") for n in range(4)]
+    journal = _journal(tmp_path, *records, schemas=[schema(1, signature)])
+    query = Query("m", track="o'$arm", since=NOON, until=NOON + 3)
+    found = journal.relation(query, ["input.x", f"input.{odd}"])
+    assert found is not None
+    assert found.columns == ["time", "prediction_id", "row", "input.x", f"input.{odd}"]
+    assert found.aggregate('sum("input.x")').fetchall() == [(3.0,)]
+    assert journal.relation(Query("m", id="r2")).fetchnumpy()["prediction_id"].tolist() == ["p2"]  # type: ignore[union-attr]  # it has rows
+    assert journal.relation(Query("other")) is None
+
+
+def test_a_window_comes_in_batches(tmp_path: Path) -> None:
+    """All rows, or requests, in the order of time; none where there are none."""
+    journal = _journal(tmp_path, *(prediction(number) for number in range(5)), prediction(5, status=400))
+    assert journal.batches(layout.ROWS, Query("m")).read_all().column("prediction_id").to_pylist() == [
+        f"p{number}" for number in range(5)
+    ]
+    assert journal.batches(layout.REQUESTS, Query("m")).read_all().num_rows == 6
+    assert journal.batches(layout.ROWS, Query("other")).read_all().num_rows == 0
