@@ -83,7 +83,7 @@ _METRIC_USE = {
     "cuelight_wait_limit_seconds": "`serving.max_wait_seconds`, to compare with.",
     "cuelight_registry_staleness_seconds": "Alarm above a minute. `NaN` before the first reading.",
     "cuelight_cpu_seconds": "Master, workers and annex, those that have ended too.",
-    "cuelight_memory_bytes": "Of the same; what they share is counted once.",
+    "cuelight_memory_bytes": "Of the same; what they share is counted for each.",
     "cuelight_network_bytes": "All programs' of the host (its network namespace): `received`, `sent`.",
     "cuelight_journal_lag_seconds": "Since it was last written to. Alarm above some minutes: no compactor runs.",
     "cuelight_journal_waiting_bytes": "What a compactor that stands still leaves behind.",

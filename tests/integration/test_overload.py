@@ -67,6 +67,18 @@ def test_too_many_callers_are_told_at_once_and_the_others_are_served(single: Hos
     assert "cuelight_waiting" in page
 
 
+def test_a_request_in_flight_shows(single: Host) -> None:
+    """While it is answered, and not when it has been."""
+
+    def in_flight() -> float:
+        page = POOL.request("GET", f"{single.url}/metrics").data.decode()
+        return float(next(each for each in page.splitlines() if each.startswith("cuelight_in_flight ")).split()[1])
+
+    with steady(single.url, "crowded", ZEROS, connections=2):
+        eventually(lambda: in_flight() >= 1.0)
+    eventually(lambda: in_flight() == 0.0)
+
+
 def test_a_deadline_that_passes_while_the_model_works_is_504(single: Host) -> None:
     """At once, recorded once, and the model's late answer is dropped; then it is answered again."""
     headers = {"Content-Type": "application/json", "X-Request-Timeout-Ms": "50", "X-Request-Id": "hurried"}

@@ -72,6 +72,49 @@ def _word(room: Room) -> tuple[int, int]:
     return mine.loaded, mine.failed
 
 
+class _Tally:
+    """Who is told what comes and goes."""
+
+    def __init__(self) -> None:
+        self.loads = self.evictions = 0
+        self.held = (0, 0)
+
+    def count_load(self) -> None:
+        self.loads += 1
+
+    def count_evictions(self, number: int) -> None:
+        self.evictions += number
+
+    def set_residents(self, number: int, size: int) -> None:
+        self.held = number, size
+
+
+def test_what_comes_and_goes_is_told(room: Room) -> None:
+    """Each load, each version that no generation needs any more, and how much is in memory: by the trial's measure."""
+    tally = _Tally()
+    worker = _Worker(room.board, room.generations, room.store, room.places.failures, FakeClock(), tally=tally)
+    one, two = room.served("m", "1"), room.served("m", "2")
+    for served, size in ((one, 1000), (two, 30)):
+        entry = room.store.entry(served.digest)
+        entry.trial.write_text(json.dumps({"resident_bytes": size}))
+    _deploy(room, 1, m=one)
+    room.board.commit(1)
+    worker.start()
+    assert (tally.loads, tally.evictions, tally.held) == (1, 0, (1, 1000))
+    _deploy(room, 2, standby=(one,), m=two)
+    room.board.prepare(2)
+    worker.look()
+    assert (tally.loads, tally.held) == (2, (2, 1030))
+    room.board.commit(2)
+    worker.look()
+    assert (tally.evictions, tally.held) == (0, (2, 1030))  # the one before is kept to go back to
+    _deploy(room, 3, m=two)
+    room.board.commit(3)
+    worker.look()
+    assert (tally.loads, tally.evictions, tally.held) == (2, 1, (1, 30))
+    worker.stop()
+
+
 def test_an_empty_host_is_ready_at_once(worker: _Worker, room: Room) -> None:
     """Generation 0 is nothing, and a worker that serves nothing is ready."""
     assert not worker.ready or room.board.committed not in worker._casts
