@@ -24,6 +24,7 @@ from benchmarks import (
     environments,
     guests,
     journals,
+    labels,
     machine,
     models,
     pages,
@@ -148,6 +149,21 @@ def journal(quick: bool) -> None:
                 tell(": ".join(row))
                 rows.append(row)
     pages.show([journals.table(rows)], f"{size}, load before: {os.getloadavg()[0]:.2f}")
+
+
+@main.command("labels")
+@click.option(
+    "--rows", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Rows, each with a label."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of each kind.")
+def label_join(rows: int, rounds: int) -> None:
+    """Measure only how quickly labels are joined to what was predicted, and made figures of quality."""
+    tell, found, load = pages.teller(), list[list[str]](), os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        for row in labels.measure(Path(name), rows, rounds):
+            tell(": ".join(row))
+            found.append(row)
+    pages.show([labels.table(found)], f"Median of {rounds} rounds. Load before: {load:.2f}.")
 
 
 @main.command("show")

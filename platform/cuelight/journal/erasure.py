@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from cuelight.journal import fresh, layout, merging, storage
 from cuelight.journal.compactor import Compactor
+from cuelight.journal.labels import of_keys
 from cuelight.journal.layout import Day
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.files import sync_folder
@@ -79,6 +80,7 @@ class Eraser:
     dry_run: bool = False
     checkpoint: storage.Checkpoint = lambda _step: None
     _found: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _keyed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     _erased: Erased = field(default_factory=Erased)
 
     def run(self) -> Erased:
@@ -91,6 +93,9 @@ class Eraser:
             table = _read(path, ("prediction_id", "row", *self._columns()))
             for each in table.filter(self._hits(table)).select(["prediction_id", "row"]).to_pylist():
                 self._found[each["prediction_id"]].add(each["row"])
+        for label in of_keys(self.folder, self.model):
+            if label["row"] in self._found.get(label["prediction_id"], ()):
+                self._keyed[label["filename"]].add(label["position"])
         for dataset, step in (
             (layout.REQUESTS, self._requests),
             (layout.LABELS, self._labels),
@@ -146,9 +151,14 @@ class Eraser:
 
     def _labels(self, path: Path) -> None:
         table = pq.ParquetFile(path).read()
-        pairs = zip(table["prediction_id"].to_pylist(), table["row"].to_pylist(), strict=True)
-        hits = np.array([row in self._found.get(name, ()) for name, row in pairs], dtype=bool)
+        hits = np.array([self._is_theirs(str(path), each) for each in table.to_pylist()], dtype=bool)
         self._erased.labels += self._take_out(path, table, hits)
+
+    def _is_theirs(self, path: str, label: Mapping[str, Any]) -> bool:
+        """A label of one of their rows, or by a key that is theirs, whether it has a row or not."""
+        if label["row"] in self._found.get(label["prediction_id"], ()) or label["position"] in self._keyed[path]:
+            return True
+        return self.who.keys() == {label.get("key_column")} and label["key"] in self.who[label["key_column"]]
 
     def _rows(self, path: Path) -> None:
         columns = _read(path, tuple(self._columns()))

@@ -89,6 +89,14 @@ def unknown(folder: Path, model: str) -> list[dict[str, Any]]:
     return [] if found is None else found.to_pylist()
 
 
+def of_keys(folder: Path, model: str) -> list[dict[str, Any]]:
+    """Labels by key that belong to a row: its prediction_id and row, and their own filename and position in it."""
+    given = _Given(folder, model, None)
+    files = {"labels": given.labels, "keyed": given.rows}
+    found = parquet.run(" UNION ALL ".join(given.by_key), given.values, **files) if given.by_key else None
+    return [] if found is None else found.to_pylist()
+
+
 class _Given:
     """The files of a model's labels, and of the rows that they may be about; labels by key as labels of rows."""
 

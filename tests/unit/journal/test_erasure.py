@@ -196,3 +196,15 @@ def test_killed_anywhere_the_next_run_does_the_rest(journal: Path, tmp_path: Pat
         assert _left(folder) == LEFT, folder.name
         assert not _holds(folder, b"Anntown")
         assert not list(folder.rglob("*.tmp"))
+
+
+def test_labels_by_key_go_with_their_rows(tmp_path: Path) -> None:
+    """Those that are joined to a row of theirs, and those that name the value itself, also where no row has it."""
+    folder = tmp_path / "journal"
+    keys = [("city", "Anntown", 1), ("x", "1", 2), ("city", "Bobtown", 3), ("x", "2", 4)]
+    labels = [Label(NOON + 9, "m", "", 0, value, key_column=name, key=key) for name, key, value in keys]
+    write(folder, prediction(0, rows=[ANN]), prediction(1, rows=[BOB]), *labels)
+    write(folder, Label(NOON - 9, "m", "", 0, 5, key_column="city", key="Anntown"))
+    assert _erase(folder).labels == 3
+    assert _left(folder)["labels"] == ["3", "4"]
+    assert not _holds(folder, b"Anntown")
