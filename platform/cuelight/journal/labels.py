@@ -17,10 +17,12 @@ from cuelight.journal.record import SHADOW
 _DAY = 86_400.0
 _LABELS, _ROWS = parquet.relation("labels"), parquet.relation("keyed")
 _NO_ROWS = """(SELECT '' AS prediction_id, 0 AS "row" WHERE false)"""
-_BY_ID = f"""SELECT prediction_id, "row", label, "time", filename, position FROM {_LABELS} WHERE prediction_id <> ''"""
+_BY_ID = f"""
+    SELECT prediction_id, "row", label, "time", source, filename, position FROM {_LABELS} WHERE prediction_id <> ''
+"""
 # Of two rows of one moment the one with the higher number.
 _BY_KEY = """
-    SELECT answer.prediction_id, answer."row", label, given."time", filename, position
+    SELECT answer.prediction_id, answer."row", label, given."time", source, filename, position
     FROM (SELECT * FROM {labels} WHERE key_column = ${name}) AS given
     ASOF JOIN (
         SELECT {key} AS "key", "time", max(struct_pack(prediction_id := prediction_id, "row" := "row")) AS answer
@@ -89,11 +91,21 @@ def unknown(folder: Path, model: str) -> list[dict[str, Any]]:
     return [] if found is None else found.to_pylist()
 
 
-def of_keys(folder: Path, model: str) -> list[dict[str, Any]]:
-    """Labels by key that belong to a row: its prediction_id and row, and their own filename and position in it."""
-    given = _Given(folder, model, None)
-    files = {"labels": given.labels, "keyed": given.rows}
-    found = parquet.run(" UNION ALL ".join(given.by_key), given.values, **files) if given.by_key else None
+def of_keys(
+    folder: Path, model: str, since: float | None = None, prediction_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Labels by key that belong to a row, answered from `since` on, of one prediction or of any; in the order of time.
+
+    Each with prediction_id and row, its own label (JSON text), time and source, and the filename and position of it.
+    """
+    given = _Given(folder, model, since)
+    if not given.by_key:
+        return []
+    sql = f"""
+        SELECT * FROM ({" UNION ALL ".join(given.by_key)}) WHERE prediction_id = coalesce($id, prediction_id)
+        ORDER BY "time", filename, position
+    """
+    found = parquet.run(sql, {**given.values, "id": prediction_id}, labels=given.labels, keyed=given.rows)
     return [] if found is None else found.to_pylist()
 
 

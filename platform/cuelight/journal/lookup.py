@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import orjson
 
 from cuelight.journal import fresh, layout, parquet, segment
+from cuelight.journal.labels import of_keys
 from cuelight.journal.record import Label, Prediction, Record
 from cuelight.kit.identity import born
 
@@ -125,6 +126,7 @@ def _compacted_labels(folder: Path, prediction: Prediction) -> Iterator[Label]:
     since = prediction.time - _DAY  # clocks of hosts differ, never by a day
     days = layout.days(folder, layout.LABELS, prediction.model, since=since)
     table = parquet.run(sql, {"id": prediction.prediction_id}, labels=days)
-    for row in [] if table is None else table.to_pylist():
+    rows = [] if table is None else table.to_pylist()
+    for row in [*rows, *of_keys(folder, prediction.model, prediction.time, prediction.prediction_id)]:
         value = orjson.loads(row["label"])
         yield Label(row["time"], prediction.model, prediction.prediction_id, row["row"], value, row["source"])

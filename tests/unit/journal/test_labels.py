@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.labels import unknown
+from cuelight.journal.lookup import labels
 from cuelight.journal.query import Journal, Query
 from cuelight.journal.record import Label, Prediction, Record
 from cuelight.kit.clock import FakeClock
@@ -54,8 +55,8 @@ def test_a_label_finds_its_row_by_the_value_of_a_column(
 ) -> None:
     """Whatever the column's type, in a request of several rows, beside labels by id."""
     asked = _order(0, *values)
-    labels = [_truth(9, key, number) for number, key in enumerate(keys)]
-    journal = _journal(tmp_path, asked, _order(1, *values[:1]), *labels, Label(NOON, "m", "p0", 0, 5), kind=kind)
+    truths = [_truth(9, key, number) for number, key in enumerate(keys)]
+    journal = _journal(tmp_path, asked, _order(1, *values[:1]), *truths, Label(NOON, "m", "p0", 0, 5), kind=kind)
     assert _found(journal) == [("p0", 0, 5), ("p0", 1, 1), ("p1", 0, 0)]
     assert unknown(tmp_path, "m") == []
 
@@ -72,6 +73,13 @@ def test_it_belongs_to_the_newest_row_before_it(tmp_path: Path) -> None:
     assert _found(journal, version=1) == all_of_them[:2]
     _journal(tmp_path, _truth(151, "1", "corrected"), _truth(221, "1", None))
     assert _found(journal) == [("p0", 0, "january"), ("p100", 0, "corrected")]
+
+
+def test_a_prediction_is_found_with_its_labels_by_key(tmp_path: Path) -> None:
+    """The last one, as for those by id."""
+    asked = _order(0, 1)
+    _journal(tmp_path, asked, _order(1, 2), _truth(5, "1", "first"), _truth(6, "1", "last"), _truth(7, "2", "other"))
+    assert [(each.row, each.value, each.source) for each in labels(tmp_path, asked)] == [(0, "last", "feedback")]
 
 
 def test_the_later_of_a_label_by_key_and_one_by_id_counts(tmp_path: Path) -> None:
