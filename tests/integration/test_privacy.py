@@ -27,6 +27,7 @@ from tests.support.host import POOL, Host, eventually, running, stock
 from tests.support.models import Shelf
 
 NAME, PHONE = "Quetzalcoatl Ünique", 4915550123457
+FORGED = 'x", "action": "forged", "y": "'
 FRAME = pd.DataFrame({"name": [NAME, "Bo"], "phone": [float(PHONE), 1.0], "x": [0.5, 99.0]})
 FAILS = pd.DataFrame({"name": [NAME], "phone": [float(PHONE)], "x": [-1.0]})
 
@@ -140,7 +141,7 @@ def _ask(host: Host) -> Iterator[int]:
         yield post(host, form)
         yield post(host, replace(form, headers={**form.headers, "Accept": media.ARROW_STREAM}))
     for form in every_form(FAILS).values():
-        yield post(host, form)
+        yield post(host, replace(form, headers={**form.headers, "X-Request-Id": FORGED}))
     for form in forms.values():
         yield post(host, replace(form, body=form.body[: len(form.body) * 2 // 3]))
         yield post(host, form, "ecco")
@@ -177,6 +178,19 @@ def test_nothing_personal_is_in_any_file(asked: tuple[Host, list[int]]) -> None:
     assert "damaged" not in Compactor(host.settings.journal_folder).run_once()
     assert leaks(home) == []
     assert (host.settings.keys_folder / "personal.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_is_json_with_the_request_and_nothing_of_it(asked: tuple[Host, list[int]]) -> None:
+    """Each failure of the model has a line with its action, model and request id; no caller's text can forge one."""
+    host, _ = asked
+    lines = (host.settings.home / "serve.log").read_text().splitlines()
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    faults = [line for line in found if line["action"] == "model-fault"]
+    assert faults
+    assert all({"time", "level", "logger", "message", "request_id", "model"} <= line.keys() for line in faults)
+    assert {line["message"] for line in faults} == {"ValueError"}
+    assert FORGED in {line["request_id"] for line in faults}
+    assert "forged" not in {line["action"] for line in found}
 
 
 def test_the_journal_has_all_the_rest(asked: tuple[Host, list[int]]) -> None:

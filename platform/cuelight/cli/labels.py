@@ -14,6 +14,7 @@ from cuelight.kit.errors import BadInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from cuelight.journal.record import Label
+    from cuelight.kit.settings import Settings
 
 _ID, _KEY = "prediction_id", "key"
 _BATCH = 10_000
@@ -39,7 +40,7 @@ def import_(file: Path, model: str, column: str | None) -> None:
     from cuelight.journal.writer import Writer
 
     settings = compose.settings()
-    labels = read_labels(file, model, time.time(), lambda: column or _key_column(model))
+    labels = read_labels(file, model, time.time(), lambda: _named(settings, model, column))
     writer = Writer(settings.journal_folder, settings.host_name, sync="each")
     for start in range(0, len(labels), _BATCH):
         if not writer.append(*labels[start : start + _BATCH]):
@@ -80,6 +81,23 @@ def unknown_(name: str, limit: int, as_json: bool) -> None:
     console.print(f"{len(found):,} labels of {name} belong to no row of the journal.", highlight=False)
     if found:
         console.print(table)
+
+
+def _named(settings: Settings, model: str, column: str | None) -> str:
+    """The column that keys are values of: as the caller says, else as the registry does.
+
+    Raises:
+        BadInput: there is none, or what this host serves says that it is personal.
+    """
+    if not column:
+        return _key_column(model)
+    from cuelight.serving.host.deployment import Generations
+    from cuelight.serving.host.places import Places
+
+    generations = Generations(Places(settings.serving_folder).generations)
+    if column in generations.read(generations.committed()).personal.get(model, ()):
+        raise BadInput(f"{column} is personal: its values are not in the journal. Name rows by prediction_id.")
+    return column
 
 
 def _key_column(model: str) -> str:

@@ -11,6 +11,7 @@ from cuelight.cli.labels import command, read_labels
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.errors import BadInput
+from cuelight.serving.host.deployment import Deployment, Generations
 from tests.support.journal import prediction, write
 
 
@@ -101,3 +102,16 @@ def test_a_file_with_a_mistake_is_refused_whole(tmp_path: Path, content: str, sa
     file.write_text(content, errors="surrogateescape")
     with pytest.raises(BadInput, match=says):
         read_labels(file, "m", 0.0)
+
+
+def test_a_personal_column_is_no_key(journal: Path, tmp_path: Path) -> None:
+    """Its values would reach the disk with the labels."""
+    generations = Generations(tmp_path / "serving" / "generations")
+    generations.write(Deployment(1, personal={"m": ("city",)}))
+    generations.note_committed(1)
+    file = tmp_path / "labels.csv"
+    file.write_text("key,label\nOslo,1\n")
+    result = CliRunner().invoke(command, ["import", str(file), "--model", "m", "--key", "city"])
+    assert isinstance(result.exception, BadInput)
+    assert "Oslo" not in str(result.exception)
+    assert not list((journal / "segments").glob("*/*"))
