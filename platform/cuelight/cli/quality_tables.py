@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _TOO_FEW = "not enough data"
 _UNDEFINED = "-"
-_WHOLE = 20  # characters of a name that are not folded
 _ABREAST = 4  # groups that stand beside each other, with all their figures
 _CHIEF = ("accuracy", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "r2", "mape")
 
@@ -103,10 +102,7 @@ def _value(value: object) -> str:
 def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], keys: int = 1) -> Table:
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="right", overflow="fold")
-        if place < keys:
-            table.columns[place].justify = "left"
-            table.columns[place].min_width = min(_WHOLE, max((len(line[place]) for line in lines), default=0))
+        table.add_column(Text(heading), justify="left" if place < keys else "right", overflow="fold")
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))  # as it is: a value may be called [b]
     return table
