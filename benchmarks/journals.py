@@ -87,7 +87,7 @@ def requests(model: Model, folder: Path, size: Size) -> Iterator[list[str]]:
         peers = {"on": Cuelight(), "off": CuelightUnrecorded()}
         running = {name: stack.enter_context(peer.start(model, 1, folder / name)) for name, peer in peers.items()}
         bodies = [peers["on"].single(model, model.frame.iloc[i : i + 1]) for i in range(64)]
-        loads = {
+        loads: dict[str, Callable[[str, int], wrk.Load]] = {
             "1 connection": lambda url, _: wrk.run(url, bodies, 1, size.seconds),
             "8 connections": lambda url, _: wrk.run(url, bodies, 8, size.seconds),
             f"{_RATE:g} requests/s": lambda url, turn: arrivals.run(url, bodies, _RATE, size.seconds, turn),
