@@ -103,3 +103,14 @@ def test_answers_may_be_labels_or_probabilities() -> None:
     assert [each.fault for each in examine(reference, current).findings] == [Fault.ALL_NULL]
     assert examine(reference, current).alerts == ()
     assert examine(reference, current.drop(columns="output.proba.1")).alerts != ()
+
+
+def test_a_personal_column_is_said_to_be_untested_and_is_no_bad_data() -> None:
+    """The journal has another column in its place, also where it was not personal at first."""
+    reference = pd.DataFrame({"input.name": ["a", "b"] * 50, "input.x": np.arange(100.0)})
+    window = pd.DataFrame({"personal.name": ["***"] * 100, "input.x": np.arange(100.0)})
+    for current in (window, window.assign(**{"input.name": None})):
+        found = examine(reference, current)
+        assert [each.text for each in found.findings] == ["input.name is personal: the journal does not hold it"]
+        assert found.alerts == ()
+        assert [each.name for each in found.columns] == ["input.x"]
