@@ -28,6 +28,17 @@ class _JsonFormatter(logging.Formatter):
             return json.dumps({name: _scalar(each) for name, each in line.items()})
 
 
+class _StandardError(logging.Handler):
+    """Standard error as it is when a line is written: what it was before may be closed by now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001  logging's own rule: a line that can't be written stops nobody
+            self.handleError(record)
+
+
 def _scalar(value: object) -> object:
     return value if isinstance(value, str | int | None) else _text(value)
 
@@ -75,7 +86,7 @@ class Log:
 
 def configure(level: str = "info") -> None:
     """Send Cuelight's logs to standard error as JSON lines, from `level` up."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(_JsonFormatter())
     logger = logging.getLogger("cuelight")
     logger.handlers = [handler]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 from typing import Any
@@ -40,6 +41,17 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
         "version": 3,
     }
     assert line["time"].endswith("Z")
+
+
+def test_lines_go_to_standard_error_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was when logging was configured may be closed."""
+    then, now = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", then)
+    log.configure("info")
+    then.close()
+    monkeypatch.setattr("sys.stderr", now)
+    Log("test").info("done", "It went on.")
+    assert json.loads(now.getvalue())["message"] == "It went on."
 
 
 def test_less_than_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parents[3]
-RULES = ROOT / "monitoring" / "prometheus"
-DASHBOARD = json.loads((ROOT / "monitoring" / "grafana" / "cuelight.json").read_text())
+RULES = ROOT / "monitoring" / "prometheus-rules"
+DASHBOARD = json.loads((ROOT / "monitoring" / "grafana-dashboards" / "cuelight.json").read_text())
 GRAFANA = {"$__rate_interval": "1m", "$model": ".*", "$instance": ".*"}
 SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{([^}]*)\})?")
 # What names no series: text, ranges and groupings, and then functions and keywords.
