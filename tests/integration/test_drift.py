@@ -22,12 +22,13 @@ from cuelight.journal.writer import Writer
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import NotFound, Refused, Unavailable
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.child import cuelight
 from cuelight.monitoring.job import DriftJob, Order
-from cuelight.monitoring.outcome import Outcome
-from cuelight.monitoring.publication import Publisher
-from cuelight.monitoring.verdict import Verdict
-from cuelight.monitoring.window import References, Targets
+from cuelight.monitoring.reports.outcome import Outcome
+from cuelight.monitoring.reports.publication import Publisher
+from cuelight.monitoring.schedule.child import cuelight
+from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.monitoring.windows.references import References
+from cuelight.monitoring.windows.targets import Targets
 from cuelight.operations import figures
 from cuelight.operations.database import Operations
 from cuelight.protocol.signature import Column, Signature

@@ -16,13 +16,15 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.assessment import assess
-from cuelight.monitoring.columns import LABEL
-from cuelight.monitoring.outcome import Outcome, figures
-from cuelight.monitoring.publication import Publisher
-from cuelight.monitoring.rule import Earlier
-from cuelight.monitoring.verdict import Verdict
-from cuelight.monitoring.window import References, Target, Targets, Window, read_window
+from cuelight.monitoring.examination.columns import LABEL
+from cuelight.monitoring.reports.outcome import Outcome, figures
+from cuelight.monitoring.reports.publication import Publisher
+from cuelight.monitoring.verdicts.assessment import assess
+from cuelight.monitoring.verdicts.rule import Earlier
+from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.monitoring.windows.references import References
+from cuelight.monitoring.windows.targets import Target, Targets
+from cuelight.monitoring.windows.window import Window, read_window
 from cuelight.operations.database import Operations
 from cuelight.operations.figures import write
 from cuelight.operations.kinds import Kind

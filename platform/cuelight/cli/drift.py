@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.monitoring.job import DriftJob
-    from cuelight.monitoring.outcome import Outcome
-    from cuelight.monitoring.window import Targets
+    from cuelight.monitoring.reports.outcome import Outcome
+    from cuelight.monitoring.windows.targets import Targets
 
 EXIT_CODES = {"ok": 0, "watch": 0, "drift": 10, "degraded": 11, "bad data": 12, "not enough data": 13}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -78,8 +78,8 @@ def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
     from cuelight.cli import compose
     from cuelight.journal.query import Journal
     from cuelight.monitoring.job import DriftJob
-    from cuelight.monitoring.publication import Publisher
-    from cuelight.monitoring.window import References
+    from cuelight.monitoring.reports.publication import Publisher
+    from cuelight.monitoring.windows.references import References
 
     compose.compactor(settings).run_once()
     tracking = compose.tracking(settings)
@@ -98,7 +98,7 @@ def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
 def targets(settings: Settings) -> Targets:
     """Who is on Production, by the same memory that the follower of this host goes by."""
     from cuelight.cli import compose
-    from cuelight.monitoring.window import Targets
+    from cuelight.monitoring.windows.targets import Targets
     from cuelight.registry.tracks import alias_map
     from cuelight.serving.following.ledger import Ledger
     from cuelight.serving.host.places import Places

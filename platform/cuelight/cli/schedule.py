@@ -18,7 +18,7 @@ _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
 def command() -> None:
     """Start drift jobs by their schedules and retrainings that were asked for, one at a time; send alerts."""
     from cuelight.cli.drift import targets
-    from cuelight.monitoring.scheduler import TICK_SECONDS, Scheduler
+    from cuelight.monitoring.schedule.scheduler import TICK_SECONDS, Scheduler
 
     settings = compose.settings()
     alerts = _alerts(settings)

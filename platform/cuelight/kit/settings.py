@@ -1,8 +1,9 @@
 """Every setting, in one table.
 
 A setting `serving_port` is `port` under `[serving]` in `cuelight.toml`, `CUELIGHT_SERVING_PORT` in the
-environment and `--serving-port` on the command line; the later of these wins. `[pipelines]` and
-`[schedules]` in the file map a model's name to a pipeline object and to its drift schedule.
+environment and `--serving-port` on the command line; the later of these wins. `[pipelines]` in the file
+maps a model's name to a pipeline object; `[models.NAME.monitoring]` and `[models.NAME.retrain]` hold what
+is otherwise for one model.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from cuelight.kit.errors import Misconfigured
 
-_TABLES = ("pipelines", "schedules")
+_TABLES = ("pipelines", "models")
+_BY_MODEL = ("monitoring", "retrain")  # sections that a model may have of its own
 _HOME = Path(".cuelight")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _PREFIX, _FILE_VARIABLE = "CUELIGHT_", "CUELIGHT_CONFIG"
@@ -156,9 +158,15 @@ class Settings:
     pipelines: Mapping[str, str] = field(
         default_factory=dict, metadata={"unit": "table", "help": "Model name to `module:object` of its pipeline."}
     )
-    schedules: Mapping[str, str] = field(
-        default_factory=dict, metadata={"unit": "table", "help": "Model name to the cron line of its drift job."}
+    models: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict,
+        metadata={"unit": "table", "help": "Settings of `monitoring` and `retrain` that are otherwise for one model."},
     )
+
+    def of(self, model: str) -> Settings:
+        """The settings that hold for one model."""
+        own = self.models.get(model)
+        return replace(self, **own) if own else self
 
     @property
     def tracking_uri(self) -> str:
@@ -242,6 +250,9 @@ def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:
     known = {row.key: row.name for row in table()}
     values: dict[str, Any] = {}
     for section, content in file.items():
+        if section == "models":
+            values[section] = _models(content)
+            continue
         nested = isinstance(content, Mapping) and section not in _TABLES
         entries = {f"{section}.{key}": each for key, each in content.items()} if nested else {section: content}
         for key, value in entries.items():
@@ -249,6 +260,29 @@ def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:
                 raise Misconfigured(f"cuelight.toml: there is no setting `{key}`. `cuelight settings` lists them.")
             values[known[key]] = value
     return values
+
+
+def _models(content: Any) -> dict[str, dict[str, Any]]:
+    """`[models.NAME.SECTION]`: by model, the settings that it has of its own, in their types."""
+    known = {row.key: row.name for row in table() if row.key.partition(".")[0] in _BY_MODEL}
+    found: dict[str, dict[str, Any]] = {}
+    for model, sections in _nested("models", content):
+        for section, entries in _nested(f"models.{model}", sections):
+            for key, value in _nested(f"models.{model}.{section}", entries):
+                name = known.get(f"{section}.{key}")
+                if name is None:
+                    raise Misconfigured(
+                        f"cuelight.toml: there is no setting `{section}.{key}` that a model may have of its own, as "
+                        f"{model!r} has; those of {' and '.join(_BY_MODEL)} may be."
+                    )
+                found.setdefault(model, {})[name] = _convert(name, value)
+    return found
+
+
+def _nested(name: str, content: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(content, Mapping):
+        raise Misconfigured(f"cuelight.toml: `{name}` must be a table, like `[models.NAME.monitoring]`.")
+    return content.items()
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -273,6 +307,8 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _convert(name: str, value: Any) -> Any:
+    if name == "models":
+        return value  # read setting by setting
     default = getattr(Settings(), name)
     try:
         converted = _typed(default, value)

@@ -14,7 +14,7 @@ from cuelight.cli.stack import inherited
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings, read, table
 
-_TABLES = ("pipelines", "schedules")
+_TABLES = ("pipelines", "models")
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file() -> None:
@@ -115,6 +115,8 @@ def test_every_setting_can_be_set_by_its_key_and_its_variable() -> None:
     """Key in the file and variable in the environment, as the table gives them, reach the same setting."""
     for row in table():
         section, _, rest = row.key.partition(".")
+        if row.name == "models":
+            continue  # has a test of its own
         value = {"m": "x:y"} if row.name in _TABLES else row.default
         file = {section: {rest: value}} if rest else {section: value}
         assert getattr(read(file), row.name) == value, row.key
@@ -142,7 +144,7 @@ def test_a_child_process_reads_equal_settings(tmp_path: Path, monkeypatch: pytes
     """Through `inherited` and the file, a child has all that its parent had, defaults that undo the file included."""
     (tmp_path / "cuelight.toml").write_text(
         "[serving]\nport = 9999\nworkers = 7\n[trust]\nunsigned = true\n"
-        '[pipelines]\nm = "pkg.mod:obj"\n[schedules]\nm = "*/5 * * * *"\n'
+        '[pipelines]\nm = "pkg.mod:obj"\n[models.m.monitoring]\nschedule = "*/5 * * * *"\n'
     )
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CUELIGHT_")]:
@@ -157,3 +159,30 @@ def test_a_child_process_reads_equal_settings(tmp_path: Path, monkeypatch: pytes
     )
     seen = json.loads(child.stdout)
     assert Settings(**(seen | {"home": Path(seen["home"])})) == chosen
+
+
+def test_a_model_may_have_settings_of_its_own() -> None:
+    """Those of monitoring and retraining; all others, and other models, are as they are for everybody."""
+    own = {"m": {"monitoring": {"schedule": "0 6 * * *", "window_rows": 100}, "retrain": {"min_labels": 7}}}
+    settings = read({"monitoring": {"min_rows": 50}, "models": own})
+    assert (settings.of("m").monitoring_schedule, settings.of("m").monitoring_window_rows) == ("0 6 * * *", 100)
+    assert (settings.of("m").retrain_min_labels, settings.of("m").monitoring_min_rows) == (7, 50)
+    assert settings.of("other") == settings
+    assert settings.monitoring_window_rows == Settings().monitoring_window_rows
+
+
+@pytest.mark.parametrize(
+    ("own", "named"),
+    [
+        ({"m": {"monitoring": {"shedule": "x"}}}, "monitoring.shedule"),
+        ({"m": {"serving": {"port": 1}}}, "serving.port"),
+        ({"m": {"monitoring": 3}}, "models.m.monitoring"),
+        ({"m": 3}, "models.m"),
+        (3, "models"),
+        ({"m": {"monitoring": {"min_rows": "many"}}}, "monitoring_min_rows"),
+    ],
+)
+def test_what_a_model_may_not_have_of_its_own_is_named(own: Any, named: str) -> None:
+    """A typo or a value of another type is refused when the settings are read, by its name."""
+    with pytest.raises(Misconfigured, match=named.replace(".", r"\.")):
+        read({"models": own})

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuelight.monitoring.columns import Column, Kind
+from cuelight.monitoring.examination.columns import Column, Kind
 
 LEVELS = (2, 3, 4, 6, 10, 20)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cuelight.monitoring.alerts.wording import message, recovery
-from cuelight.monitoring.verdict import Verdict
+from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind

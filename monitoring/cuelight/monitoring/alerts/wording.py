@@ -6,7 +6,7 @@ import hashlib
 import re
 from urllib.parse import quote
 
-from cuelight.monitoring.verdict import Verdict
+from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert, Severity
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind

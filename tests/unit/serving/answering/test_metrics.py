@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cuelight.journal.record import Prediction
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.verdict import Verdict
+from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
 from cuelight.serving.answering import readings

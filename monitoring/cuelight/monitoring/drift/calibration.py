@@ -1,0 +1,110 @@
+"""How far do windows stray that did not drift? The answer is drawn from the reference itself.
+
+A driftless window is a random part of the reference (without replacement), tested against the *rest* of it: two
+disjoint samples of one population, as the real window and the reference are. A bootstrap window tested against the
+whole reference would share rows with it and stray too little (its variance lacks the reference's own 1/n), so it would
+alarm too often. The scores do not depend on the sample sizes, so a window larger than half the reference is
+calibrated by halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cuelight.monitoring.drift.statistics import Bools, compare_counts, frequent
+from cuelight.monitoring.examination.columns import Column, Floats, Kind
+
+ROUNDS = 100
+# A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of the
+# standard deviation of the Kolmogorov statistic (0.26).
+LEAST_SD = 0.05
+
+# (generator, rows of the reference, rows of the window) -> mask (rows,) of a driftless window. Clustered and seasonal
+# traffic is drawn by clusters and seasons: another function of this shape.
+Draw = Callable[[np.random.Generator, int, int], Bools]
+
+
+@dataclass(frozen=True)
+class Null:
+    """Mean and standard deviation of a column's score over driftless windows."""
+
+    mean: float
+    sd: float
+
+    def z(self, score: float) -> float:
+        """How many standard deviations `score` lies above what driftless windows show."""
+        return (score - self.mean) / max(self.sd, LEAST_SD)
+
+
+# Levels too rare for a table in any draw may still make one in a larger window: the root of chi-square with one degree
+# of freedom, which is half-normal.
+_UNTRIED = Null(0.80, 0.60)
+
+
+def rows_at_random(generator: np.random.Generator, rows: int, size: int) -> Bools:
+    """Rows that are independent of each other."""
+    mask = np.zeros(rows, dtype=np.bool_)
+    mask[generator.choice(rows, size=size, replace=False)] = True
+    return mask
+
+
+def calibrate(
+    columns: Iterable[Column], size: int, rounds: int = ROUNDS, seed: int = 0, draw: Draw = rows_at_random
+) -> Mapping[str, Null]:
+    """The null of each column for windows of `size` rows; the same seed gives the same figures.
+
+    All columns are taken from the same drawn rows, so correlated columns stray together, as in a real window.
+    """
+    listed = list(columns)
+    if not listed:
+        return {}
+    rows = len(listed[0].reference)
+    taken = min(size, rows // 2)
+    if taken < 1:
+        return {column.name: Null(0.0, 1.0) for column in listed}
+    generator = np.random.default_rng(seed)
+    windows = np.stack([draw(generator, rows, taken) for _ in range(rounds)])
+    return {column.name: _null(column, windows, size) for column in listed}
+
+
+def _null(column: Column, windows: Bools, size: int) -> Null:
+    present = column.present(column.reference)
+    reference, members = column.reference[present], windows[:, present]
+    usable = members.any(axis=1) & ~members.all(axis=1)
+    if not usable.any():
+        return Null(0.0, 1.0)
+    scores = (
+        number_scores(reference, members[usable])
+        if column.kind is Kind.NUMERIC
+        else _code_scores(column, reference, members[usable], size)
+    )
+    if column.kind is Kind.CATEGORICAL and not scores.any():
+        return _UNTRIED
+    return Null(float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 1.0)
+
+
+def number_scores(reference: Floats, members: Bools) -> Floats:
+    """Scores (k,) of the Kolmogorov-Smirnov test of members (k, n) against the rest; `reference` is sorted once."""
+    order = np.argsort(reference, kind="stable")
+    ordered = reference[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))  # the steps between ties are no values
+    n = len(reference)
+    scores = np.empty(len(members))
+    for index, mask in enumerate(members):
+        inside = np.cumsum(mask[order])[last]
+        taken = int(mask.sum())
+        gap = np.abs(inside / taken - (last + 1 - inside) / (n - taken)).max()
+        scores[index] = gap * np.sqrt(taken * (n - taken) / n)
+    return scores
+
+
+def _code_scores(column: Column, reference: npt.NDArray[np.int64], members: Bools, size: int) -> Floats:
+    levels = len(column.levels)
+    kept = frequent(reference, levels, size)
+    total = np.bincount(reference, minlength=levels)
+    counts = [np.bincount(reference[mask], minlength=levels) for mask in members]
+    return np.array([compare_counts(total - inside, inside, kept).score for inside in counts])

@@ -1,0 +1,153 @@
+"""Data quality of a window against its reference; what passes is what can be tested.
+
+Bad data alerts and never retrains: a model trained on it would learn the fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cuelight.monitoring.examination.columns import (
+    INPUT,
+    OUTPUT,
+    PERSONAL,
+    Column,
+    Kind,
+    is_number,
+    kind_of,
+    pair,
+    texts,
+    watched,
+)
+from cuelight.monitoring.examination.findings import Fault, Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# More nulls than the reference by so many points, and by so many standard errors, is a fault of the data.
+MISSING_POINTS, MISSING_Z = 0.10, 4.0
+# A window with more rows than this share in levels that the reference never had speaks another language.
+UNSEEN_SHARE = 0.20
+# Text whose values hardly repeat names things, it does not describe them.
+NAMES_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The findings, and the columns that a test (and Evidently) can take."""
+
+    findings: tuple[Finding, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def alerts(self) -> tuple[Finding, ...]:
+        """The findings that make the window bad data."""
+        return tuple(each for each in self.findings if each.alert)
+
+
+def examine(reference: pd.DataFrame, current: pd.DataFrame) -> Examination:
+    """Look at every column of either side; column names must be unique."""
+    findings: list[Finding] = []
+    columns: list[Column] = []
+    answered = _answers_otherwise(current)
+    for name in watched(reference.columns):
+        if PERSONAL + name.removeprefix(INPUT) in current.columns:
+            findings.append(Finding(name, Fault.NOT_TESTED, False, f"{name} is personal: the journal does not hold it"))
+            continue
+        if name not in current.columns:
+            findings.append(Finding(name, Fault.MISSING_COLUMN, not answered(name), f"{name} is not in the window"))
+            continue
+        found, column = _examine_column(name, reference[name], current[name])
+        findings.extend(replace(each, alert=each.alert and not answered(name)) for each in found)
+        if column is not None:
+            columns.append(column)
+    extra = [name for name in watched(current.columns) if name not in reference.columns]
+    findings.extend(Finding(name, Fault.NEW_COLUMN, False, f"{name} is not in the reference") for name in extra)
+    return Examination(tuple(findings), tuple(columns))
+
+
+def _answers_otherwise(current: pd.DataFrame) -> Callable[[str], bool]:
+    """Whether an output may be absent: callers may ask for labels or for probabilities, and get just those."""
+    given = {name for name in watched(current.columns) if name.startswith(OUTPUT) and current[name].notna().any()}
+    return lambda name: name.startswith(OUTPUT) and bool(given - {name})
+
+
+def _examine_column(
+    name: str, reference: pd.Series[Any], current: pd.Series[Any]
+) -> tuple[list[Finding], Column | None]:
+    kind = kind_of(reference)
+    if kind is None:
+        text = f"{name} is all null or of a type without a test in the reference"
+        return [Finding(name, Fault.NOT_TESTED, False, text)], None
+    if not current.notna().any():
+        return [Finding(name, Fault.ALL_NULL, True, f"{name} is null in the whole window")], None
+    if is_number(reference) and not is_number(current):
+        text = f"{name} holds {current.dtype} where the reference holds {reference.dtype}"
+        return [Finding(name, Fault.TYPE_CHANGED, True, text)], None
+    if not is_number(reference) and is_number(current):
+        text = f"{name} holds numbers where the reference holds text"
+        return [Finding(name, Fault.TYPE_CHANGED, True, text)], None
+    column = pair(name, kind, reference, current)
+    if not column.present(column.current).any():
+        return [Finding(name, Fault.NOT_FINITE, True, f"{name} has no finite value in the window")], None
+    findings = [*_missing(column), *_not_finite(column, current)]
+    if kind is Kind.CATEGORICAL and not is_number(reference) and _names_things(reference):
+        text = f"{name} hardly repeats a value in the reference: an identifier, not a feature"
+        return [*findings, Finding(name, Fault.NOT_TESTED, False, text)], None
+    return [*findings, *_unseen(column, is_number(reference)), *_constant(column)], column
+
+
+def _missing(column: Column) -> list[Finding]:
+    before, now = (1.0 - column.present(side).mean() for side in (column.reference, column.current))
+    n, m = len(column.reference), len(column.current)
+    overall = (before * n + now * m) / (n + m)
+    error = max(1e-9, float(np.sqrt(overall * (1.0 - overall) * (1.0 / n + 1.0 / m))))
+    if now - before <= MISSING_POINTS or (now - before) / error <= MISSING_Z:
+        return []
+    text = f"{column.name} is missing in {now:.0%} of the rows, in the reference in {before:.0%}"
+    return [Finding(column.name, Fault.MISSING_VALUES, True, text)]
+
+
+def _not_finite(column: Column, current: pd.Series[Any]) -> list[Finding]:
+    if column.kind is not Kind.NUMERIC:
+        return []
+    count = int(current.notna().sum() - column.present(column.current).sum())
+    text = f"{column.name} is infinite in {count} rows"
+    return [Finding(column.name, Fault.NOT_FINITE, False, text)] if count else []
+
+
+def _unseen(column: Column, number: bool) -> list[Finding]:
+    """New levels of a feature. Many new words are bad data; new numbers, and new answers of the model, may be drift."""
+    if column.kind is not Kind.CATEGORICAL or column.name.startswith(OUTPUT):
+        return []
+    present = column.current[column.current >= 0]
+    new = ~np.isin(present, np.unique(column.reference))
+    share = float(new.mean())
+    if not share:
+        return []
+    counts = np.bincount(present[new])
+    largest = ", ".join(column.levels[code] for code in np.argsort(-counts)[:3] if counts[code])
+    text = f"{column.name} has {share:.1%} of its rows in levels the reference never had ({largest})"
+    return [Finding(column.name, Fault.UNSEEN_LEVELS, share > UNSEEN_SHARE and not number, text)]
+
+
+def _constant(column: Column) -> list[Finding]:
+    """A continuous column that stands still is a stuck source; a flag that does is perhaps another population."""
+    present = column.current[column.present(column.current)]
+    if len(np.unique(present)) > 1:
+        return []
+    before = column.reference[column.present(column.reference)]
+    if len(np.unique(before)) <= 1:
+        return []
+    alert = column.kind is Kind.NUMERIC
+    return [Finding(column.name, Fault.CONSTANT, alert, f"{column.name} has one value in the whole window")]
+
+
+def _names_things(reference: pd.Series[Any]) -> bool:
+    values = texts(reference)
+    present = values[values != None]  # noqa: E711 (element by element)
+    return len(present) > 0 and len(set(present)) / len(present) > NAMES_SHARE

@@ -1,0 +1,1 @@
+"""What was found, as a run in MLflow with its pages."""

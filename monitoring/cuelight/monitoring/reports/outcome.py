@@ -1,0 +1,122 @@
+"""What a drift job found and did, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import structs
+
+from cuelight.monitoring.drift.judgement import ColumnDrift
+from cuelight.monitoring.reports.report import plain
+from cuelight.monitoring.verdicts.assessment import Assessment
+from cuelight.operations.figures import Figures
+
+_LARGEST = 1e9  # a column without any spread in its reference has strayed infinitely far
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One job's outcome; times in seconds since the epoch.
+
+    Attributes:
+        run_id, link: the run in MLflow and the report in it; empty when MLflow did not take it.
+        request: id of the retrain request this job made, if it did.
+        notes: what did not go as it should, or why nothing was asked for; one sentence each.
+    """
+
+    model: str
+    version: int
+    at: float
+    window_start: float | None
+    window_end: float | None
+    rows: int
+    labelled: int
+    labels_until: float | None
+    assessment: Assessment
+    run_id: str = ""
+    link: str = ""
+    request: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The rule's word."""
+        return self.assessment.decision.verdict.value
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its reason."""
+        return f"{self.verdict}: {self.assessment.decision.reason}"
+
+    def figures(self) -> Figures:
+        """The numbers that are worth a plot over time."""
+        columns, performance = self.assessment.columns, self.assessment.performance
+        found = Figures(
+            model=self.model,
+            version=self.version,
+            at=self.at,
+            verdict=self.verdict,
+            rows=self.rows,
+            labelled=self.labelled,
+            drifted=sum(bool(each.drifted) for each in columns),
+            scores={each.name: max(-_LARGEST, min(_LARGEST, float(each.z))) for each in columns},
+        )
+        if performance is None:
+            return found
+        return structs.replace(
+            found,
+            quality={name: float(value) for name, value in performance.metrics.items()},
+            loss=float(performance.current),
+            reference_loss=float(performance.reference),
+            loss_score=float(performance.z),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The same for JSON: no NaN, no infinity."""
+        decision, performance = self.assessment.decision, self.assessment.performance
+        document: dict[str, Any] = plain(
+            {
+                "model": self.model,
+                "version": self.version,
+                "at": self.at,
+                "window": {"start": self.window_start, "end": self.window_end, "rows": self.rows},
+                "verdict": self.verdict,
+                "reason": decision.reason,
+                "signals": decision.signals,
+                "retrain": decision.retrain,
+                "request": self.request,
+                "columns": figures(self.assessment.columns),
+                "findings": [
+                    {"column": each.column, "fault": each.fault.value, "alert": each.alert, "text": each.text}
+                    for each in self.assessment.examination.findings
+                ],
+                "performance": performance and {**performance.__dict__, "metrics": dict(performance.metrics)},
+                "labelled": {"rows": self.labelled, "until": self.labels_until},
+                "run_id": self.run_id,
+                "link": self.link,
+                "notes": self.notes,
+            }
+        )
+        return document
+
+
+def figures(columns: tuple[ColumnDrift, ...]) -> list[dict[str, Any]]:
+    """The judged columns, the most drifted first, as JSON can hold them."""
+    found: list[dict[str, Any]] = plain(
+        [
+            {
+                "column": each.name,
+                "kind": each.kind.value,
+                "test": each.comparison.test,
+                "p": each.comparison.p_value,
+                "adjusted_p": each.adjusted_p,
+                "distance": each.comparison.distance,
+                "z": each.z,
+                "drifted": each.drifted,
+                "weight": each.weight,
+            }
+            for each in columns
+        ]
+    )
+    return found

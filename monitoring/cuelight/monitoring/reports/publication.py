@@ -1,0 +1,111 @@
+"""The report as a run in MLflow, and its verdict on the version."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
+from cuelight.monitoring.reports.outcome import Outcome
+from cuelight.monitoring.reports.report import QUALITY_PAGE, Page, write
+from cuelight.registry import tags
+from cuelight.registry.port import Registry
+from cuelight.registry.tracking import Run, Tracking
+
+REPORTS = "reports"
+_LONGEST_NAME, _LONGEST_TAG, _LARGEST = 200, 4_000, 1e9
+_log = Log("monitoring")
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Puts outcomes where people look: MLflow. `pages` false leaves Evidently's page out."""
+
+    registry: Registry
+    tracking: Tracking
+    q: float
+    plot_rows: int
+    pages: bool = True
+
+    def publish(self, outcome: Outcome) -> Outcome:
+        """The outcome with its run and link; what went wrong is in its notes, and never costs the verdict."""
+        with tempfile.TemporaryDirectory() as draft, ThreadPoolExecutor(1) as aside:
+            # Evidently's process and MLflow's client both take seconds to start: side by side.
+            page = aside.submit(self._page, outcome, Path(draft))
+            try:
+                outcome = self._run(outcome, page)
+                self._tag(outcome)
+            except CuelightError as error:
+                _log.warning("report-not-published", str(error))
+                note = f"The verdict is recorded, but MLflow did not take the report: {error}"
+                outcome = replace(outcome, notes=(*outcome.notes, note))
+        return outcome
+
+    def _page(self, outcome: Outcome, folder: Path) -> list[Path]:
+        columns = outcome.assessment.examination.columns
+        if not self.pages or not columns:
+            return []
+        title = f"{outcome.model}, version {outcome.version}: {outcome.rows:,} rows against its reference"
+        page = Page(title, outcome.verdict, outcome.assessment.decision.reason, self.q, self.plot_rows)
+        return write(page, columns, outcome.assessment.columns, folder, outcome.assessment.labelled)
+
+    def _run(self, outcome: Outcome, page: Future[list[Path]]) -> Outcome:
+        marks = {
+            "cuelight.model": outcome.model,
+            "cuelight.version": str(outcome.version),
+            "cuelight.verdict": outcome.verdict,
+            tags.REASON: outcome.assessment.decision.reason[:_LONGEST_TAG],
+        }
+        name = f"version {outcome.version}: {outcome.verdict}"
+        with self.tracking.run(f"cuelight/{outcome.model}/monitoring", name, marks) as run:
+            run.metrics(metrics(outcome))
+            outcome = replace(outcome, run_id=run.id, link=run.url)
+            outcome = self._files(outcome, run, page)
+            document = outcome.document()
+            run.text(json.dumps(document, indent=1, allow_nan=False), f"{REPORTS}/verdict.json")
+        return outcome
+
+    def _files(self, outcome: Outcome, run: Run, page: Future[list[Path]]) -> Outcome:
+        try:
+            files = page.result()
+        except Exception as error:  # noqa: BLE001 - a full disk or an odd column must not cost the verdict either
+            _log.warning("page-not-rendered", str(error))
+            return replace(outcome, notes=(*outcome.notes, f"There is no page for this report: {error}"))
+        for path in files:
+            run.file(path, REPORTS)
+        if files and outcome.assessment.labelled and not any(path.name == QUALITY_PAGE for path in files):
+            outcome = replace(outcome, notes=(*outcome.notes, "Evidently could not draw the page on quality."))
+        return replace(outcome, link=f"{run.url}/artifacts/{REPORTS}/{files[0].name}") if files else outcome
+
+    def _tag(self, outcome: Outcome) -> None:
+        values = {tags.DRIFT: outcome.sentence[:_LONGEST_TAG], tags.REPORT: outcome.link}
+        self.registry.set_version_tags(outcome.model, outcome.version, values)
+
+
+def metrics(outcome: Outcome) -> Mapping[str, float]:
+    """Numbers that MLflow draws over time: per column `p/` and `z/`, the window's size, quality on labels."""
+    found = {
+        "rows": float(outcome.rows),
+        "labelled_rows": float(outcome.labelled),
+        "drifted_columns": float(sum(each.drifted for each in outcome.assessment.columns)),
+        "findings": float(len(outcome.assessment.examination.findings)),
+    }
+    for each in outcome.assessment.columns:
+        found[f"p/{_name(each.name)}"] = each.comparison.p_value
+        found[f"z/{_name(each.name)}"] = max(-_LARGEST, min(_LARGEST, each.z))
+    performance = outcome.assessment.performance
+    if performance is not None:
+        found |= {"loss": performance.current, "reference_loss": performance.reference, "loss_z": performance.z}
+        found |= {f"quality/{name}": value for name, value in performance.metrics.items()}
+    return found
+
+
+def _name(column: str) -> str:
+    """A column's name as MLflow takes it in a metric."""
+    return re.sub(r"[^\w\-. ]", "_", column)[:_LONGEST_NAME]

@@ -1,0 +1,1 @@
+"""From tables to one word, one sentence, and whether to retrain. Pure."""

@@ -1,0 +1,1 @@
+"""What is judged: a version, its reference, and rows of the journal."""

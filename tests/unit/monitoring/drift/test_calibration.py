@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.drift.calibration import calibrate, number_scores
+from cuelight.monitoring.drift.judgement import judge
+from cuelight.monitoring.drift.statistics import compare_numbers
+from cuelight.monitoring.examination.columns import Column, Kind
+from tests.unit.monitoring.tables import part, twenty_columns
+
+REFERENCES, WINDOWS = 10, 12  # 120 windows of each size, 240 in all
+
+
+def test_the_fast_score_is_the_test_s_own() -> None:
+    """The score over sorted ranks equals the Kolmogorov-Smirnov test's, also with ties."""
+    generator = np.random.default_rng(3)
+    values = np.round(generator.normal(size=700), 1)
+    members = generator.random((5, 700)) < 0.3
+    expected = [compare_numbers(values[~mask], values[mask]).score for mask in members]
+    assert number_scores(values, members) == pytest.approx(expected)
+
+
+def test_the_same_reference_gives_the_same_null() -> None:
+    """Calibration draws by its seed alone, so a verdict can be repeated."""
+    columns = twenty_columns(np.random.default_rng(0), 1000, 500)
+    assert calibrate(columns, 500) == calibrate(columns, 500)
+    assert calibrate(columns, 500) != calibrate(columns, 500, seed=1)
+
+
+def test_a_window_larger_than_the_reference_is_calibrated() -> None:
+    """With more rows in the window than in the reference the null is drawn from halves, and does not alarm."""
+    columns = twenty_columns(np.random.default_rng(5), 600, 3000)
+    assert not any(each.drifted for each in judge(columns, 0.02, 4.0))
+
+
+def test_the_null_is_that_of_two_samples() -> None:
+    """For independent rows the null of the score is Kolmogorov's: mean 0.87, standard deviation 0.26."""
+    values = np.random.default_rng(8).normal(size=5000)
+    null = calibrate([Column("x", Kind.NUMERIC, values, values[:500])], 500, rounds=400)["x"]
+    assert null.mean == pytest.approx(0.869, abs=0.04)
+    assert null.sd == pytest.approx(0.26, abs=0.03)
+
+
+@pytest.mark.parametrize(("size", "power"), [(500, 0.85), (2000, 0.99)])
+def test_alarms_are_rare_without_drift_and_near_certain_with_it(size: Any, power: Any) -> None:
+    """20 columns: at most 5 % of driftless windows alarm, and one column 0.25 sigma off is found as DESIGN asks."""
+    chosen = Settings()
+    alarms = found = shifted = 0
+    for seed in range(REFERENCES):
+        columns = twenty_columns(np.random.default_rng(seed), 5000, size * WINDOWS)
+        nulls = calibrate(columns, size)
+        for index in range(WINDOWS):
+            window = part(columns, index * size, (index + 1) * size)
+            alarms += any(each.drifted for each in judge(window, chosen.monitoring_q, chosen.monitoring_z, nulls=nulls))
+            if index % 2:
+                continue
+            first = window[0]
+            window[0] = Column(first.name, first.kind, first.reference, first.current + 0.25)
+            judged = judge(window, chosen.monitoring_q, chosen.monitoring_z, nulls=nulls)
+            shifted += 1
+            found += any(each.drifted for each in judged if each.name == first.name)
+    assert alarms / (REFERENCES * WINDOWS) <= 0.05
+    assert found / shifted >= power

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cuelight.kit.clock import FakeClock
+from cuelight.kit.errors import RegistryUnavailable
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.schedule.child import Child, cuelight, prune
+from cuelight.monitoring.schedule.scheduler import Scheduler
+from cuelight.operations.database import Operations
+
+NOON = 1_700_049_600.0
+ENDLESS = "import signal; print('up', flush=True); signal.pause()"
+
+
+class Stage:
+    """A scheduler on a clock of its own whose children are small Python programs instead of Cuelight's commands."""
+
+    def __init__(self, folder: Path, program: str = "raise SystemExit(10)") -> None:
+        self.clock = FakeClock(NOON)
+        lines = {"rare": "0 0 * * *", "bad": "whenever"}
+        self.settings = Settings(
+            home=folder,
+            models={name: {"monitoring_schedule": line} for name, line in lines.items()},
+        )
+        self.operations = Operations(f"sqlite:///{folder / 'operations.db'}", clock=self.clock)
+        self.models = ["wine"]
+        self.down = False
+        self.program = program
+        self.commands: list[Sequence[str]] = []
+        self.children: list[Child] = []
+
+    def scheduler(self) -> Scheduler:
+        """One more scheduler of this installation."""
+        return Scheduler(self.settings, self._ask, self.operations, self.clock, self._start)
+
+    def finish(self) -> None:
+        """Wait for the child that was started last."""
+        self.children[-1]._process.wait(30)
+
+    def _ask(self) -> list[str]:
+        if self.down:
+            raise RegistryUnavailable("down")
+        return self.models
+
+    def _start(self, name: str, command: Sequence[str], log: Path) -> Child:
+        self.commands.append(command)
+        self.children.append(Child(name, [sys.executable, "-c", self.program], log))
+        return self.children[-1]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage whose children are gone afterwards."""
+    made = Stage(tmp_path)
+    yield made
+    for child in made.children:
+        child.end()
+
+
+def test_a_job_runs_when_its_turn_comes(stage: Stage) -> None:
+    """Nothing runs before the cron line says so; then `cuelight drift` does, once, and its verdict is no failure."""
+    scheduler = stage.scheduler()
+    assert scheduler.tick() == "Nothing is due; 1 models are watched."
+    stage.clock.advance(600)
+    assert scheduler.tick() == "drift:wine was started."
+    assert stage.commands == [cuelight("drift", "wine", "--only-new", "--json")]
+    stage.finish()
+    assert scheduler.tick() == "drift:wine ended with code 10."
+    assert scheduler.tick() == "Nothing is due; 1 models are watched."
+    assert stage.operations.history() == []
+
+
+def test_one_at_a_time(stage: Stage) -> None:
+    """While a child runs nothing else is started, however much is due."""
+    stage.program, stage.models = ENDLESS, ["beer", "wine"]
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    assert scheduler.tick() == "drift:beer was started."
+    stage.clock.advance(20)
+    assert scheduler.tick() == "drift:beer is running."
+    assert len(stage.children) == 1
+
+
+def test_one_scheduler_leads(stage: Stage) -> None:
+    """A second scheduler waits; when the first is killed its lease runs out and the second catches up, once."""
+    first, second = stage.scheduler(), stage.scheduler()
+    first.tick()
+    assert second.tick() == "Another scheduler is at work; this one waits for its lease."
+    stage.clock.advance(6000)
+    assert second.tick() == "drift:wine was started."
+    assert first.tick() == "Another scheduler is at work; this one waits for its lease."
+    assert len(stage.children) == 1
+
+
+def test_a_clean_stop_hands_over_at_once(stage: Stage) -> None:
+    """Stopping ends the child with all it started, and frees the lease without waiting for it to expire."""
+    stage.program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ENDLESS!r}])"
+    first = stage.scheduler()
+    first.tick()
+    stage.clock.advance(600)
+    first.tick()
+    child = stage.children[0]
+    first.stop()
+    assert child.exit_code is not None
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child._process.pid, 0)
+    assert stage.scheduler().tick() != "Another scheduler is at work; this one waits for its lease."
+
+
+def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
+    """A child that crashes leaves its last words in the history; it is tried again after a minute, not before."""
+    stage.program = "raise RuntimeError('no disk')"
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    scheduler.tick()
+    stage.finish()
+    assert "failed with code 1" in scheduler.tick()
+    event = stage.operations.history("wine")[0]
+    assert event.kind == "job-failed"
+    assert "no disk" in event.detail["tail"]
+    stage.clock.advance(29)
+    assert "Nothing is due" in scheduler.tick()
+    stage.clock.advance(31)
+    assert scheduler.tick() == "drift:wine was started."
+
+
+def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
+    """A drift job has a quarter of an hour, a retraining what its setting says; then it has failed, and others run."""
+    stage.program, stage.models = ENDLESS, ["beer", "wine"]
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now(), 0.0)
+    assert scheduler.tick() == "retrain was started."
+    stage.clock.advance(stage.settings.retrain_seconds)
+    assert scheduler.tick() == "retrain is running."
+    stage.clock.advance(1)
+    assert scheduler.tick() == "retrain failed with code -15; it is tried again later."
+    assert scheduler.tick() == "drift:beer was started."
+    stage.clock.advance(901)
+    assert scheduler.tick() == "drift:beer failed with code -15; it is tried again later."
+    assert scheduler.tick() == "retrain was started."
+    assert [event.detail["job"] for event in stage.operations.history()] == ["retrain", "drift:beer"]
+
+
+def test_a_retrain_request_goes_first(stage: Stage) -> None:
+    """A waiting request is carried out by `cuelight retrain --next`, and one that somebody works on is left alone."""
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now(), 0.0)
+    stage.program = "raise SystemExit(0)"
+    assert scheduler.tick() == "retrain was started."
+    assert stage.commands == [cuelight("retrain", "--next")]
+    stage.operations.take_retrain("worker", 60.0, stage.clock.now())
+    stage.finish()
+    scheduler.tick()
+    assert scheduler.tick() == "drift:wine was started."
+
+
+def test_a_registry_that_is_down_changes_no_schedule(stage: Stage) -> None:
+    """What was scheduled stays scheduled while the registry does not answer."""
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.down = True
+    stage.clock.advance(600)
+    assert scheduler.tick() == "drift:wine was started."
+
+
+def test_each_model_has_its_own_line(stage: Stage) -> None:
+    """A line in the settings replaces the default, and one that means nothing is said and leaves the others alone."""
+    stage.models = ["bad", "rare", "wine"]
+    scheduler = stage.scheduler()
+    assert "bad is not scheduled: Schedule 'whenever'" in scheduler.tick()
+    stage.clock.advance(600)
+    assert scheduler.tick() == "drift:wine was started."
+    stage.finish()
+    scheduler.tick()
+    assert "Nothing is due; 2 models" in scheduler.tick()
+
+
+def test_old_logs_go(tmp_path: Path) -> None:
+    """Only the newest logs are kept."""
+    for number in range(5):
+        path = tmp_path / f"{number}.log"
+        path.write_text("")
+        os.utime(path, (number, number))
+    prune(tmp_path, kept=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.log", "4.log"]
+
+
+def test_the_commands_it_starts_exist() -> None:
+    """`python -m cuelight.cli` is the command line the scheduler uses."""
+    done = subprocess.run(cuelight("drift", "--help"), capture_output=True, text=True, check=True)
+    assert "--only-new" in done.stdout
