@@ -20,8 +20,8 @@ from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.outcome import Outcome, figures
 from cuelight.monitoring.reports.publication import Publisher
 from cuelight.monitoring.verdicts.assessment import assess
+from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new, refusal
 from cuelight.monitoring.verdicts.rule import Earlier
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import Target, Targets
 from cuelight.monitoring.windows.window import Window, read_window
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 900.0
 # Reports, a week of them every ten minutes: with little traffic many lie between two windows of rows of their own.
 _LOOK_BACK = 1_000
-_UNJUDGED = (Verdict.NOT_ENOUGH_DATA.value, Verdict.BAD_DATA.value)
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class DriftJob:
         window = read_window(self._journal, target, order.rows or self._settings.monitoring_window_rows, order.since)
         reports = self._operations.reports(target.model, target.version, limit=_LOOK_BACK)
         earlier = self._earlier(target, window, reports)
-        if order.only_new and _nothing_new(window, earlier):
+        if order.only_new and nothing_new(window.end, earlier):
             return None
         reference = self._references.read(target)
         assessment = assess(reference, window.rows, window.labelled, earlier, self._settings)
@@ -123,18 +122,7 @@ class DriftJob:
         times = np.sort(self._journal.rows(query, columns=[])["time"].to_numpy())
         labels = self._journal.labelled(replace(query, since=None), columns=["label_time"])["label_time"]
         labels = np.sort(labels.to_numpy())
-        found, end, labels_end = [], window.end, window.labels_until
-        for each in reports:
-            found.append(
-                Earlier(
-                    signals=each.signals,
-                    rows_since=_between(times, each.window_end, end),
-                    labels_since=_between(labels, _labels_until(each), labels_end),
-                    judged=each.verdict not in _UNJUDGED,
-                )
-            )
-            end, labels_end = each.window_end, _labels_until(each)
-        return found
+        return look_back([_seen(each) for each in reports], times, labels, window.end, window.labels_until)
 
     def _record(self, outcome: Outcome) -> None:
         decision = outcome.assessment.decision
@@ -189,29 +177,13 @@ class DriftJob:
 
     def _refusal(self, target: Target, reference: pd.DataFrame) -> str:
         """Why there should be no request now; empty: there should."""
-        if not self._settings.retrain_auto:
-            return "setting retrain.auto is off: `cuelight retrain` starts it by hand."
         if LABEL not in reference or not reference[LABEL].notna().any():
-            return ""
-        fresh = len(self._journal.labelled(Query(target.model, since=target.trained_until), columns=[]))
-        if fresh < self._settings.retrain_min_labels:
-            return f"only {fresh:,} of the {self._settings.retrain_min_labels:,} labelled rows it needs have come."
-        return ""
+            return refusal(self._settings, None)
+        labelled = self._journal.labelled(Query(target.model, since=target.trained_until), columns=[])
+        return refusal(self._settings, len(labelled))
 
 
-def _labels_until(report: Report) -> float:
-    """When the last label that a report saw had come; labels journalled late still count as new after it."""
-    return float(report.columns.get("labels_until") or 0.0)
-
-
-def _nothing_new(window: Window, earlier: Sequence[Earlier]) -> bool:
-    if window.end is None:
-        return True
-    return bool(earlier) and not earlier[0].rows_since and not earlier[0].labels_since
-
-
-def _between(times: np.ndarray[Any, Any], after: float | None, until: float | None) -> int:
-    """How many of the moments, in their order, lie in (after, until]; None is open."""
-    first = 0 if after is None else int(np.searchsorted(times, after, side="right"))
-    last = len(times) if until is None else int(np.searchsorted(times, until, side="right"))
-    return max(0, last - first)
+def _seen(report: Report) -> Seen:
+    """Labels that are journalled late still count as new after the report's own moment of the last label."""
+    until = float(report.columns.get("labels_until") or 0.0)
+    return Seen(report.verdict, report.signals, report.window_end or 0.0, until)

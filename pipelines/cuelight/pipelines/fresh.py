@@ -46,7 +46,11 @@ class Fresh:
 def fresh_rows(journal: Journal, pipeline: TrainingPipeline, base: Data) -> Fresh:
     """The newest labelled rows of the model (for clustering: all rows), of every version and track but shadows."""
     query = Query(pipeline.name, last_rows=_MOST_ROWS)
-    frame = journal.labelled(query) if pipeline.target else journal.rows(query)
+    return fresh_of(journal.labelled(query) if pipeline.target else journal.rows(query), base)
+
+
+def fresh_of(frame: pd.DataFrame, base: Data) -> Fresh:
+    """Rows in the journal's columns, in the order of time, with the columns and types of the pipeline's own data."""
     features = _features(frame, base.features)
     usable = _complete(features, base.features)
     truth = None

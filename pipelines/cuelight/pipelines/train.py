@@ -39,7 +39,7 @@ def train(
         parts = split(len(data), pipeline.held_out, pipeline.seed, data.times, data.groups)
     mark = _mark(data, parts)
     champion, why_not = _champion(workshop, pipeline)
-    lesson = _lesson(data, parts, loaded_at, *_comparable(data, parts, mark, champion, why_not))
+    lesson = first_lesson(data, parts, loaded_at, *_comparable(data, parts, mark, champion, why_not))
     target = Track.STAGING if stage else None
     return train_and_register(workshop, pipeline, lesson, champion, because, {SPLIT: mark}, target)
 
@@ -68,7 +68,8 @@ def _comparable(data: Data, parts: Split, mark: str, champion: Champion | None, 
     return later, f"too few held-out rows are later than what {champion.version.id} was fitted on"
 
 
-def _lesson(data: Data, parts: Split, loaded_at: float, comparable: Array, why_not: str) -> Lesson:
+def first_lesson(data: Data, parts: Split, loaded_at: float, comparable: Array, why_not: str) -> Lesson:
+    """A lesson of the pipeline's own data alone; without event times its rows count as known up to `loaded_at`."""
     truth = data.truth
     return Lesson(
         features=data.features.iloc[parts.fit],

@@ -33,6 +33,11 @@ class RetrainRequest:
     detail: Mapping[str, Any]
 
 
+def cooling(ended: float | None, now: float, cooldown: float) -> bool:
+    """Whether the last retraining ended (epoch s; None: there was none) less than the cooldown (s) ago."""
+    return ended is not None and now - ended < cooldown
+
+
 def ask(
     connection: sa.Connection,
     model: str,
@@ -65,7 +70,7 @@ def ask(
     number = connection.execute(sa.insert(retrains).values(values)).inserted_primary_key[0]  # type: ignore[index]
     ended = sa.select(sa.func.max(retrains.c.finished_at)).where(retrains.c.model == model)
     last = connection.execute(ended).scalar()
-    if last is not None and now - last < cooldown:
+    if cooling(last, now, cooldown):
         return None
     return find(connection, number)
 
