@@ -23,8 +23,8 @@ from cuelight.journal.query import Journal
 from cuelight.kit.clock import FakeClock
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import MEANINGS, Kind
-from cuelight.pipelines.register import Trained
-from cuelight.pipelines.retrain import Retrainer
+from cuelight.pipelines.candidates.register import Trained
+from cuelight.pipelines.retraining.retrainer import Retrainer
 from cuelight.pipelines.shipped import doctor_visits
 from cuelight.pipelines.train import train
 from cuelight.pipelines.workshop import Workshop

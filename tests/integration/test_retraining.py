@@ -14,9 +14,18 @@ import pytest
 from cuelight.journal.query import Journal
 from cuelight.kit.clock import FakeClock
 from cuelight.operations.database import Operations
-from cuelight.pipelines.champion import FITTED_ROWS, HELD_ROWS
+from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.retrain import FAILED, LOST, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, Outcome, Retrainer
+from cuelight.pipelines.retraining.retrainer import (
+    FAILED,
+    LOST,
+    NOT_ENOUGH,
+    PROMOTED,
+    REJECTED,
+    STAGED,
+    Outcome,
+    Retrainer,
+)
 from cuelight.pipelines.shipped import doctor_visits
 from cuelight.pipelines.train import train
 from cuelight.pipelines.workshop import Workshop

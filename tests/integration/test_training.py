@@ -11,10 +11,11 @@ import pytest
 
 from cuelight.kit.errors import Refused, RegistryUnavailable
 from cuelight.kit.signing import TrustedKeys
-from cuelight.pipelines import catalog, champion
+from cuelight.pipelines import catalog
+from cuelight.pipelines.candidates import champion
+from cuelight.pipelines.candidates.register import Trained
 from cuelight.pipelines.gate import Gate
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.register import Trained
 from cuelight.pipelines.train import train
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags

@@ -7,14 +7,14 @@ import hashlib
 import numpy as np
 
 from cuelight.kit.errors import CuelightError
-from cuelight.pipelines import champion as champions
 from cuelight.pipelines.answers import Array
 from cuelight.pipelines.blame import blamed
-from cuelight.pipelines.candidate import Lesson
-from cuelight.pipelines.champion import Champion
+from cuelight.pipelines.candidates import champion as champions
+from cuelight.pipelines.candidates.candidate import Lesson
+from cuelight.pipelines.candidates.champion import Champion
+from cuelight.pipelines.candidates.register import Trained, train_and_register
 from cuelight.pipelines.data import Data, prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.register import Trained, train_and_register
 from cuelight.pipelines.split import Split, split
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry.model import Track

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
-    from cuelight.pipelines.retrain import Outcome
+    from cuelight.pipelines.retraining.retrainer import Outcome
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
     from cuelight.journal.query import Journal
     from cuelight.kit.identity import new_id
     from cuelight.pipelines import catalog
-    from cuelight.pipelines.retrain import FAILED, Retrainer
+    from cuelight.pipelines.retraining.retrainer import FAILED, Retrainer
 
     retrainer = Retrainer(
         workshop=workshop_of(settings, silent=as_json),

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
-    from cuelight.pipelines.register import Trained
+    from cuelight.pipelines.candidates.register import Trained
     from cuelight.pipelines.workshop import Workshop
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cuelight.cli.train import to_json
+from cuelight.pipelines.candidates.register import Trained
 from cuelight.pipelines.gate import GateVerdict
-from cuelight.pipelines.register import Trained
 
 
 def test_the_json_of_a_training_is_json() -> None:

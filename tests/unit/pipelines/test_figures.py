@@ -10,11 +10,11 @@ import pytest
 
 from cuelight.pipelines import catalog
 from cuelight.pipelines.answers import Answers, ask
+from cuelight.pipelines.candidates.importance import importance
+from cuelight.pipelines.candidates.reference import reference
 from cuelight.pipelines.data import prepare
-from cuelight.pipelines.importance import importance
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.plots.figures import figures
-from cuelight.pipelines.reference import reference
 from cuelight.pipelines.split import split
 
 

@@ -10,7 +10,7 @@ from cuelight.journal.query import Journal
 from cuelight.kit.clock import FakeClock
 from cuelight.operations.database import Operations
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.retrain import Retrainer
+from cuelight.pipelines.retraining.retrainer import Retrainer
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.tracking import Tracking

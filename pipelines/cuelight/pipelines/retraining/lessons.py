@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cuelight.kit.errors import CuelightError
-from cuelight.pipelines.candidate import Lesson
-from cuelight.pipelines.champion import Champion
+from cuelight.pipelines.candidates.candidate import Lesson
+from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.data import Data, fingerprint
-from cuelight.pipelines.fresh import Fresh
+from cuelight.pipelines.retraining.fresh import Fresh
 from cuelight.pipelines.split import cut_time
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from cuelight.kit.log import Log
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import RetrainRequest
-from cuelight.pipelines import champion as champions
 from cuelight.pipelines.blame import blamed
+from cuelight.pipelines.candidates import champion as champions
+from cuelight.pipelines.candidates.register import Trained, train_and_register
 from cuelight.pipelines.data import prepare
-from cuelight.pipelines.fresh import fresh_rows
-from cuelight.pipelines.lessons import NotEnoughLabels, retraining_lesson
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.register import Trained, train_and_register
+from cuelight.pipelines.retraining.fresh import fresh_rows
+from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.model import Track

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from cuelight.kit.clock import utc
 from cuelight.kit.errors import RegistryUnavailable
 from cuelight.kit.signing import SigningKey
-from cuelight.pipelines.candidate import Candidate, Lesson, Logged, log, make
-from cuelight.pipelines.champion import Champion
+from cuelight.pipelines.candidates.candidate import Candidate, Lesson, Logged, log, make
+from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.gate import GateVerdict
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.workshop import Workshop

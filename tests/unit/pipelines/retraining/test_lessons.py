@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuelight.pipelines.champion import Champion
+from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.data import Data
-from cuelight.pipelines.fresh import Fresh, labels_like
-from cuelight.pipelines.lessons import NotEnoughLabels, retraining_lesson
+from cuelight.pipelines.retraining.fresh import Fresh, labels_like
+from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
 from cuelight.registry.model import ModelVersion
 
 UNTIL = 100.0

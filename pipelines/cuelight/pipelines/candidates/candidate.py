@@ -14,14 +14,14 @@ import numpy as np
 from cuelight.kit.errors import BadInput, Refused
 from cuelight.pipelines.answers import Answers, Array, ask
 from cuelight.pipelines.blame import blamed
-from cuelight.pipelines.champion import FITTED_ROWS, HELD_ROWS, Champion
+from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS, Champion
+from cuelight.pipelines.candidates.importance import importance
+from cuelight.pipelines.candidates.reference import IMPORTANCE, REFERENCE, reference, sample
 from cuelight.pipelines.gate import GateVerdict, compare, decide
-from cuelight.pipelines.importance import importance
 from cuelight.pipelines.metrics import metric, row_losses
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.plots.figures import figures
 from cuelight.pipelines.progress import Progress
-from cuelight.pipelines.reference import IMPORTANCE, REFERENCE, reference, sample
 from cuelight.registry.manifest import REFERENCE_SAMPLE, file_digest
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Retraining: from an open request to a challenger, on fresh labelled rows."""
