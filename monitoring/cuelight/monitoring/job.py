@@ -19,7 +19,7 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.outcome import Outcome, figures
 from cuelight.monitoring.reports.publication import Publisher
-from cuelight.monitoring.verdicts.assessment import assess
+from cuelight.monitoring.verdicts.assessment import Case, assess
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new, refusal
 from cuelight.monitoring.verdicts.rule import Earlier
 from cuelight.monitoring.windows.references import References
@@ -96,7 +96,7 @@ class DriftJob:
         if order.only_new and nothing_new(window.end, earlier):
             return None
         reference = self._references.read(target)
-        assessment = assess(reference, window.rows, window.labelled, earlier, self._settings)
+        assessment = assess(Case(reference, window.rows, window.labelled, earlier), self._settings)
         outcome = Outcome(
             model=target.model,
             version=target.version,

@@ -31,19 +31,27 @@ class ColumnDrift:
     weight: float | None = None
 
 
-def judge(
+@dataclass(frozen=True)
+class Measured:
+    """One column's test and calibrated score, before anything is corrected for how many there are."""
+
+    name: str
+    kind: Kind
+    comparison: Comparison
+    z: float
+    is_output: bool
+    weight: float | None = None
+
+
+def measure(
     columns: Sequence[Column],
-    q: float,
-    z: float,
     weights: Mapping[str, float] | None = None,
     nulls: Mapping[str, Null] | None = None,
-) -> list[ColumnDrift]:
-    """Test and calibrate all columns; the most drifted come first.
+) -> list[Measured]:
+    """Test and calibrate each column of one reference and one window.
 
     Args:
-        columns: all of one reference and one window.
-        q: false-discovery rate of the corrected tests.
-        z: calibrated score above which a column has drifted.
+        columns: all of the report.
         weights: by column name, when it is known what the model uses.
         nulls: a calibration made before for this reference and window size; made here without it.
     """
@@ -51,23 +59,49 @@ def judge(
         return []
     if nulls is None:
         nulls = calibrate(columns, len(columns[0].current))
-    compared = [compare(column) for column in columns]
-    corrected = adjusted([each.p_value for each in compared])
-    judged = []
-    for column, comparison, p_value in zip(columns, compared, corrected, strict=True):
-        score = nulls[column.name].z(comparison.score)
-        unlikely, far = bool(p_value <= q), bool(score > z)
-        judged.append(
-            ColumnDrift(
-                name=column.name,
-                kind=column.kind,
-                comparison=comparison,
-                adjusted_p=float(p_value),
-                z=score,
-                drifted=unlikely and far,
-                suspicious=unlikely != far,
-                is_output=column.is_output,
-                weight=None if weights is None or column.is_output else weights.get(column.name, 0.0),
-            )
-        )
-    return sorted(judged, key=lambda each: (not each.drifted, -each.z))
+    return [_measured(column, nulls[column.name], weights) for column in columns]
+
+
+def corrected(families: Sequence[Sequence[Measured]], q: float, z: float) -> list[list[ColumnDrift]]:
+    """The drift of each family's columns, the most drifted first; p-values are corrected over all families as one.
+
+    Args:
+        families: the columns of each window that is judged at once, such as the segments of one.
+        q: false-discovery rate of the corrected tests.
+        z: calibrated score above which a column has drifted.
+    """
+    p_values = iter(adjusted([each.comparison.p_value for family in families for each in family]))
+    found = [[_judged(each, float(next(p_values)), q, z) for each in family] for family in families]
+    return [sorted(family, key=lambda each: (not each.drifted, -each.z)) for family in found]
+
+
+def judge(
+    columns: Sequence[Column],
+    q: float,
+    z: float,
+    weights: Mapping[str, float] | None = None,
+    nulls: Mapping[str, Null] | None = None,
+) -> list[ColumnDrift]:
+    """Measure and correct the columns of one window; the most drifted come first. Arguments as of those two."""
+    return corrected([measure(columns, weights, nulls)], q, z)[0]
+
+
+def _measured(column: Column, null: Null, weights: Mapping[str, float] | None) -> Measured:
+    comparison = compare(column)
+    weight = None if weights is None or column.is_output else weights.get(column.name, 0.0)
+    return Measured(column.name, column.kind, comparison, null.z(comparison.score), column.is_output, weight)
+
+
+def _judged(each: Measured, adjusted_p: float, q: float, z: float) -> ColumnDrift:
+    unlikely, far = bool(adjusted_p <= q), bool(each.z > z)
+    return ColumnDrift(
+        name=each.name,
+        kind=each.kind,
+        comparison=each.comparison,
+        adjusted_p=adjusted_p,
+        z=each.z,
+        drifted=unlikely and far,
+        suspicious=unlikely != far,
+        is_output=each.is_output,
+        weight=each.weight,
+    )

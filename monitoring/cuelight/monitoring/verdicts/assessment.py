@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.drift.judgement import ColumnDrift, judge
+from cuelight.monitoring.drift.calibration import Null
+from cuelight.monitoring.drift.judgement import ColumnDrift, corrected, measure
 from cuelight.monitoring.drift.weights import weights
 from cuelight.monitoring.examination.examination import Examination, examine
-from cuelight.monitoring.quality.performance import (
-    ABSOLUTE_ERROR,
-    LEAST_LABELS,
-    Labelled,
-    Performance,
-    answers,
-    measure,
-)
+from cuelight.monitoring.quality import performance as performances
+from cuelight.monitoring.quality.performance import ABSOLUTE_ERROR, LEAST_LABELS, Labelled, Performance, answers
 from cuelight.monitoring.verdicts.rule import Decision, Earlier, Evidence, decide
 
 if TYPE_CHECKING:
@@ -35,31 +30,64 @@ class Assessment:
     labelled: Labelled | None = None
 
 
-def assess(
-    reference: pd.DataFrame,
-    rows: pd.DataFrame,
-    labelled: pd.DataFrame,
-    earlier: Sequence[Earlier],
-    settings: Settings,
-) -> Assessment:
-    """Judge a window against the version's reference. Columns are named as the journal names them."""
-    enough = len(rows) >= settings.monitoring_min_rows
-    examination = examine(reference, rows) if enough else Examination((), ())
-    columns = examination.columns
-    judged = judge(columns, settings.monitoring_q, settings.monitoring_z, weights(reference, columns))
-    performance = measure(reference, labelled)
+@dataclass(frozen=True)
+class Case:
+    """A window and what it is held against; columns are named as the journal names them.
+
+    Attributes:
+        reference: the version's reference, or that part of it which is like the window.
+        rows: the window.
+        labelled: rows that have a label by now; may be empty.
+        earlier: earlier reports on the same version, newest first.
+        nulls: a calibration made before for this reference and size of window; made anew without it.
+    """
+
+    reference: pd.DataFrame
+    rows: pd.DataFrame
+    labelled: pd.DataFrame
+    earlier: Sequence[Earlier] = ()
+    nulls: Mapping[str, Null] | None = None
+
+
+def assess(case: Case, settings: Settings) -> Assessment:
+    """Judge one window."""
+    return assess_together([case], settings)[0]
+
+
+def assess_together(cases: Sequence[Case], settings: Settings) -> list[Assessment]:
+    """Judge windows at once, such as the segments of one: their tests are corrected as one family.
+
+    So with more segments the chance that any of them alarms by chance stays what it was with one.
+    """
+    examinations = [_examine(case, settings) for case in cases]
+    measured = [
+        measure(each.columns, weights(case.reference, each.columns), case.nulls)
+        for case, each in zip(cases, examinations, strict=True)
+    ]
+    judged = corrected(measured, settings.monitoring_q, settings.monitoring_z)
+    return [_assessment(*each, settings) for each in zip(cases, examinations, judged, strict=True)]
+
+
+def _examine(case: Case, settings: Settings) -> Examination:
+    enough = len(case.rows) >= settings.monitoring_min_rows
+    return examine(case.reference, case.rows) if enough else Examination((), ())
+
+
+def _assessment(case: Case, examination: Examination, judged: Sequence[ColumnDrift], settings: Settings) -> Assessment:
+    performance = performances.measure(case.reference, case.labelled)
     decision = decide(
         Evidence(
-            rows=len(rows),
-            reference_rows=len(reference),
+            rows=len(case.rows),
+            reference_rows=len(case.reference),
             alerts=examination.alerts,
             columns=judged,
             performance=performance,
-            earlier=earlier,
+            earlier=case.earlier,
             min_rows=settings.monitoring_min_rows,
         )
     )
-    return Assessment(decision, examination, tuple(judged), performance, _answers(reference, labelled, performance))
+    labelled = _answers(case.reference, case.labelled, performance)
+    return Assessment(decision, examination, tuple(judged), performance, labelled)
 
 
 def _answers(reference: pd.DataFrame, labelled: pd.DataFrame, performance: Performance | None) -> Labelled | None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from cuelight.monitoring.drift.calibration import Null
-from cuelight.monitoring.drift.judgement import judge
+from cuelight.monitoring.drift.judgement import Measured, corrected, judge
+from cuelight.monitoring.drift.statistics import Comparison
 from cuelight.monitoring.examination.columns import Column, Kind
 
 GENERATOR = np.random.default_rng(2)
@@ -23,6 +25,18 @@ def test_the_most_drifted_come_first() -> None:
     still = Column("input.b", Kind.NUMERIC, COLUMN.reference, COLUMN.reference[:1000])
     more = Column("input.c", Kind.NUMERIC, COLUMN.reference, COLUMN.current + 1.0)
     assert [each.name for each in judge([still, COLUMN, more], 0.02, 4.0)] == ["input.c", "input.a", "input.b"]
+
+
+def test_families_are_corrected_as_one() -> None:
+    """A p-value that passes among 4 columns does not among the 12 of three segments."""
+    still = Measured("input.a", Kind.NUMERIC, Comparison("KS", 1.0, 0.0, 0.0), 0.0, False)
+    rare = Measured("input.b", Kind.NUMERIC, Comparison("KS", 0.004, 0.1, 2.0), 5.0, False)
+    family, quiet = [rare, still, still, still], [still] * 4
+    assert corrected([family], 0.02, 4.0)[0][0].drifted
+    found = corrected([family, quiet, quiet], 0.02, 4.0)
+    assert [len(each) for each in found] == [4, 4, 4]
+    assert found[0][0].adjusted_p == pytest.approx(0.048)
+    assert not found[0][0].drifted
 
 
 def test_no_columns_no_verdicts() -> None:
