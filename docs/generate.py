@@ -152,8 +152,8 @@ def _commands() -> Iterator[str]:
     yield from _head(
         "Commands",
         "Exit codes: 0 is well, 1 is an error (one line on standard error says what to do), 2 is a wrong command line",
-        "or, for `train`, a gate that failed; `drift` has codes of its own. Settings come from `cuelight.toml` and the",
-        "environment: see [settings](settings.md).",
+        "or, for `train`, a gate that failed, 75 means that another process is at the same work; `drift` has codes of",
+        "its own. Settings come from `cuelight.toml` and the environment: see [settings](settings.md).",
     )
     for path, command in _walk("cuelight", cuelight):
         context = Context(command, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH)

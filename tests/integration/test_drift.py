@@ -20,7 +20,7 @@ from cuelight.journal.query import Journal
 from cuelight.journal.record import Label, Prediction, Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.clock import FakeClock
-from cuelight.kit.errors import NotFound, Refused, Unavailable
+from cuelight.kit.errors import Busy, NotFound, Refused
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.job import DriftJob, Order
 from cuelight.monitoring.reports.outcome import Outcome
@@ -245,7 +245,7 @@ def test_two_jobs_for_one_model_exclude_each_other(installation: Installation) -
     """While one job holds the model's lease, another one does not start; unknown models are said to be unknown."""
     held = installation.operations.acquire(f"drift:{MODEL}", "other", 60.0, installation.now)
     assert held is not None
-    with pytest.raises(Unavailable, match="Another drift job"):
+    with pytest.raises(Busy, match="Another process is at work on drift:"):
         installation.job().run(Order(MODEL))
     installation.operations.release(held)
     with pytest.raises(NotFound, match="no registered model"):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +11,6 @@ import numpy as np
 
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.errors import Unavailable
-from cuelight.kit.identity import new_id
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.outcome import Outcome, figures
@@ -27,14 +23,14 @@ from cuelight.monitoring.windows.targets import Target, Targets
 from cuelight.monitoring.windows.window import Window, read_window
 from cuelight.operations.database import Operations
 from cuelight.operations.figures import write
+from cuelight.operations.holding import held
 from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Longer than Evidently's process may take; a killed job's lease passes on after it.
-LEASE_SECONDS = 900.0
+LEASE_SECONDS = 90.0  # of silence, after which a killed job's model is another job's
 # Reports, a week of them every ten minutes: with little traffic many lie between two windows of rows of their own.
 _LOOK_BACK = 1_000
 
@@ -75,19 +71,14 @@ class DriftJob:
         """Judge and record; None when only new rows were asked for and none came since the last report.
 
         Raises:
-            Unavailable: another job judges this model right now, or the registry is down at the first report.
+            Busy: another job judges this model right now.
+            Unavailable: the registry is down at the first report, or another has taken over what was silent too long.
             NotFound: there is no version to judge, or no reference.
         """
-        holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
-        lease = self._operations.acquire(f"drift:{order.model}", holder, LEASE_SECONDS, self._clock.now())
-        if lease is None:
-            raise Unavailable(f"Another drift job is at work on {order.model}: wait for it to end.", retry_after=30.0)
-        try:
-            return self._judge(order)
-        finally:
-            self._operations.release(lease)
+        with held(self._operations, f"drift:{order.model}", LEASE_SECONDS, self._clock) as confirm:
+            return self._judge(order, confirm)
 
-    def _judge(self, order: Order) -> Outcome | None:
+    def _judge(self, order: Order, confirm: Callable[[], None]) -> Outcome | None:
         now = self._clock.now()
         target = self._targets.find(order.model, order.version)
         window = read_window(self._journal, target, order.rows or self._settings.monitoring_window_rows, order.since)
@@ -108,7 +99,9 @@ class DriftJob:
             labels_until=window.labels_until,
             assessment=assessment,
         )
+        confirm()
         outcome = self._publisher.publish(outcome)
+        confirm()
         self._record(outcome)
         return self._request(outcome, target, reference)
 

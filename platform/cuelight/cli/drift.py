@@ -53,7 +53,8 @@ def command(
 ) -> None:
     """Compare the recent predictions of model NAME with its reference: a verdict, a report in MLflow, tags.
 
-    Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), or 1 when it failed.
+    Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), 75 where another
+    process judges the model right now, or 1 when it failed.
     """
     import time
 

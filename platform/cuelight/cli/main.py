@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 
 import click
 
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import Busy, CuelightError
 
 # Command to module in `cuelight.cli`; each module holds one click command (or group) called `command`.
 COMMANDS = {
@@ -59,14 +60,17 @@ def cuelight() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of ours, or of the machine's files and network, is one line and exit code 1."""
+    """Run the command; an error of ours, or of the machine's files and network, is one line and exit code 1.
+
+    Where another process is at the same work the code is 75, sysexits.h's EX_TEMPFAIL: nothing has failed.
+    """
     # Told to stop, a command unwinds as by Ctrl-C: leases are given back, and no run in MLflow is left open.
     signal.signal(signal.SIGTERM, _leave)
     try:
         cuelight()
     except (CuelightError, OSError) as error:
         click.echo(f"cuelight: {error}", err=True)
-        sys.exit(1)
+        sys.exit(os.EX_TEMPFAIL if isinstance(error, Busy) else 1)
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -43,6 +43,10 @@ class Unavailable(CuelightError):
         self.retry_after = retry_after
 
 
+class Busy(Unavailable):
+    """Another process is at this very work, or was until a moment ago: nothing has failed."""
+
+
 class DeadlineExceeded(CuelightError):
     """The answer was not there by the request's deadline."""
 

@@ -102,6 +102,11 @@ class Operations:
         except IntegrityError:
             return None
 
+    def lease(self, name: str) -> Lease | None:
+        """Who had the name last, and until when; None if nobody ever had it."""
+        with self._database.reading() as connection:
+            return leases.find(connection, name)
+
     def renew(self, lease: Lease, seconds: float, now: float) -> bool:
         """Hold on for so long from now; False if another holder has it."""
         with self._database.writing() as connection:

@@ -37,6 +37,12 @@ def acquire(connection: sa.Connection, name: str, holder: str, seconds: float, n
     return lease if connection.execute(taken.values(**lease.__dict__)).rowcount == 1 else None
 
 
+def find(connection: sa.Connection, name: str) -> Lease | None:
+    """Who had the name last, and until when; None if nobody ever had it."""
+    row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+    return Lease(*row) if row else None
+
+
 def extend(connection: sa.Connection, lease: Lease, until: float) -> bool:
     """Hold it until `until` (a moment gone by gives it up); False if another holder has it by now."""
     mine = sa.update(leases).where(leases.c.name == lease.name, leases.c.token == lease.token)

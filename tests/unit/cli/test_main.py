@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli import main
-from cuelight.kit.errors import NotFound
+from cuelight.kit.errors import Busy, NotFound
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
@@ -44,6 +44,18 @@ def test_an_error_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
         main.main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == "cuelight: There is no such model.\n"
+
+
+def test_work_that_another_process_is_at_has_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """75, EX_TEMPFAIL: what starts commands can tell it from a failure."""
+
+    def fail() -> None:
+        raise Busy("Another process is at work.")
+
+    monkeypatch.setattr(main, "cuelight", fail)
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 75
 
 
 def test_a_folder_that_cant_be_made_is_one_line(tmp_path: Path) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.monitoring.alerts.channel import Answer, Channel
 from cuelight.monitoring.alerts.troubles import Terms, Watch, follow
 from cuelight.operations.alerts import Delivery, State
 from cuelight.operations.database import Operations
+from cuelight.operations.holding import unique_holder
 from cuelight.operations.leases import Lease
 
 TICK_SECONDS = 2.0
@@ -38,7 +36,7 @@ class Dispatcher:
         self._channels = channels
         self._terms = terms
         self._clock = clock or SystemClock()
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
+        self._holder = unique_holder()
 
     def tick(self) -> str:
         """Read on, send what is due, and say so in a sentence."""

@@ -25,7 +25,7 @@ LEASE = "scheduler"
 TICK_SECONDS = 2.0
 _LEASE_SECONDS = 30.0
 _MODELS_SECONDS = 30.0
-# As long as a drift job holds its model's lease; one that hangs must not keep all the others from running.
+# A drift job that hangs must not keep all the others from running.
 _DRIFT_SECONDS = 900.0
 _RETRAIN = "retrain"
 _DRIFT = "drift:"

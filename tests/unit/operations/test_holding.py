@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from cuelight.kit.clock import FakeClock
+from cuelight.kit.errors import Busy, Unavailable
+from cuelight.operations.database import Operations
+from cuelight.operations.holding import held
+from tests.support.host import eventually
+from tests.support.processes import FORK
+
+NOON = 1_700_049_600.0
+
+
+def _until(operations: Operations) -> float:
+    lease = operations.lease("job")
+    assert lease is not None
+    return lease.expires
+
+
+def test_a_name_is_held_for_as_long_as_the_block_runs(url: str) -> None:
+    """Also longer than the lease: it is renewed; afterwards it is free at once."""
+    operations, clock = Operations(url), FakeClock(NOON)
+    with held(operations, "job", 0.06, clock):
+        for _ in range(3):
+            clock.advance(0.05)
+            eventually(lambda: _until(operations) >= clock.now() + 0.06, reason="the lease was not renewed")
+            with pytest.raises(Busy, match="at work on job"), held(operations, "job", 1.0, clock):
+                pytest.fail("two at a time")
+    with held(operations, "job", 1.0, clock):
+        pass
+
+
+def test_who_was_silent_for_too_long_is_told(url: str) -> None:
+    """Another has the name by then: what was done must not become known, and the other's lease is left alone."""
+    operations, clock = Operations(url), FakeClock(NOON)
+    with held(operations, "job", 60.0, clock) as confirm:
+        confirm()
+        clock.advance(61)
+        with held(operations, "job", 60.0, clock) as other:
+            with pytest.raises(Unavailable, match="is dropped"):
+                confirm()
+            other()
+
+
+def test_a_killed_holder_makes_room(url: str) -> None:
+    """After its lease, not before."""
+    clock = FakeClock(NOON)
+
+    def hold(ready: Any) -> None:
+        with held(Operations(url), "job", 60.0, clock):
+            ready.put(True)
+            signal.pause()
+
+    ready = FORK.Queue()
+    holder = FORK.Process(target=hold, args=(ready,))
+    holder.start()
+    assert ready.get(timeout=60)
+    holder.kill()
+    holder.join()
+    operations = Operations(url)
+    clock.advance(59)
+    with pytest.raises(Busy), held(operations, "job", 60.0, clock):
+        pytest.fail("two at a time")
+    clock.advance(1)
+    with held(operations, "job", 60.0, clock) as confirm:
+        confirm()
