@@ -78,7 +78,7 @@ def loop(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     registry.set_stage(PIPELINE.name, 1, "Production")
     _arrive(home / "journal", workshop, clock)
     evidence = {"verdict": "degraded", "link": REPORT}
-    assert operations.request_retrain(PIPELINE.name, 1, REASON, evidence, clock.now(), 0.0)
+    assert operations.request_retrain(PIPELINE.name, 1, REASON, evidence, clock.now())
     outcome = Retrainer(workshop, operations, Journal(home / "journal"), lambda _: PIPELINE, "one").run_next()
     assert outcome is not None
     assert outcome.trained is not None

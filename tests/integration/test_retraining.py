@@ -14,18 +14,10 @@ import pytest
 from cuelight.journal.query import Journal
 from cuelight.kit.clock import FakeClock
 from cuelight.operations.database import Operations
+from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED
 from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS
 from cuelight.pipelines.pipeline import TrainingPipeline
-from cuelight.pipelines.retraining.retrainer import (
-    FAILED,
-    LOST,
-    NOT_ENOUGH,
-    PROMOTED,
-    REJECTED,
-    STAGED,
-    Outcome,
-    Retrainer,
-)
+from cuelight.pipelines.retraining.retrainer import LOST, Outcome, Retrainer
 from cuelight.pipelines.shipped import doctor_visits
 from cuelight.pipelines.train import train
 from cuelight.pipelines.workshop import Workshop
@@ -63,7 +55,7 @@ class Theatre:
 
     def ask(self, reason: str = "Quality was lost.") -> None:
         """File a request."""
-        assert self.operations.request_retrain(self.pipeline.name, 1, reason, {}, self.clock.now(), 0.0)
+        assert self.operations.request_retrain(self.pipeline.name, 1, reason, {}, self.clock.now())
 
     def version(self, number: int) -> ModelVersion:
         """What the registry says."""

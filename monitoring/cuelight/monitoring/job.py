@@ -15,8 +15,10 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.outcome import Outcome, figures
 from cuelight.monitoring.reports.publication import Publisher
+from cuelight.monitoring.retraining.petition import petition
+from cuelight.monitoring.retraining.triggers import Known
 from cuelight.monitoring.verdicts.assessment import Case, assess
-from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new, refusal
+from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
 from cuelight.monitoring.verdicts.rule import Earlier
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import Target, Targets
@@ -26,6 +28,7 @@ from cuelight.operations.figures import write
 from cuelight.operations.holding import held
 from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
+from cuelight.operations.retraining import last_learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,12 +143,6 @@ class DriftJob:
             write(self._settings.figures_folder, outcome.figures())
 
     def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
-        reason = outcome.assessment.decision.retrain
-        if not reason:
-            return outcome
-        refusal = self._refusal(target, reference)
-        if refusal:
-            return replace(outcome, notes=(*outcome.notes, f"Retraining is wanted ({reason}), but {refusal}"))
         evidence: dict[str, Any] = {
             "verdict": outcome.verdict,
             "reason": outcome.assessment.decision.reason,
@@ -153,27 +150,21 @@ class DriftJob:
             "link": outcome.link,
             "columns": list(outcome.assessment.decision.ranked),
         }
-        request = self._operations.request_retrain(
-            outcome.model,
-            outcome.version,
-            reason,
-            evidence,
-            self._clock.now(),
-            self._settings.retrain_cooldown_seconds,
-        )
-        if request is None:
-            note = "Retraining is wanted, but a request is open, or the last one ended within the cooldown."
-            return replace(outcome, notes=(*outcome.notes, note))
-        detail = {"reason": reason, "request": request.id, "link": outcome.link}
-        self._operations.record(Kind.RETRAIN_REQUESTED, outcome.model, outcome.version, detail, at=request.requested_at)
-        return replace(outcome, request=request.id)
+        known = self._known(outcome.assessment.decision.retrain, target, reference)
+        now = self._clock.now()
+        answer = petition(self._operations, self._settings, target.model, target.version, known, now, evidence)
+        notes = (*outcome.notes, answer.note) if answer.note else outcome.notes
+        return replace(outcome, notes=notes, request=answer.request)
 
-    def _refusal(self, target: Target, reference: pd.DataFrame) -> str:
-        """Why there should be no request now; empty: there should."""
-        if LABEL not in reference or not reference[LABEL].notna().any():
-            return refusal(self._settings, None)
-        labelled = self._journal.labelled(Query(target.model, since=target.trained_until), columns=[])
-        return refusal(self._settings, len(labelled))
+    def _known(self, wish: str, target: Target, reference: pd.DataFrame) -> Known:
+        """What the triggers go by; labels are counted only where they matter."""
+        matters = wish or self._settings.of(target.model).retrain_every_labels
+        if not matters or LABEL not in reference or not reference[LABEL].notna().any():
+            return Known(wish)
+        query = Query(target.model, since=target.trained_until)
+        times = self._journal.labelled(query, columns=["label_time"])["label_time"].to_numpy()
+        asked = last_learned(self._operations.retrains(target.model))
+        return Known(wish, labels=len(times), new_labels=int((times > asked).sum()))
 
 
 def _seen(report: Report) -> Seen:

@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.pipelines.retraining.retrainer import Outcome
 
+_FAILED_CODE = 10  # 1 says that the command itself could not do its work
+
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--reason", default="Asked for by hand.", show_default=True, help="Why; it goes onto the version's tags.")
 @click.option("--now", is_flag=True, help="File the request and carry it out here.")
 @click.option("--next", "next_one", is_flag=True, help="Carry out the oldest open request, if there is one.")
+@click.option("--log", default="", metavar="FILE", help="Where this command's output goes; the history names it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(name: str | None, reason: str, now: bool, next_one: bool, as_json: bool) -> None:
+def command(name: str | None, reason: str, now: bool, next_one: bool, log: str, as_json: bool) -> None:
     """File a request to retrain model NAME; a scheduler carries it out, or --now does.
 
-    A challenger that is not worse than the version in Production goes to Staging. Exits with 1 if a retraining failed.
+    A challenger that is not worse than the version in Production goes to Staging. Exits with 10 if the retraining
+    failed.
     """
     if next_one == bool(name) or (next_one and now):
         raise click.UsageError("Name a model, or give --next.")
@@ -32,7 +36,7 @@ def command(name: str | None, reason: str, now: bool, next_one: bool, as_json: b
     if name:
         _file(settings, name, reason, quiet=now, as_json=as_json)
     if next_one or now:
-        _carry_out(settings, name, as_json)
+        _carry_out(settings, name, log, as_json)
 
 
 def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool) -> None:
@@ -45,8 +49,7 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
 
     catalog.find(name, settings.pipelines)  # a request that nobody can carry out must not be filed
     operations = compose.operations(settings)
-    # A person's wish has no cooldown; only one request may be open.
-    request = operations.request_retrain(name, None, reason, {"by": user()}, SystemClock().now(), 0.0)
+    request = operations.request_retrain(name, None, reason, {"by": user()}, SystemClock().now())
     if request is not None:
         detail = {"reason": reason, "request": request.id, "link": "", "by": user()}
         operations.record(Kind.RETRAIN_REQUESTED, name, None, detail, at=request.requested_at)
@@ -61,13 +64,14 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
         click.echo(f"Request {request.id} to retrain {name} is filed; `cuelight retrain --next` carries it out.")
 
 
-def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
+def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) -> None:
     from cuelight.cli import compose
     from cuelight.cli.train import to_json, workshop_of
     from cuelight.journal.query import Journal
     from cuelight.kit.identity import new_id
+    from cuelight.operations.retraining import FAILED
     from cuelight.pipelines import catalog
-    from cuelight.pipelines.retraining.retrainer import FAILED, Retrainer
+    from cuelight.pipelines.retraining.retrainer import Retrainer
 
     retrainer = Retrainer(
         workshop=workshop_of(settings, silent=as_json),
@@ -78,6 +82,7 @@ def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
         lease_seconds=settings.retrain_lease_seconds,
         min_labels=settings.retrain_min_labels,
         promote=settings.retrain_promote,
+        log=log,
     )
     outcome = retrainer.run_next(name)
     if as_json:
@@ -85,7 +90,7 @@ def _carry_out(settings: Settings, name: str | None, as_json: bool) -> None:
     else:
         _show(outcome, name)
     if outcome is not None and outcome.outcome == FAILED:
-        raise SystemExit(1)
+        raise SystemExit(_FAILED_CODE)
 
 
 def _show(outcome: Outcome | None, name: str | None) -> None:

@@ -136,7 +136,16 @@ class Settings:
     monitoring_plot_rows: int = _setting(10_000, "rows", "Rows that Evidently's plots are drawn on.")
 
     retrain_auto: bool = _setting(True, "flag", "Let a verdict ask for retraining.")
-    retrain_cooldown_seconds: float = _setting(3600.0, "s", "Least time between two retrainings of a model.")
+    retrain_schedule: str = _setting("", "cron", "When a retraining is asked for, whatever the verdict; empty: never.")
+    retrain_every_labels: int = _setting(
+        0, "rows", "Ask for one whenever so many new labelled rows have come since the last; 0: never."
+    )
+    retrain_most_a_day: int = _setting(
+        4, "requests", "Most retrainings of a model that are asked for in a day, but by people; 0: no limit."
+    )
+    retrain_cooldown_seconds: float = _setting(
+        3600.0, "s", "From the end of a retraining until another is asked for; doubled by each failure."
+    )
     retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
     retrain_seconds: float = _setting(21_600.0, "s", "The scheduler ends a retraining that takes longer.")
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")

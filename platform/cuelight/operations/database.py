@@ -18,7 +18,7 @@ from cuelight.operations.heads import SignedHead
 from cuelight.operations.history import Event
 from cuelight.operations.leases import Lease
 from cuelight.operations.reports import Report
-from cuelight.operations.retraining import RetrainRequest
+from cuelight.operations.retraining import BY_HAND, Limits, RetrainRequest
 from cuelight.operations.seal import Seal
 
 _TRIES = 20  # on a server, of those that begin a chain at once all but one try again
@@ -124,12 +124,12 @@ class Operations:
         reason: str,
         evidence: Mapping[str, Any],
         now: float,
-        cooldown_seconds: float,
+        limits: Limits = BY_HAND,
     ) -> RetrainRequest | None:
-        """A new request; None while one is open, or the last one ended less than the cooldown ago."""
+        """A new request; None while one is open, or the limits forbid it: `retraining.hindrance` says how."""
         try:
             with self._database.writing() as connection:
-                request = retraining.ask(connection, model, version, reason, evidence, now, cooldown_seconds)
+                request = retraining.ask(connection, model, version, reason, evidence, now, limits)
                 if request is None:
                     connection.rollback()
                 return request

@@ -172,9 +172,9 @@ MEANINGS: Mapping[Kind, Meaning] = {
         },
     ),
     Kind.RETRAIN_REQUESTED: Meaning(
-        "A verdict, or a person, asks for retraining.",
-        "`cuelight drift`, `cuelight retrain`",
-        "the judged one; none if a person asked",
+        "A verdict, the number of new labels, a schedule, or a person, asks for retraining.",
+        "`cuelight drift`, scheduler, `cuelight retrain`",
+        "the judged one; none if a schedule or a person asked",
         {
             "reason": "why, as one sentence",
             "request": "number of the request",
@@ -195,6 +195,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "run_id": "MLflow's id of the training run",
             "run_url": "the training run in MLflow",
             "figures": "what the gate measured, by name",
+            "log": "file with all that it printed, where the scheduler started it; empty otherwise",
         },
     ),
     Kind.ERASED: Meaning(

@@ -1,16 +1,23 @@
-"""Retrain requests: asked for once, taken once, taken up again if their holder dies."""
+"""Retrain requests: asked for once and not too often, taken once, taken up again if their holder dies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
 
+from cuelight.kit.clock import utc
+from cuelight.kit.settings import Settings
 from cuelight.operations.schema import retrains
 
 QUEUED, RUNNING, FINISHED = "queued", "running", "finished"
+# What a finished request came to.
+STAGED, PROMOTED, REJECTED, NOT_ENOUGH, FAILED = "staged", "promoted", "rejected", "not enough labels", "failed"
+_DAY = 86_400.0
+_FIRST_PAUSE = 600.0  # after a failure, where the cooldown is shorter
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,56 @@ def cooling(ended: float | None, now: float, cooldown: float) -> bool:
     return ended is not None and now - ended < cooldown
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How often a model may be retrained without a person's asking.
+
+    `cooldown`: seconds from the end of one retraining; `most_a_day`: how many may be asked for within 24 hours, 0: any.
+    """
+
+    cooldown: float = 0.0
+    most_a_day: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Those that a model's settings hold."""
+        return cls(settings.retrain_cooldown_seconds, settings.retrain_most_a_day)
+
+    def pause(self, failures: int) -> float:
+        """Seconds from the end of the last one, of which so many failed in a row: twice as long each time, to a day."""
+        if not failures:
+            return self.cooldown
+        first = max(self.cooldown, _FIRST_PAUSE)
+        return max(first, min(_DAY, first * 2.0 ** min(failures - 1, 20)))
+
+
+BY_HAND = Limits()
+"""A person's wish knows none but this: one request at a time."""
+
+
+def hindrance(requests: Sequence[RetrainRequest], limits: Limits, now: float) -> str:
+    """Why none may be asked for now, to complete "..., but ..."; empty: it may. `requests`: a model's, newest first."""
+    for each in requests:
+        if each.state != FINISHED:
+            return f"request {each.id} is open already."
+    ended = sorted(requests, key=lambda each: each.finished_at or 0.0, reverse=True)
+    failures = len(list(takewhile(lambda each: each.outcome == FAILED, ended)))
+    until = (ended[0].finished_at or 0.0) + limits.pause(failures) if ended else now
+    if now < until:
+        what = f"the last {failures} failed" if failures > 1 else "the last one failed" if failures else "one has ended"
+        return f"{what}, and the pause after it lasts until {utc(until)} UTC."
+    lately = [each for each in requests if each.requested_at > now - _DAY and each.outcome != NOT_ENOUGH]
+    if limits.most_a_day and len(lately) >= limits.most_a_day:
+        return f"{len(lately)} were asked for within a day (setting `retrain.most_a_day`)."
+    return ""
+
+
+def last_learned(requests: Sequence[RetrainRequest]) -> float:
+    """When the newest request was filed that did not fail for want of anything, epoch seconds; 0: there is none."""
+    came = (each.requested_at for each in requests if each.outcome not in (FAILED, NOT_ENOUGH))
+    return max(came, default=0.0)
+
+
 def ask(
     connection: sa.Connection,
     model: str,
@@ -45,11 +102,11 @@ def ask(
     reason: str,
     evidence: Mapping[str, Any],
     now: float,
-    cooldown: float,
+    limits: Limits,
 ) -> RetrainRequest | None:
-    """A new request, or None in the cooldown: then the transaction must be rolled back.
+    """A new request, or None where the limits forbid one: then the transaction must be rolled back.
 
-    The row is written before the cooldown is looked up: whoever finished in between is seen by then.
+    The row is written before the others are looked at: whoever finished in between is seen by then.
 
     Raises:
         sqlalchemy.exc.IntegrityError: one is open.
@@ -68,11 +125,8 @@ def ask(
         "detail": {},
     }
     number = connection.execute(sa.insert(retrains).values(values)).inserted_primary_key[0]  # type: ignore[index]
-    ended = sa.select(sa.func.max(retrains.c.finished_at)).where(retrains.c.model == model)
-    last = connection.execute(ended).scalar()
-    if cooling(last, now, cooldown):
-        return None
-    return find(connection, number)
+    others = [each for each in read(connection, model) if each.id != number]
+    return None if limits != BY_HAND and hindrance(others, limits, now) else find(connection, number)
 
 
 def take(

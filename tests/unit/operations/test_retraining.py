@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from cuelight.operations.database import Operations
-from cuelight.operations.retraining import RetrainRequest
+from cuelight.operations.retraining import FAILED, NOT_ENOUGH, STAGED, Limits, RetrainRequest, hindrance
 from tests.support.processes import FORK, race
 
 
 def _ask(operations: Operations, now: float = 0.0, model: str = "m", cooldown: float = 60.0) -> RetrainRequest | None:
-    return operations.request_retrain(model, 3, "quality lost", {"auc": 0.5}, now, cooldown)
+    return operations.request_retrain(model, 3, "quality lost", {"auc": 0.5}, now, Limits(cooldown))
 
 
 def _take(operations: Operations, now: float, holder: str = "h", **options: Any) -> RetrainRequest:
@@ -54,7 +54,7 @@ def test_one_is_open_per_model(url: str) -> None:
     assert len(operations.retrains("m")) == 1
 
 
-@pytest.mark.parametrize("outcome", ["registered", "failed"])
+@pytest.mark.parametrize("outcome", ["staged", "not enough labels"])
 def test_the_cooldown_counts_from_the_end_of_the_last(url: str, outcome: str) -> None:
     """After a retraining ended, well or not, no other is asked for until the cooldown is over."""
     operations = Operations(url)
@@ -117,3 +117,36 @@ def test_the_oldest_is_taken_first_or_that_of_a_model(url: str) -> None:
         "a",
     ]
     assert operations.take_retrain("h", 10.0, 5.0) is None
+
+
+def _ended(number: int, at: float, outcome: str) -> RetrainRequest:
+    """A request that was asked for, taken and finished at that moment."""
+    return RetrainRequest(number, "m", 1, "", {}, at, "finished", "h", 1, 0.0, at, at, outcome, {})
+
+
+def test_pauses_grow_with_each_failure_in_a_row() -> None:
+    """One failure: the cooldown, at least ten minutes; twice as long with each, to a day; a success ends the row."""
+    limits = Limits(cooldown=60.0)
+    assert [limits.pause(each) for each in (0, 1, 2, 3, 50)] == [60.0, 600.0, 1200.0, 2400.0, 86_400.0]
+    assert [Limits(3600.0).pause(each) for each in (0, 1, 2, 30)] == [3600.0, 3600.0, 7200.0, 86_400.0]
+    assert Limits(200_000.0).pause(5) == 200_000.0
+    failed = [_ended(2, 1000.0, FAILED), _ended(1, 500.0, FAILED)]
+    assert "the last 2 failed" in hindrance(failed, limits, 2199.0)
+    assert hindrance(failed, limits, 2200.0) == ""
+    assert hindrance([_ended(3, 2200.0, STAGED), *failed], limits, 2260.0) == ""
+
+
+def test_a_day_has_a_budget(url: str) -> None:
+    """So many are asked for in any 24 hours; those that had too few labels cost nothing, and a person may always."""
+    limits = Limits(most_a_day=2)
+    spent = [_ended(2, 4000.0, STAGED), _ended(1, 0.0, "rejected")]
+    assert "2 were asked for within a day" in hindrance(spent, limits, 86_399.0)
+    assert hindrance(spent, limits, 86_400.0) == ""
+    assert hindrance([_ended(3, 5000.0, NOT_ENOUGH), spent[0]], limits, 6000.0) == ""
+    operations = Operations(url)
+    for moment in (0.0, 10.0):
+        assert operations.request_retrain("m", 1, "drift", {}, moment, limits)
+        operations.finish_retrain(_take(operations, moment), STAGED, {}, moment + 1.0)
+    assert operations.request_retrain("m", 1, "drift", {}, 20.0, limits) is None
+    assert len(operations.retrains("m")) == 2
+    assert operations.request_retrain("m", 1, "by hand", {}, 20.0)

@@ -60,7 +60,8 @@ def _words(event: Event) -> tuple[str, str]:
     if event.kind == Kind.DRIFT:
         return f"{who}: {detail.get('verdict')}", reason
     if event.kind == Kind.RETRAINED:
-        return f"Retraining of {event.model} failed", reason
+        log = detail.get("log")
+        return f"Retraining of {event.model} failed", f"{reason} Its log: {log}" if log else reason
     return f"Job {detail.get('job')} failed", f"It ended with code {detail.get('code')}; its log: {detail.get('log')}"
 
 

@@ -14,6 +14,8 @@ from cuelight.kit.errors import Misconfigured, RegistryUnavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
+from cuelight.monitoring.retraining.petition import petition
+from cuelight.monitoring.retraining.triggers import Known
 from cuelight.monitoring.schedule.child import Child, cuelight, prune
 from cuelight.monitoring.schedule.timetable import Timetable, next_turn
 from cuelight.operations.database import Operations
@@ -29,8 +31,11 @@ _MODELS_SECONDS = 30.0
 _DRIFT_SECONDS = 900.0
 _RETRAIN = "retrain"
 _DRIFT = "drift:"
+_TURN = "retrain:"
 # `cuelight drift` ends with 0 or with its verdict; all else is a failure.
 VERDICT_CODES = (0, 10, 11, 12, 13)
+# `cuelight retrain --next`: 10 says that a retraining failed, which it has told itself; others need not wait for that.
+RETRAIN_CODES = (0, 10)
 _log = Log("monitoring.scheduler")
 
 # (name, command, log) -> a running child; tests hand in commands of their own.
@@ -74,9 +79,11 @@ class Scheduler:
             return self._see_to(self._child)
         self._learn_models()
         now = self._clock.now()
+        asked = self._ask_for_retraining(now)
         if self._retrain_waits() and self._may_retry(_RETRAIN, now):
             return self._begin(_RETRAIN, cuelight("retrain", "--next"))
-        lines, faults = self._lines()
+        lines, faults = self._lines("monitoring_schedule")
+        faults += asked
         due = self._timetable.due({_DRIFT + model: line for model, line in lines.items()}, now)
         if due:
             return self._begin(due[0], cuelight("drift", due[0].removeprefix(_DRIFT), "--only-new", "--json"))
@@ -108,7 +115,7 @@ class Scheduler:
         if code is None:
             return f"{child.name} is running."
         self._child = None
-        well = code in VERDICT_CODES if child.name.startswith(_DRIFT) else code == 0
+        well = code in (VERDICT_CODES if child.name.startswith(_DRIFT) else RETRAIN_CODES)
         self._keep(self._timetable.ended(child.name, well, self._clock.now()))
         if well:
             return f"{child.name} ended with code {code}."
@@ -128,7 +135,8 @@ class Scheduler:
         logs.mkdir(parents=True, exist_ok=True)
         prune(logs)
         self._begun = self._clock.monotonic()
-        self._child = self._start(name, command, logs / f"{quote(name, safe='')[:100]}-{new_id()}.log")
+        log = logs / f"{quote(name, safe='')[:100]}-{new_id()}.log"
+        self._child = self._start(name, [*command, "--log", str(log)] if name == _RETRAIN else command, log)
         return f"{name} was started."
 
     def _learn_models(self) -> None:
@@ -141,13 +149,31 @@ class Scheduler:
             self._known = self._models()
         except RegistryUnavailable as error:
             _log.warning("registry-down", f"The schedule stays as it was: {error}")
-        self._keep(self._timetable.seen([_DRIFT + model for model in self._known], self._clock.now()))
+        jobs = [_DRIFT + model for model in self._known]
+        turns = [_TURN + model for model in self._known if self._settings.of(model).retrain_schedule]
+        self._keep(self._timetable.seen([*jobs, *turns], self._clock.now()))
 
-    def _lines(self) -> tuple[Mapping[str, str], list[str]]:
-        """Cron lines by model, and what is wrong with the others."""
+    def _ask_for_retraining(self, now: float) -> list[str]:
+        """File a request where a model's turn has come; a turn waits while none may be filed. What is wrong with lines.
+
+        A request that came since the turn, whoever asked, is as good: a killed scheduler must not ask for two.
+        """
+        lines, faults = self._lines("retrain_schedule")
+        turns = {_TURN + model: line for model, line in lines.items()}
+        for name in self._timetable.due(turns, now):
+            model, turn = name.removeprefix(_TURN), self._timetable.turn(name, turns[name])
+            filed = any(each.requested_at >= turn for each in self._operations.retrains(model))
+            if filed or petition(self._operations, self._settings, model, None, Known(turn=turn), now).request:
+                self._keep(self._timetable.started(name, now))
+        return faults
+
+    def _lines(self, setting: str) -> tuple[Mapping[str, str], list[str]]:
+        """Cron lines by model, of those that have one, and what is wrong with the others."""
         lines, faults = {}, []
         for model in self._known:
-            line = self._settings.of(model).monitoring_schedule
+            line = getattr(self._settings.of(model), setting)
+            if not line:
+                continue
             try:
                 next_turn(line, self._clock.now())
             except Misconfigured as error:

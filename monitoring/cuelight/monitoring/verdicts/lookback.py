@@ -66,6 +66,11 @@ def refusal(settings: Settings, labels: int | None) -> str:
     """
     if not settings.retrain_auto:
         return "setting retrain.auto is off: `cuelight retrain` starts it by hand."
+    return too_few(settings, labels)
+
+
+def too_few(settings: Settings, labels: int | None) -> str:
+    """Why these labelled rows are not enough to retrain on; empty: they are, or no label tells."""
     if labels is not None and labels < settings.retrain_min_labels:
         return f"only {labels:,} of the {settings.retrain_min_labels:,} labelled rows it needs have come."
     return ""

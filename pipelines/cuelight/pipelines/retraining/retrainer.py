@@ -13,7 +13,7 @@ from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind
-from cuelight.operations.retraining import RetrainRequest
+from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
 from cuelight.pipelines.candidates.register import Trained, train_and_register
@@ -25,14 +25,7 @@ from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.model import Track
 
-STAGED, PROMOTED, REJECTED, NOT_ENOUGH, FAILED, LOST = (
-    "staged",
-    "promoted",
-    "rejected",
-    "not enough labels",
-    "failed",
-    "taken over",
-)
+LOST = "taken over"
 # A request whose holders keep dying is given up, or it would be taken up for ever.
 _MOST_TAKES = 3
 _log = Log("retrain")
@@ -55,7 +48,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Retrainer:
-    """Takes requests and carries them out; `find` gives a model's pipeline, `holder` is this process's unique name."""
+    """Takes requests and carries them out; `find` gives a model's pipeline, `holder` is this process's unique name.
+
+    `log` names the file that its output goes to, for the history.
+    """
 
     workshop: Workshop
     operations: Operations
@@ -65,6 +61,7 @@ class Retrainer:
     lease_seconds: float = 120.0
     min_labels: int = 500
     promote: bool = False
+    log: str = ""
 
     def run_next(self, model: str | None = None) -> Outcome | None:
         """Carry out the oldest open request (of one model); None if there is none. Failures are outcomes too."""
@@ -150,7 +147,7 @@ class Retrainer:
             thread.join()
 
     def _finish(self, request: RetrainRequest, outcome: Outcome) -> Outcome:
-        detail: dict[str, Any] = {"reason": outcome.sentence}
+        detail: dict[str, Any] = {"reason": outcome.sentence, "log": self.log}
         if outcome.trained is not None:
             detail |= {
                 "version": outcome.trained.version,

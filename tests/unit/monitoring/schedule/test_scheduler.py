@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
     stage.program, stage.models = ENDLESS, ["beer", "wine"]
     scheduler = stage.scheduler()
     scheduler.tick()
-    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now(), 0.0)
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now())
     assert scheduler.tick() == "retrain was started."
     stage.clock.advance(stage.settings.retrain_seconds)
     assert scheduler.tick() == "retrain is running."
@@ -156,14 +157,75 @@ def test_a_retrain_request_goes_first(stage: Stage) -> None:
     scheduler = stage.scheduler()
     scheduler.tick()
     stage.clock.advance(600)
-    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now(), 0.0)
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now())
     stage.program = "raise SystemExit(0)"
     assert scheduler.tick() == "retrain was started."
-    assert stage.commands == [cuelight("retrain", "--next")]
+    assert stage.commands == [cuelight("retrain", "--next", "--log", str(stage.children[0].log))]
     stage.operations.take_retrain("worker", 60.0, stage.clock.now())
     stage.finish()
     scheduler.tick()
     assert scheduler.tick() == "drift:wine was started."
+
+
+def test_a_schedule_asks_for_retraining_once_a_turn(stage: Stage) -> None:
+    """A turn files one request with its reason, also where the scheduler is killed before it noted the turn as done."""
+    stage.settings = replace(stage.settings, models={"wine": {"retrain_schedule": "30 12 * * *"}})
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    scheduler.stop()
+    noted = (stage.settings.home / "monitoring" / "timetable.json").read_bytes()
+    stage.clock.advance(1800)
+    scheduler.tick()
+    (request,) = stage.operations.retrains("wine")
+    assert (request.reason, request.version) == ("its turn by schedule came at 2023-11-15 12:30:00 UTC", None)
+    assert [event.kind for event in stage.operations.history("wine")] == ["retrain-requested"]
+
+    scheduler.stop()
+    (stage.settings.home / "monitoring" / "timetable.json").write_bytes(noted)
+    taken = stage.operations.take_retrain("one", 60.0, stage.clock.now())
+    assert taken is not None
+    assert stage.operations.finish_retrain(taken, "staged", {}, stage.clock.now())
+    stage.clock.advance(7200)
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    assert len(stage.operations.retrains("wine")) == 1
+    stage.clock.advance(86_400 - 7200)
+    scheduler.stop()
+    stage.scheduler().tick()
+    assert len(stage.operations.retrains("wine")) == 2
+
+
+def test_a_turn_waits_while_it_may_not_ask(stage: Stage) -> None:
+    """A turn within the pause after a failure asks when that is over, and a line that means nothing is said."""
+    lines = {"wine": {"retrain_schedule": "30 12 * * *"}, "beer": {"retrain_schedule": "whenever"}}
+    stage.models, stage.settings = ["beer", "wine"], replace(stage.settings, models=lines)
+    scheduler = stage.scheduler()
+    assert "beer is not scheduled: Schedule 'whenever'" in scheduler.tick()
+    stage.clock.advance(1200)
+    stage.operations.request_retrain("wine", 1, "drift", {}, stage.clock.now())
+    taken = stage.operations.take_retrain("one", 60.0, stage.clock.now())
+    assert taken is not None
+    assert stage.operations.finish_retrain(taken, "failed", {}, stage.clock.now())
+    stage.clock.advance(3599)
+    scheduler.stop()
+    scheduler.tick()
+    assert len(stage.operations.retrains("wine")) == 1
+    stage.clock.advance(1)
+    scheduler.stop()
+    scheduler.tick()
+    assert len(stage.operations.retrains("wine")) == 2
+
+
+def test_a_failed_retraining_holds_up_no_other(stage: Stage) -> None:
+    """The command says by its code that it has told of a failure itself: no crash is recorded, and the next may go."""
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    for model in ("beer", "wine"):
+        stage.operations.request_retrain(model, 1, "drift", {}, stage.clock.now())
+        assert scheduler.tick() == "retrain was started."
+        stage.finish()
+        assert scheduler.tick() == "retrain ended with code 10."
+    assert stage.operations.history() == []
 
 
 def test_a_registry_that_is_down_changes_no_schedule(stage: Stage) -> None:

@@ -26,7 +26,7 @@ def test_one_that_is_told_to_stop_hands_the_request_on_at_once(tmp_path: Path) -
 
     workshop = Workshop(MemoryRegistry(), Tracking("http://127.0.0.1:1"), tmp_path / "keys", {}, clock=clock)
     retrainer = Retrainer(workshop, operations, Journal(tmp_path / "journal"), find, "one")
-    assert operations.request_retrain("wine", 1, "drift", {}, clock.now(), 0.0)
+    assert operations.request_retrain("wine", 1, "drift", {}, clock.now())
     with pytest.raises(SystemExit):
         retrainer.run_next()
     taken = operations.take_retrain("two", 60.0, clock.now())

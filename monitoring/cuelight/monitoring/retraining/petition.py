@@ -1,0 +1,47 @@
+"""A request to retrain, filed where the triggers and the limits say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.retraining.triggers import Known, decide
+from cuelight.operations.database import Operations
+from cuelight.operations.kinds import Kind
+from cuelight.operations.retraining import Limits, hindrance
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The number of the request that was filed, or why there is none; neither where nobody wants one."""
+
+    request: int | None = None
+    note: str = ""
+
+
+def petition(
+    operations: Operations,
+    settings: Settings,
+    model: str,
+    version: int | None,
+    known: Known,
+    now: float,
+    evidence: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Decide, file the request and note it in the history; `evidence` is kept with it (its `link` in the history too).
+
+    `known.hindrance` is looked up here.
+    """
+    own, evidence = settings.of(model), dict(evidence or {})
+    limits = Limits.of(own)
+    decision = decide(replace(known, hindrance=hindrance(operations.retrains(model), limits, now)), own)
+    if not decision.ask:
+        return Answer(note=decision.why_not)
+    request = operations.request_retrain(model, version, decision.ask, evidence, now, limits)
+    if request is None:
+        return Answer(note=f"Retraining is wanted ({decision.ask}), but another request came first.")
+    detail = {"reason": decision.ask, "request": request.id, "link": evidence.get("link", "")}
+    operations.record(Kind.RETRAIN_REQUESTED, model, version, detail, at=request.requested_at)
+    return Answer(request.id)
