@@ -236,3 +236,22 @@ def test_the_alert_of_the_how_to_is_what_is_sent() -> None:
     same = ("topic", "severity", "title", "model", "version", "link", "recovered")
     assert {name: sent[name] for name in same} == {name: shown[name] for name in same}
     assert sent["text"].startswith(shown["text"].removesuffix("…"))
+
+
+def test_the_simulation_of_the_how_to_gains(tmp_path: Path) -> None:
+    """The how-to's table is made and played as it says, in a folder without settings: the loop is better on it."""
+    made, shell = (each for each in blocks("docs/how-to/try-the-loop-on-your-data.md") if each.mark[0])
+    (tmp_path / made.mark[1]).write_text(made.text)
+    path = {"PATH": f"{_BIN}:{os.environ['PATH']}", "COLUMNS": "200"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shell.text],
+        cwd=tmp_path,
+        env=os.environ | path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "doctor_visits: 16,152 rows" in done.stdout
+    assert "The loop is better" in done.stdout
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["visits.csv", "visits.png", "visits.py"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cuelight.kit.clock import SystemClock, utc
+from cuelight.kit.clock import SystemClock, parse_span, utc
 from cuelight.kit.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from cuelight.operations.history import Event
     from cuelight.operations.situation import Situation
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -80,12 +78,6 @@ def parse_moment(text: str | None, now: float, option: str = "--since") -> float
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise BadInput(f"{option} {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
-
-
-def parse_span(text: str) -> float | None:
-    """Seconds, from a time such as 30m, 12h or 7d; None if it is none."""
-    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
-    return float(int(match[1]) * _UNITS[match[2]]) if match else None
 
 
 def _verify(operations: Operations, kept: Path | None) -> int:

@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "compare",
     "drift": "drift",
     "retrain": "retrain",
+    "simulate": "simulate",
     "labels": "labels",
     "quality": "quality",
     "history": "history",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli.spans import Span
 from cuelight.kit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -22,17 +23,6 @@ EXIT_TOO_FEW = 13  # as `cuelight drift` ends where it has not enough data
 _ENDINGS = (".png", ".svg")
 _MOST_WINDOWS = 30  # of a trend whose windows nobody chose
 _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
-
-
-class _Span(click.ParamType[float]):
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from cuelight.cli.history import parse_span
-
-        if not (span := parse_span(str(value))):
-            self.fail(f"{value!r} is no time such as 30m, 1h or 7d.", param, ctx)
-        return span
 
 
 @click.command()
@@ -49,7 +39,7 @@ class _Span(click.ParamType[float]):
     show_default=True,
     help="A line for each value of it: version, track, arm, or a column of the input; may be given several times.",
 )
-@click.option("--every", type=_Span(), help="A line for each so much time, such as 1h, by when the answers were given.")
+@click.option("--every", type=Span(), help="A line for each so much time, such as 1h, by when the answers were given.")
 @click.option(
     "--least",
     type=click.IntRange(min=1),

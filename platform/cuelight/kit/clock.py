@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,6 +12,21 @@ from typing import Protocol
 def utc(seconds: float) -> str:
     """A moment, in seconds since the epoch, for people: `2026-11-22 18:15:10`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+
+
+def parse_span(text: str) -> float | None:
+    """Seconds, from a time such as 30m, 12h or 7d; None if it is none."""
+    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    return float(int(match[1]) * _UNITS[match[2]]) if match else None
+
+
+def spell_span(seconds: float) -> str:
+    """Whole seconds in the largest unit that fits: `1d`, `90m`; what `parse_span` reads."""
+    unit = next(name for name, size in _UNITS.items() if not seconds % size)
+    return f"{seconds / _UNITS[unit]:.0f}{unit}"
 
 
 class Clock(Protocol):
