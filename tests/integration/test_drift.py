@@ -164,7 +164,10 @@ def test_drift_is_found_reported_and_asks_for_retraining_the_second_time(
     assert said["verdict"] == "drift"
     assert installation.reported()[tags.DRIFT] == first.sentence
     assert installation.reported()[tags.REPORT] == first.link
-    assert first.link.endswith(f"/runs/{first.run_id}/artifacts/reports/drift.html")
+    assert first.link.endswith(f"/runs/{first.run_id}/artifacts/reports/report.html")
+    front = installation.tracking.download_run_file(first.run_id, "reports/report.html", tmp_path / "got").read_text()
+    assert "This is the first report on version" in front
+    assert "drifts in both too, retraining is asked for." in front
 
     assert installation.job().run(Order(MODEL, only_new=True)) is None
     again = _judged(installation.job().run(Order(MODEL)))
@@ -265,7 +268,8 @@ def test_the_command_ends_with_its_verdict(installation: Installation) -> None:
     assert done.returncode == 10, done.stderr
     document = json.loads(done.stdout)
     assert document["verdict"] == "drift"
-    assert document["link"].endswith("drift.html")
+    assert document["link"].endswith("report.html")
+    assert document["next"][-1].startswith("By its schedule the model is judged from ")
     done = subprocess.run(
         cuelight("drift", MODEL, "--no-page"), env=environment, capture_output=True, text=True, check=False
     )

@@ -13,9 +13,11 @@ from cuelight.journal.query import Journal, Query
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
+from cuelight.monitoring.reports.changes import changes
 from cuelight.monitoring.reports.outcome import Outcome, figures
+from cuelight.monitoring.reports.prospects import prospects
 from cuelight.monitoring.reports.publication import Publisher
-from cuelight.monitoring.retraining.petition import petition
+from cuelight.monitoring.retraining.petition import petition, weigh
 from cuelight.monitoring.retraining.triggers import Known
 from cuelight.monitoring.verdicts.assessment import Case, assess
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
@@ -61,6 +63,7 @@ class DriftJob:
         operations: Operations,
         publisher: Publisher,
         clock: Clock | None = None,
+        next_look: Callable[[str, float], float | None] = lambda _model, _now: None,
     ) -> None:
         self._settings = settings
         self._targets = targets
@@ -69,6 +72,7 @@ class DriftJob:
         self._operations = operations
         self._publisher = publisher
         self._clock = clock or SystemClock()
+        self._next_look = next_look
 
     def run(self, order: Order) -> Outcome | None:
         """Judge and record; None when only new rows were asked for and none came since the last report.
@@ -101,12 +105,15 @@ class DriftJob:
             labelled=len(window.labelled),
             labels_until=window.labels_until,
             assessment=assessment,
+            reference=_reference(target, reference),
         )
+        known = self._known(assessment.decision.retrain, target, reference)
+        outcome = replace(outcome, changes=changes(outcome, reports), prospects=self._prospects(outcome, known))
         confirm()
         outcome = self._publisher.publish(outcome)
         confirm()
         self._record(outcome)
-        return self._request(outcome, target, reference)
+        return self._request(outcome, known)
 
     def _earlier(self, target: Target, window: Window, reports: Sequence[Report]) -> list[Earlier]:
         """Earlier reports, newest first, each with what came between it and the next newer one."""
@@ -142,7 +149,13 @@ class DriftJob:
         with contextlib.suppress(OSError):  # a full disk must not cost the verdict
             write(self._settings.figures_folder, outcome.figures())
 
-    def _request(self, outcome: Outcome, target: Target, reference: pd.DataFrame) -> Outcome:
+    def _prospects(self, outcome: Outcome, known: Known) -> tuple[str, ...]:
+        wish = weigh(self._operations, self._settings, outcome.model, known, outcome.at)
+        requests = self._operations.retrains(outcome.model)
+        min_rows, next_look = self._settings.monitoring_min_rows, self._next_look(outcome.model, outcome.at)
+        return prospects(outcome, wish.ask, wish.why_not, requests, min_rows, next_look)
+
+    def _request(self, outcome: Outcome, known: Known) -> Outcome:
         evidence: dict[str, Any] = {
             "verdict": outcome.verdict,
             "reason": outcome.assessment.decision.reason,
@@ -150,11 +163,10 @@ class DriftJob:
             "link": outcome.link,
             "columns": list(outcome.assessment.decision.ranked),
         }
-        known = self._known(outcome.assessment.decision.retrain, target, reference)
         now = self._clock.now()
-        answer = petition(self._operations, self._settings, target.model, target.version, known, now, evidence)
-        notes = (*outcome.notes, answer.note) if answer.note else outcome.notes
-        return replace(outcome, notes=notes, request=answer.request)
+        answer = petition(self._operations, self._settings, outcome.model, outcome.version, known, now, evidence)
+        new = {answer.note} - {"", *outcome.prospects}
+        return replace(outcome, notes=(*outcome.notes, *new), request=answer.request)
 
     def _known(self, wish: str, target: Target, reference: pd.DataFrame) -> Known:
         """What the triggers go by; labels are counted only where they matter."""
@@ -165,6 +177,13 @@ class DriftJob:
         times = self._journal.labelled(query, columns=["label_time"])["label_time"].to_numpy()
         asked = last_learned(self._operations.retrains(target.model))
         return Known(wish, labels=len(times), new_labels=int((times > asked).sum()))
+
+
+def _reference(target: Target, reference: pd.DataFrame) -> str:
+    return (
+        f"{len(reference):,} rows that training kept ({target.reference_path} of run {target.run_id}, "
+        f"SHA-256 {target.reference_digest[:12]}…)"
+    )
 
 
 def _seen(report: Report) -> Seen:

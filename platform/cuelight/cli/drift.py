@@ -93,7 +93,18 @@ def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
         publisher=Publisher(
             compose.registry(settings), tracking, settings.monitoring_q, settings.monitoring_plot_rows, pages
         ),
+        next_look=lambda model, now: _next_look(settings.of(model).monitoring_schedule, now),
     )
+
+
+def _next_look(line: str, now: float) -> float | None:
+    from cuelight.kit.errors import Misconfigured
+    from cuelight.monitoring.schedule.timetable import next_turn
+
+    try:
+        return next_turn(line, now)
+    except Misconfigured:
+        return None  # the scheduler says what is wrong with it
 
 
 def targets(settings: Settings) -> Targets:
@@ -132,11 +143,9 @@ def show(outcome: Outcome) -> None:
     for finding in outcome.assessment.examination.findings:
         console.print(Text(f"{'bad data' if finding.alert else 'note'}: {finding.text}"))
     console.print(Text(outcome.sentence, style="bold"))
-    for note in outcome.notes:
-        console.print(Text(note))
+    for sentence in (*outcome.changes, *outcome.prospects, *outcome.notes):
+        console.print(Text(sentence))
     if outcome.request is not None:
-        console.print(
-            Text(f"Retraining was asked for (request {outcome.request}): {outcome.assessment.decision.retrain}")
-        )
+        console.print(Text(f"Retraining was asked for (request {outcome.request})."))
     if outcome.link:
         console.print(Text(f"Report: {outcome.link}"), soft_wrap=True)

@@ -22,7 +22,10 @@ class Outcome:
     Attributes:
         run_id, link: the run in MLflow and the report in it; empty when MLflow did not take it.
         request: id of the retrain request this job made, if it did.
-        notes: what did not go as it should, or why nothing was asked for; one sentence each.
+        notes: what did not go as it should; one sentence each, as in the next two.
+        reference: what the window was held against.
+        changes: what is otherwise than in the last report.
+        prospects: what will happen next.
     """
 
     model: str
@@ -38,6 +41,9 @@ class Outcome:
     link: str = ""
     request: int | None = None
     notes: tuple[str, ...] = ()
+    reference: str = ""
+    changes: tuple[str, ...] = ()
+    prospects: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -96,6 +102,9 @@ class Outcome:
                 "run_id": self.run_id,
                 "link": self.link,
                 "notes": self.notes,
+                "reference": self.reference,
+                "changes": self.changes,
+                "next": self.prospects,
             }
         )
         return document

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
+from cuelight.monitoring.reports.front import FRONT, Place, front
 from cuelight.monitoring.reports.outcome import Outcome
-from cuelight.monitoring.reports.report import QUALITY_PAGE, Page, write
+from cuelight.monitoring.reports.report import QUALITY_PAGE, Page, sampled, write
 from cuelight.registry import tags
 from cuelight.registry.port import Registry
-from cuelight.registry.tracking import Run, Tracking
+from cuelight.registry.tracking import Tracking
 
 REPORTS = "reports"
 _LONGEST_NAME, _LONGEST_TAG, _LARGEST = 200, 4_000, 1e9
@@ -65,27 +66,31 @@ class Publisher:
         name = f"version {outcome.version}: {outcome.verdict}"
         with self.tracking.run(f"cuelight/{outcome.model}/monitoring", name, marks) as run:
             run.metrics(metrics(outcome))
-            outcome = replace(outcome, run_id=run.id, link=run.url)
-            outcome = self._files(outcome, run, page)
+            files, notes = evidently(page, quality=outcome.assessment.labelled is not None)
+            for path in files:
+                run.file(path, REPORTS)
+            drawn = sampled(outcome.assessment.examination.columns, self.plot_rows) if files else ""
+            place = Place(run.url, tuple(path.name for path in files), drawn)
+            outcome = replace(outcome, run_id=run.id, link=place.file_url(FRONT), notes=(*outcome.notes, *notes))
+            run.text(front(outcome, place), f"{REPORTS}/{FRONT}")
             document = outcome.document()
             run.text(json.dumps(document, indent=1, allow_nan=False), f"{REPORTS}/verdict.json")
         return outcome
 
-    def _files(self, outcome: Outcome, run: Run, page: Future[list[Path]]) -> Outcome:
-        try:
-            files = page.result()
-        except Exception as error:  # noqa: BLE001 - a full disk or an odd column must not cost the verdict either
-            _log.warning("page-not-rendered", str(error))
-            return replace(outcome, notes=(*outcome.notes, f"There is no page for this report: {error}"))
-        for path in files:
-            run.file(path, REPORTS)
-        if files and outcome.assessment.labelled and not any(path.name == QUALITY_PAGE for path in files):
-            outcome = replace(outcome, notes=(*outcome.notes, "Evidently could not draw the page on quality."))
-        return replace(outcome, link=f"{run.url}/artifacts/{REPORTS}/{files[0].name}") if files else outcome
-
     def _tag(self, outcome: Outcome) -> None:
         values = {tags.DRIFT: outcome.sentence[:_LONGEST_TAG], tags.REPORT: outcome.link}
         self.registry.set_version_tags(outcome.model, outcome.version, values)
+
+
+def evidently(page: Future[list[Path]], quality: bool) -> tuple[list[Path], list[str]]:
+    """Evidently's files, and what is missing among them (a page on `quality`, too, where there are labels)."""
+    try:
+        files = page.result()
+    except Exception as error:  # noqa: BLE001 - a full disk or an odd column must not cost the verdict
+        _log.warning("page-not-rendered", str(error))
+        return [], [f"There is no page of Evidently's for this report: {error}"]
+    missing = bool(files) and quality and not any(path.name == QUALITY_PAGE for path in files)
+    return files, ["Evidently could not draw the page on quality."] if missing else []
 
 
 def metrics(outcome: Outcome) -> Mapping[str, float]:

@@ -125,7 +125,7 @@ def render(page: Page, columns: Sequence[Column], drifted: frozenset[str], folde
         Dataset.from_pandas(now, definition), Dataset.from_pandas(before, definition), name=page.title
     )
     snapshot.save_html(str(folder / PAGE))
-    _put_on_top(folder / PAGE, page, len(before), len(now))
+    _put_on_top(folder / PAGE, page, sampled(columns, page.plot_rows))
     document = {"title": page.title, "verdict": page.verdict, "reason": page.reason, "evidently": snapshot.dict()}
     (folder / DATA).write_text(json.dumps(plain(document), allow_nan=False, default=str), encoding="utf-8")
 
@@ -160,6 +160,17 @@ def render_quality(page: Page, labelled: Labelled, folder: Path) -> None:
         Dataset.from_pandas(now, definition), Dataset.from_pandas(before, definition), name=page.title
     )
     snapshot.save_html(str(folder / QUALITY_PAGE))
+
+
+def sampled(columns: Sequence[Column], plot_rows: int) -> str:
+    """How Evidently's plots are drawn, in a sentence."""
+    before, now = len(columns[0].reference), len(columns[0].current)
+    if max(before, now) <= plot_rows:
+        return "Evidently's tests and plots use all rows."
+    return (
+        f"Evidently's tests use all rows; its plots are drawn on {min(before, plot_rows):,} rows of the reference and "
+        f"{min(now, plot_rows):,} of the window, taken at random (seed {_SEED})."
+    )
 
 
 def plain(value: Any) -> Any:
@@ -219,11 +230,8 @@ def _sample(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
     return chosen
 
 
-def _put_on_top(path: Path, page: Page, reference_rows: int, rows: int) -> None:
+def _put_on_top(path: Path, page: Page, drawn: str) -> None:
     text = path.read_text(encoding="utf-8")
-    drawn = (
-        f"Tests use all rows. Plots are drawn on {reference_rows:,} rows of the reference and {rows:,} of the window."
-    )
     box = (
         '<div style="font:16px/1.5 system-ui,sans-serif;padding:1em 1.5em;border-bottom:1px solid #ccc">'
         f"<div>{html.escape(page.title)}</div>"

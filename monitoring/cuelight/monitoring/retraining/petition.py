@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.retraining.triggers import Known, decide
+from cuelight.monitoring.retraining.triggers import Decision, Known, decide
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import Limits, hindrance
@@ -21,6 +21,13 @@ class Answer:
     note: str = ""
 
 
+def weigh(operations: Operations, settings: Settings, model: str, known: Known, now: float) -> Decision:
+    """Whether a request would be filed now; `known.hindrance` is looked up here."""
+    own = settings.of(model)
+    found = hindrance(operations.retrains(model), Limits.of(own), now)
+    return decide(replace(known, hindrance=found), own)
+
+
 def petition(
     operations: Operations,
     settings: Settings,
@@ -30,13 +37,9 @@ def petition(
     now: float,
     evidence: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Decide, file the request and note it in the history; `evidence` is kept with it (its `link` in the history too).
-
-    `known.hindrance` is looked up here.
-    """
-    own, evidence = settings.of(model), dict(evidence or {})
-    limits = Limits.of(own)
-    decision = decide(replace(known, hindrance=hindrance(operations.retrains(model), limits, now)), own)
+    """Weigh it, file the request and note it in the history; `evidence` is kept with it (its `link` there too)."""
+    evidence, limits = dict(evidence or {}), Limits.of(settings.of(model))
+    decision = weigh(operations, settings, model, known, now)
     if not decision.ask:
         return Answer(note=decision.why_not)
     request = operations.request_retrain(model, version, decision.ask, evidence, now, limits)
