@@ -36,6 +36,7 @@ _TAGS = {
     "REFERENCE": "The reference for drift: artifact of the run, and its SHA-256 (`path:digest`).",
     "DATA_FINGERPRINT": "SHA-256 of all data that went into the training.",
     "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
+    "RETRAIN_ASKED": "When that request was filed, in seconds since the epoch; also on the run.",
     "CHAMPION": "Version that it was compared with on the same rows.",
     "CANARY": "Percent of Production's requests that Staging's version answers. The next version there starts at 0.",
     "ROLLOUT": "Raises the canary by itself: `5,25,50,100 every 10m`. The next version in Staging starts at `off`.",
@@ -51,7 +52,7 @@ _WRITERS = {
     **dict.fromkeys(("STATE", "REASON", "SINCE"), "the follower"),
     **dict.fromkeys(("DRIFT", "REPORT"), "`cuelight drift`"),
     **dict.fromkeys(("MANIFEST", "SIGNATURE"), "`cuelight train`, `retrain`, `trust`"),
-    **dict.fromkeys(("RETRAIN_REQUEST",), "`cuelight retrain`"),
+    **dict.fromkeys(("RETRAIN_REQUEST", "RETRAIN_ASKED"), "`cuelight retrain`"),
 }
 _METRIC_USE = {
     "cuelight_requests": "Errors: `status` from 500 on. What is not served has empty labels.",

@@ -12,7 +12,7 @@ from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
 from cuelight.pipelines.candidates.candidate import Lesson
 from cuelight.pipelines.candidates.champion import Champion
-from cuelight.pipelines.candidates.register import Trained, train_and_register
+from cuelight.pipelines.candidates.register import Commission, Trained, train_and_register
 from cuelight.pipelines.data import Data, prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.split import Split, split
@@ -40,8 +40,8 @@ def train(
     mark = _mark(data, parts)
     champion, why_not = _champion(workshop, pipeline)
     lesson = first_lesson(data, parts, loaded_at, *_comparable(data, parts, mark, champion, why_not))
-    target = Track.STAGING if stage else None
-    return train_and_register(workshop, pipeline, lesson, champion, because, {SPLIT: mark}, target)
+    commission = Commission(because, Track.STAGING if stage else None, more_tags={SPLIT: mark})
+    return train_and_register(workshop, pipeline, lesson, champion, commission)
 
 
 def _champion(workshop: Workshop, pipeline: TrainingPipeline) -> tuple[Champion | None, str]:

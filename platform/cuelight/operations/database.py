@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from cuelight.kit.clock import Clock, SystemClock
@@ -16,6 +17,7 @@ from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
 from cuelight.operations.history import Event
+from cuelight.operations.kinds import Kind
 from cuelight.operations.leases import Lease
 from cuelight.operations.reports import Report
 from cuelight.operations.retraining import BY_HAND, Limits, RetrainRequest
@@ -52,17 +54,25 @@ class Operations:
         self, kind: str, model: str, version: int | None, detail: Mapping[str, Any], at: float | None = None
     ) -> None:
         """Add to the history what happened to a model (or to one version), now or `at`; kinds are in `kinds.py`."""
-        moment, text = float(self._clock.now() if at is None else at), dump(dict(detail))
+        moment = float(self._clock.now() if at is None else at)
+        self._append(lambda _: True, (str(kind), model, version, dump(dict(detail)), moment))
+
+    def _append(self, first: Callable[[sa.Connection], bool], line: tuple[str, str, int | None, str, float]) -> bool:
+        """Add a line to the history in one transaction with what `first` writes; neither, where that says False."""
         for _ in range(_TRIES):
             try:
                 with self._database.writing() as connection:
-                    added = history.append(connection, self._writer, str(kind), model, version, text, moment)
+                    if not first(connection):
+                        return False
+                    added = history.append(connection, self._writer, *line)
+                    if not added:
+                        connection.rollback()
             except IntegrityError:
                 continue
             if added:
                 if self._seal:
                     self._seal.grown()
-                return
+                return True
         raise Unavailable("The history is written to by too many at once. Try again.")
 
     def history(
@@ -149,10 +159,11 @@ class Operations:
             return retraining.change(connection, request, lease_until=now + lease_seconds)
 
     def finish_retrain(self, request: RetrainRequest, outcome: str, detail: Mapping[str, Any], now: float) -> bool:
-        """It ended, well or not; False (and nothing is written) if it was taken over."""
+        """It ended, well or not, which goes into the history; False (and nothing is written) if it was taken over."""
         values = {"state": retraining.FINISHED, "outcome": outcome, "detail": dict(detail), "finished_at": now}
-        with self._database.writing() as connection:
-            return retraining.change(connection, request, **values)
+        told = dump({"request": request.id, "because": request.reason, "outcome": outcome, **detail})
+        line = (str(Kind.RETRAINED), request.model, detail.get("version"), told, now)
+        return self._append(lambda connection: retraining.change(connection, request, **values), line)
 
     def retrains(self, model: str | None = None) -> list[RetrainRequest]:
         """All requests, the newest first."""

@@ -18,6 +18,7 @@ TRAINED_UNTIL = "cuelight.trained_until"
 REFERENCE = "cuelight.reference"
 DATA_FINGERPRINT = "cuelight.data_fingerprint"
 RETRAIN_REQUEST = "cuelight.retrain_request"
+RETRAIN_ASKED = "cuelight.retrain_asked_at"
 CHAMPION = "cuelight.champion"
 
 # Written by people on a registered model.

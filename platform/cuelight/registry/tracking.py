@@ -16,6 +16,7 @@ from typing import Any
 
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
+from cuelight.registry.tags import REASON
 from cuelight.registry.trusted_types import allowed_types, skops_io
 
 # What a scikit-learn model needs where it is served; pinned to what is installed here.
@@ -64,6 +65,35 @@ class Tracking:
         with _told_plainly(self._uri):
             mlflow.end_run("FINISHED")
 
+    def told(self, run_id: str) -> tuple[str, dict[str, float]]:
+        """Where MLflow's UI shows a run, and its metrics as they were logged last.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        mlflow = self._mlflow()
+        with _told_plainly(self._uri):
+            run = mlflow.get_run(run_id)
+        return _url(self._uri, run.info), dict(run.data.metrics)
+
+    def end_runs(self, experiment: str, tags: Mapping[str, str], why: str, well: str = "") -> None:
+        """End the runs with these tags that still count as running: their process is gone.
+
+        `well` is the run that had come to its end, and is FINISHED; the others are KILLED, and their tag
+        `cuelight.reason` says `why`.
+        """
+        mlflow = self._mlflow()
+        wanted = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
+        with _told_plainly(self._uri):
+            runs = mlflow.search_runs(
+                experiment_names=[experiment], filter_string=" and ".join(wanted), output_format="list"
+            )
+            client = mlflow.MlflowClient()
+            for each in runs:
+                if each.info.run_id != well:
+                    client.set_tag(each.info.run_id, REASON, why)
+                client.set_terminated(each.info.run_id, "FINISHED" if each.info.run_id == well else "KILLED")
+
     def download(self, uri: str, folder: Path) -> Path:
         """Download what is at an artifact URI (`models:/...`, `runs:/...`, `s3://...`) into `folder`; the path of it.
 
@@ -91,7 +121,7 @@ class Run:
         self._mlflow = mlflow
         self._uri = uri
         self.id: str = info.run_id
-        self.url = f"{uri}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
+        self.url = _url(uri, info)
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters; long values are cut at 6,000 characters."""
@@ -156,6 +186,10 @@ class Run:
         """Put a file beside those of a logged model, which must not be registered yet."""
         with _told_plainly(self._uri):
             self._mlflow.MlflowClient().log_model_artifact(source.removeprefix("models:/"), str(local_path))
+
+
+def _url(uri: str, info: Any) -> str:
+    return f"{uri}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
 
 
 def installed_requirements(names: Iterable[str] = _REQUIREMENTS) -> list[str]:

@@ -1,10 +1,10 @@
-"""From a logged candidate to a registered version: signed, tagged, and in Staging if it passed. The last step."""
+"""From a lesson to a registered version: made, logged, signed, tagged, and in Staging if it passed."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,29 @@ if TYPE_CHECKING:
     from cuelight.registry.tracking import Run
 
 
+class Unsettled(RegistryUnavailable):
+    """A version is registered, and the registry was gone before it could be put where it belongs."""
+
+
+@dataclass(frozen=True)
+class Commission:
+    """What a training is for.
+
+    Attributes:
+        because: why there is one, as a sentence.
+        stage: where a version goes that passes the gate; None: nowhere.
+        mark: tags by which a version and a run of this commission are known again; empty: nobody looks for them.
+        more_tags: others for the version.
+        still_mine: called before anything is registered; raises if another has taken the work over.
+    """
+
+    because: str
+    stage: Track | None = Track.STAGING
+    mark: Mapping[str, str] = field(default_factory=dict)
+    more_tags: Mapping[str, str] = field(default_factory=dict)
+    still_mine: Callable[[], None] = lambda: None
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a training came to. `stage` is where the version was put, "None" if the gate failed."""
@@ -38,39 +61,63 @@ class Trained:
 
 
 def train_and_register(
-    workshop: Workshop,
-    pipeline: TrainingPipeline,
-    lesson: Lesson,
-    champion: Champion | None,
-    because: str,
-    more_tags: Mapping[str, str] | None = None,
-    stage: Track | None = Track.STAGING,
-    still_mine: Callable[[], None] = lambda: None,
+    workshop: Workshop, pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, commission: Commission
 ) -> Trained:
-    """Make a candidate, log it as a run, register it, and move it to `stage` if the gate passed.
-
-    `still_mine` is called before anything is registered, and raises if the work was taken over by another.
-    """
+    """Make a candidate, log it as a run, register it, and move it to the commission's stage if the gate passed."""
     progress = workshop.progress
     candidate = make(pipeline, lesson, champion, progress)
     run_tags = {
+        **commission.mark,
         tags.PIPELINE: pipeline.name,
-        tags.TRAINED_BECAUSE: because,
+        tags.TRAINED_BECAUSE: commission.because,
         "mlflow.note.content": pipeline.description,
     }
     with workshop.tracking.run(pipeline.training_experiment, _run_name(workshop, pipeline), run_tags) as run:
         logged = log(run, pipeline, lesson, candidate, progress)
         with progress.step("Sign and register"):
             found = _tags(workshop, pipeline, lesson, candidate, logged, run)
-            still_mine()
-            everything = {**found, tags.TRAINED_BECAUSE: because, **(more_tags or {})}
+            everything = {**found, tags.TRAINED_BECAUSE: commission.because, **commission.more_tags, **commission.mark}
+            commission.still_mine()
             version = _register(workshop, pipeline.name, logged.source, run.id, everything)
-    put = stage if stage is not None and candidate.verdict.passed else None
-    if put is not None:
-        _stage(workshop, version, put)
-    progress.note(f"{version.id}{f' is in {put.value}' if put else ' is registered, in no stage'}")
-    name = put.value if put else "None"
-    return Trained(pipeline.name, version.version, run.id, run.url, candidate.metrics, candidate.verdict, name)
+            if first := registered(workshop, pipeline.name, commission.mark):
+                version = _only(workshop, first, version)
+                commission.still_mine()
+    return settle(workshop, version, commission.stage)
+
+
+def registered(workshop: Workshop, model: str, mark: Mapping[str, str]) -> ModelVersion | None:
+    """The version that a commission has come to already; of several the first."""
+    known = workshop.registry.snapshot().models.get(model)
+    marked = [each for each in known.versions.values() if mark.items() <= each.tags.items()] if known and mark else []
+    return min(marked, key=lambda each: each.version, default=None)
+
+
+def settle(workshop: Workshop, version: ModelVersion, stage: Track | None) -> Trained:
+    """Put a registered version where it belongs, unless it was moved already; what it is, as its tags and run say."""
+    verdict = version.tags.get(tags.GATE) == "passed"
+    where = version.stage
+    if verdict and stage is not None and where == "None" and not _overtaken(workshop, version, stage):
+        _stage(workshop, version, stage)
+        where = stage.value
+    workshop.progress.note(f"{version.id} is {'in no stage' if where == 'None' else f'in {where}'}")
+    url, figures = workshop.tracking.told(version.run_id)
+    measured = {name: each for name, each in figures.items() if name.startswith("gate.")}
+    gate = GateVerdict(verdict, version.tags.get(tags.GATE_REASON, ""), measured)
+    metrics = {name: each for name, each in figures.items() if name not in measured}
+    return Trained(version.name, version.version, version.run_id, url, metrics, gate, where)
+
+
+def _overtaken(workshop: Workshop, version: ModelVersion, stage: Track) -> bool:
+    """Whether a later version is there: one that was finished after a long pause must not displace it."""
+    others = workshop.registry.snapshot().models[version.name].versions.values()
+    return any(each.stage == stage.value and each.version > version.version for each in others)
+
+
+def _only(workshop: Workshop, first: ModelVersion, mine: ModelVersion) -> ModelVersion:
+    """The first version of a commission, which two may have registered at once: whoever came later takes his back."""
+    if first.version != mine.version:
+        workshop.registry.delete_version(mine.name, mine.version)
+    return first
 
 
 def _run_name(workshop: Workshop, pipeline: TrainingPipeline) -> str:
@@ -103,7 +150,7 @@ def _stage(workshop: Workshop, version: ModelVersion, put: Track) -> None:
     try:
         workshop.registry.set_stage(version.name, version.version, put.value, archive_others=True)
     except RegistryUnavailable as error:
-        raise RegistryUnavailable(
+        raise Unsettled(
             f"{version.id} is registered and passed its gate, but is not in {put.value} yet: {error} Put it there by "
             f"`cuelight promote {version.name} {version.version} --stage {put.value} --archive-others`."
         ) from error

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from cuelight.journal.query import Journal
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, RegistryUnavailable
 from cuelight.kit.log import Log
 from cuelight.operations.database import Operations
-from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
-from cuelight.pipelines.candidates.register import Trained, train_and_register
+from cuelight.pipelines.candidates.register import (
+    Commission,
+    Trained,
+    Unsettled,
+    registered,
+    settle,
+    train_and_register,
+)
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.retraining.fresh import fresh_rows
@@ -25,7 +31,7 @@ from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.model import Track
 
-LOST = "taken over"
+LOST, PUT_OFF = "taken over", "put off"
 # A request whose holders keep dying is given up, or it would be taken up for ever.
 _MOST_TAKES = 3
 _log = Log("retrain")
@@ -33,6 +39,14 @@ _log = Log("retrain")
 
 class TakenOver(CuelightError):
     """Another holder has the request by now: what was done here must not be registered."""
+
+
+class PutOff(CuelightError):
+    """The registry was gone at the end: whoever takes the request up next brings it to its end."""
+
+
+class GivenUp(CuelightError):
+    """It was taken up too often."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +94,10 @@ class Retrainer:
         def ended(how: str, sentence: str, trained: Trained | None = None) -> Outcome:
             return Outcome(request.id, request.model, how, sentence, trained)
 
-        if request.token > _MOST_TAKES:
-            return ended(
-                FAILED, f"It was taken up {_MOST_TAKES} times and never came to an end: look at memory and logs."
-            )
         try:
-            trained = self._train(request)
+            trained = self._resumed(request) if request.token > 1 else self._train(request)
+        except PutOff as error:
+            return ended(PUT_OFF, str(error))
         except NotEnoughLabels as error:
             return ended(NOT_ENOUGH, str(error))
         except TakenOver as error:
@@ -97,7 +109,33 @@ class Retrainer:
             return ended(FAILED, f"{type(error).__name__}: {error}")
         if not trained.gate.passed:
             return ended(REJECTED, trained.gate.reason, trained)
+        if trained.stage == "None":
+            return ended(REJECTED, "It passed its gate, but a later version is there by now.", trained)
         return ended(PROMOTED if self.promote else STAGED, trained.gate.reason, trained)
+
+    def _resumed(self, request: RetrainRequest) -> Trained:
+        """What a holder who is gone had registered already, brought to its end; else all anew."""
+        try:
+            version = registered(self.workshop, request.model, _mark(request))
+            self._clear(request, version.run_id if version else "")
+            if version is not None:
+                self._hold(request)
+                return settle(self.workshop, version, self._stage)
+        except RegistryUnavailable as error:
+            # It may have a version by now: before that is known, the request must not end.
+            raise PutOff(str(error)) from error
+        if request.token > _MOST_TAKES:
+            raise GivenUp(f"It was taken up {_MOST_TAKES} times and never came to an end: look at memory and logs.")
+        return self._train(request)
+
+    def _clear(self, request: RetrainRequest, well: str) -> None:
+        experiment = self.find(request.model).training_experiment
+        why = f"Its process was ended before it was done; request {request.id} was taken up again."
+        self.workshop.tracking.end_runs(experiment, _mark(request), why, well)
+
+    @property
+    def _stage(self) -> Track:
+        return Track.PRODUCTION if self.promote else Track.STAGING
 
     def _train(self, request: RetrainRequest) -> Trained:
         pipeline, progress = self.find(request.model), self.workshop.progress
@@ -111,16 +149,13 @@ class Retrainer:
             fresh = fresh_rows(self.journal, pipeline, base)
         progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
         lesson = retraining_lesson(base, fresh, champion, self.min_labels)
-        return train_and_register(
-            self.workshop,
-            pipeline,
-            lesson,
-            champion,
-            because=request.reason,
-            more_tags={tags.RETRAIN_REQUEST: str(request.id)},
-            stage=Track.PRODUCTION if self.promote else Track.STAGING,
-            still_mine=lambda: self._hold(request),
+        commission = Commission(
+            request.reason, self._stage, mark=_mark(request), still_mine=lambda: self._hold(request)
         )
+        try:
+            return train_and_register(self.workshop, pipeline, lesson, champion, commission)
+        except Unsettled as error:
+            raise PutOff(str(error)) from error
 
     def _hold(self, request: RetrainRequest) -> None:
         if not self.operations.renew_retrain(request, self.lease_seconds, self._now()):
@@ -147,6 +182,8 @@ class Retrainer:
             thread.join()
 
     def _finish(self, request: RetrainRequest, outcome: Outcome) -> Outcome:
+        if outcome.outcome == PUT_OFF:
+            return outcome  # it is taken up again when the lease is over
         detail: dict[str, Any] = {"reason": outcome.sentence, "log": self.log}
         if outcome.trained is not None:
             detail |= {
@@ -157,10 +194,12 @@ class Retrainer:
             }
         if outcome.outcome == LOST or not self.operations.finish_retrain(request, outcome.outcome, detail, self._now()):
             return Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
-        version = outcome.trained.version if outcome.trained else None
-        event = {"request": request.id, "because": request.reason, "outcome": outcome.outcome, **detail}
-        self.operations.record(Kind.RETRAINED, request.model, version, event)
         return outcome
 
     def _now(self) -> float:
         return self.workshop.clock.now()
+
+
+def _mark(request: RetrainRequest) -> dict[str, str]:
+    """Tags by which run and version of a request are known again; another database counts from 1 as well."""
+    return {tags.RETRAIN_REQUEST: str(request.id), tags.RETRAIN_ASKED: repr(request.requested_at)}

@@ -1,0 +1,180 @@
+"""Retrainings that are killed, or whose registry goes away: taken up again, they leave one whole version."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cuelight.kit.errors import RegistryUnavailable
+from cuelight.operations.database import Operations
+from cuelight.operations.retraining import STAGED
+from cuelight.pipelines.retraining.retrainer import LOST, PUT_OFF, Outcome
+from cuelight.registry import tags
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.tracking import Run
+from tests.support.processes import FORK
+from tests.support.theatre import Theatre, opened
+
+pytestmark = pytest.mark.server
+
+
+def _quick() -> Pipeline:
+    """An estimator without threads of its own, so that a forked process can fit it."""
+    return make_pipeline(StandardScaler(), LogisticRegression())
+
+
+@pytest.fixture(scope="module")
+def theatre(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    """One installation for all; each test asks for retrainings of its own."""
+    with opened(mlflow_server, tmp_path_factory.mktemp("cut"), "cut_short", estimator=_quick) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("owner", "step", "runs"),
+    [
+        (Run, "sklearn_model", ["FINISHED", "KILLED"]),
+        (MlflowRegistry, "create_version", ["FINISHED"]),
+        (MlflowRegistry, "set_stage", ["FINISHED"]),
+        (Operations, "finish_retrain", ["FINISHED"]),
+    ],
+)
+def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
+    theatre: Theatre, owner: type, step: str, runs: list[str]
+) -> None:
+    """A holder that is killed right after the step leaves, once the next has been there, what an unkilled one leaves.
+
+    One new version, in Staging; its run finished and none running; one line of the history; the request at its end.
+    """
+    before = _versions(theatre)
+    number = _asked(theatre)
+    process = FORK.Process(target=_killed_after, args=(theatre, owner, step))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    theatre.clock.advance(121.0)
+    outcome = theatre.retrainer("two").run_next()
+    assert outcome is None or outcome.outcome == STAGED, outcome
+    assert theatre.retrainer("three").run_next() is None
+
+    (new,) = _versions(theatre) - before
+    version = theatre.version(new)
+    assert (version.stage, version.tags[tags.RETRAIN_REQUEST]) == ("Staging", str(number))
+    assert _run_states(theatre, number) == runs
+    lines = [each for each in theatre.operations.history() if each.detail["request"] == number]
+    assert [(each.kind, each.version, each.detail["outcome"]) for each in lines] == [("retrained", new, STAGED)]
+    assert lines[0].detail["figures"]["gate.rows"] >= 150
+    assert theatre.operations.retrains()[0].state == "finished"
+
+
+def test_a_registry_that_goes_away_at_the_end_puts_it_off(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that could not be staged keeps its request open while the registry is away; then it is staged."""
+    before = _versions(theatre)
+    _asked(theatre)
+
+    def away(*_: Any, **__: Any) -> None:
+        raise RegistryUnavailable("MLflow did not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowRegistry, "set_stage", away)
+        outcome = theatre.retrainer("one").run_next()
+        assert outcome is not None
+        assert outcome.outcome == PUT_OFF
+        assert theatre.retrainer("two").run_next() is None  # the lease is its pause
+        patch.setattr(MlflowRegistry, "snapshot", away)
+        for _ in range(4):
+            theatre.clock.advance(121.0)
+            outcome = theatre.retrainer("two").run_next()
+            assert outcome is not None
+            assert outcome.outcome == PUT_OFF
+    theatre.clock.advance(121.0)
+    outcome = theatre.retrainer("three").run_next()
+    assert outcome is not None
+    assert outcome.outcome == STAGED
+    (new,) = _versions(theatre) - before
+    assert theatre.version(new).stage == "Staging"
+
+
+def test_a_later_version_is_not_displaced(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was registered before a long pause is not staged over a version that a person put there meanwhile."""
+    before = _versions(theatre)
+    _asked(theatre)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowRegistry, "set_stage", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        process = FORK.Process(target=lambda: theatre.retrainer("one").run_next())
+        process.start()
+        process.join(120)
+    (stalled,) = _versions(theatre) - before
+    made = theatre.version(1)
+    later = theatre.workshop.registry.create_version(made.name, made.source, made.run_id, {})
+    theatre.workshop.registry.set_stage(made.name, later.version, "Staging", archive_others=True)
+    theatre.clock.advance(121.0)
+    outcome = theatre.retrainer("two").run_next()
+    assert outcome is not None
+    assert "a later version is there" in outcome.sentence
+    assert (theatre.version(stalled).stage, theatre.version(later.version).stage) == ("None", "Staging")
+
+
+def test_of_two_versions_of_one_request_the_first_stays(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A holder that was silent while another took its request over and registered takes its own version back."""
+    before = _versions(theatre)
+    _asked(theatre)
+    plain, outcomes = MlflowRegistry.create_version, list[Outcome | None]()
+
+    def overtaken(registry: MlflowRegistry, *arguments: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowRegistry, "create_version", plain)
+            theatre.clock.advance(121.0)
+            other = threading.Thread(target=lambda: outcomes.append(theatre.retrainer("two").run_next()))
+            other.start()
+            other.join()
+        return plain(registry, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowRegistry, "create_version", overtaken)
+        outcomes.append(theatre.retrainer("one").run_next())
+    assert [each.outcome for each in outcomes if each] == [STAGED, LOST]
+    (new,) = _versions(theatre) - before
+    assert theatre.version(new).stage == "Staging"
+
+
+def _asked(theatre: Theatre) -> int:
+    theatre.arrive(600)
+    theatre.ask()
+    return theatre.operations.retrains()[0].id
+
+
+def _killed_after(theatre: Theatre, owner: type, step: str) -> None:
+    """In a process of its own: carry out the request, and end by SIGKILL as soon as the step is done."""
+    plain = getattr(owner, step)
+
+    def last(*arguments: Any, **options: Any) -> None:
+        plain(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, step, last)
+    url = f"sqlite:///{theatre.scratch / 'operations.db'}"
+    theatre.retrainer("one", operations=Operations(url, clock=theatre.clock)).run_next()
+
+
+def _versions(theatre: Theatre) -> set[int]:
+    return set(theatre.workshop.registry.snapshot().models[theatre.pipeline.name].versions)
+
+
+def _run_states(theatre: Theatre, request: int) -> list[str]:
+    """How the runs of a request ended, of all that there are."""
+    mlflow = theatre.workshop.tracking._mlflow()
+    runs = mlflow.search_runs(
+        experiment_names=[theatre.pipeline.training_experiment],
+        filter_string=f"tags.`{tags.RETRAIN_REQUEST}` = '{request}'",
+        output_format="list",
+    )
+    return sorted(each.info.status for each in runs)
