@@ -9,28 +9,25 @@ calibrated by halves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from cuelight.monitoring.drift.dependence import TOGETHER, Design, design, tell_apart
 from cuelight.monitoring.drift.statistics import Bools, compare_counts, frequent
 from cuelight.monitoring.examination.columns import Column, Floats, Kind
 
-ROUNDS = 100
+ROUNDS, TOGETHER_ROUNDS = 100, 50
 # A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of the
 # standard deviation of the Kolmogorov statistic (0.26).
 LEAST_SD = 0.05
 
-# (generator, rows of the reference, rows of the window) -> mask (rows,) of a driftless window. Clustered and seasonal
-# traffic is drawn by clusters and seasons: another function of this shape.
-Draw = Callable[[np.random.Generator, int, int], Bools]
-
 
 @dataclass(frozen=True)
 class Null:
-    """Mean and standard deviation of a column's score over driftless windows."""
+    """Mean and standard deviation of a test's score over driftless windows."""
 
     mean: float
     sd: float
@@ -52,23 +49,22 @@ def rows_at_random(generator: np.random.Generator, rows: int, size: int) -> Bool
     return mask
 
 
-def calibrate(
-    columns: Iterable[Column], size: int, rounds: int = ROUNDS, seed: int = 0, draw: Draw = rows_at_random
-) -> Mapping[str, Null]:
-    """The null of each column for windows of `size` rows; the same seed gives the same figures.
+def calibrate(columns: Sequence[Column], size: int, rounds: int = ROUNDS, seed: int = 0) -> Mapping[str, Null]:
+    """The null of each column, and of the columns together, for windows of `size` rows; the same seed, the same nulls.
 
-    All columns are taken from the same drawn rows, so correlated columns stray together, as in a real window.
+    All tests are made on the same drawn rows, so correlated columns stray together, as in a real window.
     """
-    listed = list(columns)
-    if not listed:
+    if not columns:
         return {}
-    rows = len(listed[0].reference)
+    rows = len(columns[0].reference)
     taken = min(size, rows // 2)
+    together = design(columns)
     if taken < 1:
-        return {column.name: Null(0.0, 1.0) for column in listed}
+        return {column.name: Null(0.0, 1.0) for column in columns}
     generator = np.random.default_rng(seed)
-    windows = np.stack([draw(generator, rows, taken) for _ in range(rounds)])
-    return {column.name: _null(column, windows, size) for column in listed}
+    windows = np.stack([rows_at_random(generator, rows, taken) for _ in range(rounds)])
+    nulls = {column.name: _null(column, windows, size) for column in columns}
+    return nulls if together is None else nulls | {TOGETHER: _null_together(together, windows[:TOGETHER_ROUNDS])}
 
 
 def _null(column: Column, windows: Bools, size: int) -> Null:
@@ -108,3 +104,9 @@ def _code_scores(column: Column, reference: npt.NDArray[np.int64], members: Bool
     total = np.bincount(reference, minlength=levels)
     counts = [np.bincount(reference[mask], minlength=levels) for mask in members]
     return np.array([compare_counts(total - inside, inside, kept).score for inside in counts])
+
+
+def _null_together(made: Design, windows: Bools) -> Null:
+    parts = [replace(made, reference=made.reference[~mask], current=made.reference[mask]) for mask in windows]
+    scores = np.array([tell_apart(part, seed).comparison.score for seed, part in enumerate(parts)])
+    return Null(float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 1.0)

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cuelight.monitoring.drift.calibration import Null, calibrate
+from cuelight.monitoring.drift.dependence import TOGETHER, Dependence, design, tell_apart
 from cuelight.monitoring.drift.statistics import Comparison, adjusted, compare
 from cuelight.monitoring.examination.columns import Column, Kind
 
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """What is known about one column of a window.
+    """What is known about one column of a window, or about the columns together.
 
     Attributes:
-        adjusted_p: Benjamini-Hochberg adjusted p-value over all columns of the report.
+        adjusted_p: Benjamini-Hochberg adjusted p-value over all tests of the report.
         z: standard deviations of its score above driftless windows.
         weight: share of the model's answer that this column carries (all features add up to 1); None: not known.
+        carriers: of the columns together, those whose dependence has changed, the most telling first.
     """
 
     name: str
@@ -29,11 +31,28 @@ class ColumnDrift:
     suspicious: bool
     is_output: bool
     weight: float | None = None
+    carriers: tuple[str, ...] = ()
+
+    @property
+    def is_joint(self) -> bool:
+        """Not a column, but how the columns hang together."""
+        return self.kind is Kind.JOINT
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns to look at."""
+        return self.carriers if self.is_joint else (self.name,)
+
+    @property
+    def label(self) -> str:
+        """What it is called in a sentence."""
+        named = " and ".join(self.carriers[:2]) or "the columns"
+        return f"how {named} hang together" if self.is_joint else self.name
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One column's test and calibrated score, before anything is corrected for how many there are."""
+    """One test and its calibrated score, before anything is corrected for how many there are."""
 
     name: str
     kind: Kind
@@ -41,6 +60,7 @@ class Measured:
     z: float
     is_output: bool
     weight: float | None = None
+    carriers: tuple[str, ...] = ()
 
 
 def measure(
@@ -48,7 +68,7 @@ def measure(
     weights: Mapping[str, float] | None = None,
     nulls: Mapping[str, Null] | None = None,
 ) -> list[Measured]:
-    """Test and calibrate each column of one reference and one window.
+    """Test and calibrate each column of one reference and one window, and what the model got of them together.
 
     Args:
         columns: all of the report.
@@ -59,7 +79,9 @@ def measure(
         return []
     if nulls is None:
         nulls = calibrate(columns, len(columns[0].current))
-    return [_measured(column, nulls[column.name], weights) for column in columns]
+    measured = [_measured(column, nulls[column.name], weights) for column in columns]
+    made = design(columns) if TOGETHER in nulls else None
+    return measured if made is None else [*measured, _together(tell_apart(made), nulls[TOGETHER], weights)]
 
 
 def corrected(families: Sequence[Sequence[Measured]], q: float, z: float) -> list[list[ColumnDrift]]:
@@ -92,6 +114,12 @@ def _measured(column: Column, null: Null, weights: Mapping[str, float] | None) -
     return Measured(column.name, column.kind, comparison, null.z(comparison.score), column.is_output, weight)
 
 
+def _together(found: Dependence, null: Null, weights: Mapping[str, float] | None) -> Measured:
+    weight = None if weights is None else sum(weights.get(name, 0.0) for name in found.carriers)
+    z = null.z(found.comparison.score)
+    return Measured(TOGETHER, Kind.JOINT, found.comparison, z, False, weight, found.carriers)
+
+
 def _judged(each: Measured, adjusted_p: float, q: float, z: float) -> ColumnDrift:
     unlikely, far = bool(adjusted_p <= q), bool(each.z > z)
     return ColumnDrift(
@@ -104,4 +132,5 @@ def _judged(each: Measured, adjusted_p: float, q: float, z: float) -> ColumnDrif
         suspicious=unlikely != far,
         is_output=each.is_output,
         weight=each.weight,
+        carriers=each.carriers,
     )

@@ -24,10 +24,11 @@ Codes = npt.NDArray[np.int64]
 
 
 class Kind(StrEnum):
-    """How a column is tested."""
+    """How a column is tested; JOINT: no column, but how all that the model got hangs together."""
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    JOINT = "joint"
 
 
 @dataclass(frozen=True)

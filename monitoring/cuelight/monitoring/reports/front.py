@@ -66,7 +66,7 @@ def front(outcome: Outcome, place: Place) -> str:
 def looks(outcome: Outcome) -> list[Look]:
     """The three columns to look at: those that carry the verdict, then those that strayed furthest."""
     assessment = outcome.assessment
-    tested = {each.name: each for each in assessment.columns}
+    tested = {each.name: each for each in assessment.columns if not each.is_joint}
     arrays = {each.name: each for each in assessment.examination.columns}
     named = dict.fromkeys([*assessment.decision.ranked, *tested])
     return [

@@ -124,6 +124,7 @@ def figures(columns: tuple[ColumnDrift, ...]) -> list[dict[str, Any]]:
                 "z": each.z,
                 "drifted": each.drifted,
                 "weight": each.weight,
+                "carriers": each.carriers,
             }
             for each in columns
         ]

@@ -85,13 +85,14 @@ def decide(evidence: Evidence) -> Decision:
         reason=_reason(verdict, evidence, drifted),
         signals=signals,
         retrain=_retrain(signals, evidence),
-        ranked=tuple(column.name for column in drifted),
+        ranked=_columns(_close(evidence) if verdict is Verdict.WATCH and not drifted else drifted),
     )
 
 
 def _signals(evidence: Evidence) -> dict[str, bool]:
     features = [column for column in evidence.columns if column.drifted and not column.is_output]
-    weights = [column.weight for column in features]
+    known = {column.name: column.weight for column in evidence.columns}
+    weights = [known.get(name) for name in _columns(features)]
     heavy = any(weight is None for weight in weights) or sum(weight or 0.0 for weight in weights) >= LEAST_WEIGHT
     return {
         DATA: bool(features) and heavy,
@@ -114,16 +115,34 @@ def _reason(verdict: Verdict, evidence: Evidence, drifted: Sequence[ColumnDrift]
         return f"Quality fell: {performance.text}{f'; {_ranked(drifted)} drifted in {rows}' if drifted else ''}."
     if verdict is Verdict.DRIFT:
         quality = f"; {performance.text}" if performance is not None else ""
-        return f"Drift in {rows}: {_ranked(drifted)} ({len(drifted)} of {len(evidence.columns)} columns){quality}."
+        count = sum(not each.is_joint for each in drifted)
+        return f"Drift in {rows}: {_ranked(drifted)} ({count} of {_width(evidence)} columns{_alone(count)}){quality}."
     if verdict is Verdict.WATCH:
-        near = drifted or [column for column in evidence.columns if column.suspicious]
+        near = drifted or _close(evidence)
         why = "drifted, but the model hardly uses what did" if drifted else "came close to drifting"
         return f"{_ranked(near)} {why}, in {rows}."
-    return f"No drift in {len(evidence.columns)} columns over {rows}."
+    return f"No drift in {_width(evidence)} columns over {rows}."
+
+
+def _close(evidence: Evidence) -> list[ColumnDrift]:
+    return [column for column in evidence.columns if column.suspicious]
+
+
+def _width(evidence: Evidence) -> int:
+    return sum(not column.is_joint for column in evidence.columns)
+
+
+def _alone(count: int) -> str:
+    return "" if count else " by themselves"
+
+
+def _columns(found: Sequence[ColumnDrift]) -> tuple[str, ...]:
+    """The columns to look at, each once, in the order of what carries the verdict."""
+    return tuple(dict.fromkeys(name for each in found for name in each.columns))
 
 
 def _ranked(columns: Sequence[ColumnDrift]) -> str:
-    named = ", ".join(f"{column.name} (z {column.z:.1f})" for column in columns[:_NAMED])
+    named = ", ".join(f"{column.label} (z {column.z:.1f})" for column in columns[:_NAMED])
     more = len(columns) - _NAMED
     return f"{named} and {more} more" if more > 0 else named
 

@@ -48,7 +48,7 @@ def test_the_page_says_what_the_verdict_says(tmp_path: Path) -> None:
     """Evidently's value of each column is SciPy's p-value on all rows and its status ours, though plots are sampled."""
     reference, current = scored(1500, 1), scored(900, 2, shift=0.4)
     columns = examine(reference, current).columns
-    judged = judge(columns, 0.02, 4.0)
+    judged = [each for each in judge(columns, 0.02, 4.0) if not each.is_joint]
     page, data = write(PAGE, columns, judged, tmp_path)
     document = json.loads(data.read_text())
     values = _values(document)

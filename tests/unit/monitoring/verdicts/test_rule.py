@@ -31,6 +31,7 @@ def column(name: str, drifted: bool = True, weight: float | None = None, suspici
 
 
 FEATURE, ANSWER = column("input.age"), column("output.prediction")
+JOINT = replace(FEATURE, name="columns together", kind=Kind.JOINT, carriers=("input.age", "input.pay"))
 PLAIN = Evidence(2000, 5000, (), (), None, (), 500)
 
 
@@ -48,6 +49,7 @@ PLAIN = Evidence(2000, 5000, (), (), None, (), 500)
         ({"columns": (column("input.age", weight=0.001),)}, Verdict.WATCH, "hardly uses"),
         ({"columns": (column("input.age", weight=0.6),)}, Verdict.DRIFT, "input.age"),
         ({"columns": (column("input.age", drifted=False, suspicious=True),)}, Verdict.WATCH, "came close"),
+        ({"columns": (JOINT,)}, Verdict.DRIFT, "how input.age and input.pay hang together (z 9.5)"),
         ({"performance": LOST}, Verdict.DEGRADED, "log loss 0.71 on 800 labelled rows"),
         ({"performance": LOST, "columns": (FEATURE,)}, Verdict.DEGRADED, "input.age"),
         ({"performance": KEPT}, Verdict.OK, "No drift"),
@@ -127,3 +129,25 @@ def test_the_columns_are_named_in_their_order() -> None:
     decision = decide(replace(PLAIN, columns=columns))
     assert "a (z 9.5), input.b (z 9.5), input.c (z 9.5) and 2 more" in decision.reason
     assert decision.ranked == tuple(f"input.{name}" for name in "abcde")
+
+
+def test_a_changed_dependence_names_its_columns() -> None:
+    """What carries a change of how columns hang together are the columns, each once, after those that drifted more."""
+    decision = decide(replace(PLAIN, columns=(column("input.pay"), JOINT)))
+    assert decision.ranked == ("input.pay", "input.age")
+    assert "1 of 1 columns" in decision.reason
+
+
+def test_a_dependence_of_columns_that_the_model_ignores_is_watched() -> None:
+    """The weights of the columns that carry it count, each once, however often they are found."""
+    light = tuple(column(name, weight=0.02) for name in JOINT.carriers)
+    assert decide(replace(PLAIN, columns=(JOINT, *light))).verdict is Verdict.WATCH
+    heavy = tuple(column(name, drifted=False, weight=0.2) for name in JOINT.carriers)
+    assert decide(replace(PLAIN, columns=(JOINT, *heavy))).verdict is Verdict.DRIFT
+
+
+def test_what_came_close_is_named() -> None:
+    """A watched column is among those that carry the verdict; beside lost quality it is not."""
+    near = column("input.age", drifted=False, suspicious=True)
+    assert decide(replace(PLAIN, columns=(near,))).ranked == ("input.age",)
+    assert decide(replace(PLAIN, columns=(near,), performance=LOST)).ranked == ()
