@@ -53,7 +53,8 @@ class Publisher:
         if not self.pages or not columns:
             return []
         title = f"{outcome.model}, version {outcome.version}: {outcome.rows:,} rows against its reference"
-        page = Page(title, outcome.verdict, outcome.assessment.decision.reason, self.q, self.plot_rows)
+        drawn = sampled(columns, self.plot_rows)
+        page = Page(title, outcome.verdict, outcome.assessment.decision.reason, self.q, self.plot_rows, drawn)
         return write(page, columns, outcome.assessment.columns, folder, outcome.assessment.labelled)
 
     def _run(self, outcome: Outcome, page: Future[list[Path]]) -> Outcome:

@@ -1,13 +1,11 @@
-"""The page: Evidently's report with Cuelight's tests, in a process of its own. The one file that imports Evidently.
+"""Evidently's pages with Cuelight's results, made by a process of its own (`rendering.py`).
 
-The registered tests answer for *all* rows of a column, and its status is the verdict's; only the plots are drawn on
-a seeded sample. So the page can't say something else than the verdict.
+It gets the results of *all* rows, each with the verdict's own word on the column, and a seeded sample of the rows for
+its plots. So the pages can't say something else than the verdict, and its memory does not grow with the window.
 """
 
 from __future__ import annotations
 
-import functools
-import html
 import json
 import math
 import os
@@ -22,24 +20,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cuelight.kit.errors import CuelightError
-from cuelight.kit.log import Log
 from cuelight.monitoring.drift.judgement import ColumnDrift
-from cuelight.monitoring.drift.statistics import compare
-from cuelight.monitoring.examination.columns import Column, Kind, pair
+from cuelight.monitoring.examination.columns import Column, Kind
 from cuelight.monitoring.quality.performance import Labelled
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PAGE, QUALITY_PAGE, DATA = "drift.html", "quality.html", "drift.json"
-_ORDER, _REFERENCE, _CURRENT = "order.json", "reference.parquet", "current.parquet"
-_LABELLED = ("labelled-reference.parquet", "labelled-current.parquet")
-_TESTS = {Kind.NUMERIC: "cuelight_ks", Kind.CATEGORICAL: "cuelight_chi_square"}
+ORDER = "order.json"
+SIDES, LABELLED = ("reference.parquet", "current.parquet"), ("labelled-reference.parquet", "labelled-current.parquet")
 _SEED = 20_240
-_log = Log("monitoring.report")
 _SECONDS = 600.0
 # Evidently reads this when it is imported, and sends nothing.
-_ENVIRONMENT = {"DO_NOT_TRACK": "1", "MPLBACKEND": "Agg"}
+QUIET = {"DO_NOT_TRACK": "1", "MPLBACKEND": "Agg"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,7 @@ class Page:
         verdict, reason: the rule's.
         q: threshold that the page shows for the tests.
         plot_rows: rows of either side that are drawn.
+        drawn: how they were chosen, in a sentence.
     """
 
     title: str
@@ -58,6 +53,16 @@ class Page:
     reason: str
     q: float
     plot_rows: int
+    drawn: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What Evidently shows of a column: the p-value on all its rows, and whether it drifted by the verdict."""
+
+    kind: Kind
+    p_value: float
+    drifted: bool
 
 
 class NotRendered(CuelightError):
@@ -89,8 +94,8 @@ def write(
 
 
 def _run(folder: Path) -> None:
-    command = [sys.executable, "-m", "cuelight.monitoring.reports.report", str(folder)]
-    environment = os.environ | _ENVIRONMENT
+    command = [sys.executable, "-m", "cuelight.monitoring.reports.rendering", str(folder)]
+    environment = os.environ | QUIET
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
@@ -98,68 +103,6 @@ def _run(folder: Path) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise NotRendered(f"Evidently failed with exit code {done.returncode}: {said[:300]}")
-
-
-def render(page: Page, columns: Sequence[Column], drifted: frozenset[str], folder: Path) -> None:
-    """Run Evidently here and write both files. Imports Evidently (some 7 s and 100 MB)."""
-    os.environ.update(_ENVIRONMENT)
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.presets import DataDriftPreset
-
-    _register({column.name: column for column in columns}, drifted)
-    names = [column.name for column in columns]
-    definition = DataDefinition(
-        numerical_columns=[column.name for column in columns if column.kind is Kind.NUMERIC],
-        categorical_columns=[column.name for column in columns if column.kind is Kind.CATEGORICAL],
-    )
-    preset = DataDriftPreset(
-        columns=names,
-        num_method=_TESTS[Kind.NUMERIC],
-        cat_method=_TESTS[Kind.CATEGORICAL],
-        threshold=page.q,
-        # Any drifted column moves Evidently's headline; its default wants half of them, and hides the rest.
-        drift_share=0.5 / len(names),
-    )
-    before, now = (_sample(_frame(columns, side), page.plot_rows) for side in ("reference", "current"))
-    snapshot = Report([preset], include_tests=True).run(
-        Dataset.from_pandas(now, definition), Dataset.from_pandas(before, definition), name=page.title
-    )
-    snapshot.save_html(str(folder / PAGE))
-    _put_on_top(folder / PAGE, page, sampled(columns, page.plot_rows))
-    document = {"title": page.title, "verdict": page.verdict, "reason": page.reason, "evidently": snapshot.dict()}
-    (folder / DATA).write_text(json.dumps(plain(document), allow_nan=False, default=str), encoding="utf-8")
-
-
-def render_quality(page: Page, labelled: Labelled, folder: Path) -> None:
-    """Evidently's page on quality. Raises whatever Evidently raises: its presets are picky about labels."""
-    from evidently import (
-        BinaryClassification,
-        DataDefinition,
-        Dataset,
-        MulticlassClassification,
-        Regression,
-        Report,
-    )
-    from evidently.presets import ClassificationPreset, RegressionPreset
-
-    names = ["label", "prediction"]
-    before, now = (_sample(side, page.plot_rows) for side in (labelled.reference, labelled.current))
-    levels = sorted({*before.label, *before.prediction, *now.label, *now.prediction}) if labelled.classes else []
-    if not labelled.classes:
-        definition = DataDefinition(
-            numerical_columns=names, regression=[Regression(target="label", prediction="prediction")]
-        )
-    elif len(levels) == 2:
-        task = BinaryClassification(target="label", prediction_labels="prediction", pos_label=levels[1])
-        definition = DataDefinition(categorical_columns=names, classification=[task])
-    else:
-        several = MulticlassClassification(target="label", prediction_labels="prediction")
-        definition = DataDefinition(categorical_columns=names, classification=[several])
-    preset = ClassificationPreset() if labelled.classes else RegressionPreset()
-    snapshot = Report([preset], include_tests=False).run(
-        Dataset.from_pandas(now, definition), Dataset.from_pandas(before, definition), name=page.title
-    )
-    snapshot.save_html(str(folder / QUALITY_PAGE))
 
 
 def sampled(columns: Sequence[Column], plot_rows: int) -> str:
@@ -186,95 +129,50 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _register(columns: Mapping[str, Column], drifted: frozenset[str]) -> None:
-    """Make our tests Evidently's: it hands over a sampled column, and gets the result of the whole one."""
-    from evidently.legacy.calculations.stattests.registry import StatTest, register_stattest
-    from evidently.legacy.core import ColumnType
-
-    @functools.cache
-    def p_value(name: str) -> float:
-        return compare(columns[name]).p_value
-
-    def result(_reference: Any, current: Any, _kind: Any, _threshold: float) -> tuple[float, bool]:
-        name = str(current.name)
-        return p_value(name), name in drifted
-
-    for kind, shown, feature in (
-        (Kind.NUMERIC, "Kolmogorov-Smirnov p-value, all rows", ColumnType.Numerical),
-        (Kind.CATEGORICAL, "chi-square p-value, all rows", ColumnType.Categorical),
-    ):
-        test = StatTest(name=_TESTS[kind], display_name=shown, allowed_feature_types=[feature])
-        register_stattest(test, default_impl=functools.partial(result))
+def samples(columns: Sequence[Column], plot_rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reference and window as Evidently takes them (float64, and text with None), at most `plot_rows` rows of each."""
+    return _sample(columns, "reference", plot_rows), _sample(columns, "current", plot_rows)
 
 
-def _frame(columns: Sequence[Column], side: str) -> pd.DataFrame:
-    """One side as Evidently takes it: float64, and text with None; columns that crashed it are not among them."""
+def results(judged: Sequence[ColumnDrift]) -> dict[str, Result]:
+    """What the page says of each column."""
+    return {each.name: Result(each.kind, each.comparison.p_value, bool(each.drifted)) for each in judged}
+
+
+def _sample(columns: Sequence[Column], side: str, plot_rows: int) -> pd.DataFrame:
     import pandas as pd
 
+    chosen = _chosen(len(getattr(columns[0], side)), plot_rows)
     values: dict[str, Any] = {}
     for column in columns:
-        array = getattr(column, side)
+        whole = getattr(column, side)
+        present, array = column.present(whole), whole[chosen]
+        if not column.present(array).any():  # so rare a column that the sample missed it; Evidently can't draw nothing
+            array[0] = whole[present.argmax()]
         if column.kind is Kind.CATEGORICAL:
             array = np.array([*column.levels, None], dtype=object)[array]
         values[column.name] = pd.Series(array, dtype=object if column.kind is Kind.CATEGORICAL else np.float64)
     return pd.DataFrame(values)
 
 
-def _sample(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    if len(frame) <= rows:
-        return frame
-    chosen = frame.sample(n=rows, random_state=_SEED).sort_index().reset_index(drop=True)
-    empty = [name for name in frame.columns if not chosen[name].notna().any()]
-    for name in empty:  # so rare a column that the sample missed it; Evidently can't draw nothing
-        chosen.loc[0, name] = frame[name].dropna().iloc[0]
-    return chosen
-
-
-def _put_on_top(path: Path, page: Page, drawn: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    box = (
-        '<div style="font:16px/1.5 system-ui,sans-serif;padding:1em 1.5em;border-bottom:1px solid #ccc">'
-        f"<div>{html.escape(page.title)}</div>"
-        f'<div id="cuelight-verdict" style="font-size:1.4em;font-weight:600">{html.escape(page.verdict)}</div>'
-        f"<div>{html.escape(page.reason)}</div><small>{html.escape(drawn)}</small></div>"
-    )
-    head, body, rest = text.partition("<body>")
-    path.write_text(f"{head}{body}{box}{rest}" if body else box + text, encoding="utf-8")
+def _chosen(rows: int, most: int) -> np.ndarray[Any, Any]:
+    """Numbers of the rows that are drawn, in their order."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(_SEED).choice(rows, most, replace=False))
 
 
 def _hand_over(
     page: Page, columns: Sequence[Column], judged: Sequence[ColumnDrift], labelled: Labelled | None, folder: Path
 ) -> None:
-    _frame(columns, "reference").to_parquet(folder / _REFERENCE)
-    _frame(columns, "current").to_parquet(folder / _CURRENT)
+    for frame, name in zip(samples(columns, page.plot_rows), SIDES, strict=True):
+        frame.to_parquet(folder / name)
     order = {
         "page": page.__dict__,
-        "kinds": {column.name: column.kind.value for column in columns},
-        "drifted": [each.name for each in judged if each.drifted],
+        "results": {name: each.__dict__ for name, each in results(judged).items()},
         "classes": labelled.classes if labelled else None,
     }
     if labelled:
-        labelled.reference.to_parquet(folder / _LABELLED[0])
-        labelled.current.to_parquet(folder / _LABELLED[1])
-    (folder / _ORDER).write_text(json.dumps(order), encoding="utf-8")
-
-
-def _take_over(folder: Path) -> None:
-    import pandas as pd
-
-    order = json.loads((folder / _ORDER).read_text(encoding="utf-8"))
-    before, now = pd.read_parquet(folder / _REFERENCE), pd.read_parquet(folder / _CURRENT)
-    columns = [pair(name, Kind(kind), before[name], now[name]) for name, kind in order["kinds"].items()]
-    page = Page(**order["page"])
-    render(page, columns, frozenset(order["drifted"]), folder)
-    if order["classes"] is None:
-        return
-    both = [pd.read_parquet(folder / name) for name in _LABELLED]
-    try:
-        render_quality(page, Labelled(both[0], both[1], order["classes"]), folder)
-    except Exception as error:  # noqa: BLE001 (a page that Evidently can't draw must not cost the other)
-        _log.exception("quality-page-not-rendered", error)
-
-
-if __name__ == "__main__":
-    _take_over(Path(sys.argv[1]))
+        for frame, name in zip((labelled.reference, labelled.current), LABELLED, strict=True):
+            frame.iloc[_chosen(len(frame), page.plot_rows)].to_parquet(folder / name)
+    (folder / ORDER).write_text(json.dumps(order), encoding="utf-8")

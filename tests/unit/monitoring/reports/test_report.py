@@ -12,7 +12,8 @@ from scipy import stats
 from cuelight.monitoring.drift.judgement import judge
 from cuelight.monitoring.examination.examination import examine
 from cuelight.monitoring.quality.performance import ABSOLUTE_ERROR, Labelled, answers
-from cuelight.monitoring.reports.report import NotRendered, Page, plain, render_quality, write
+from cuelight.monitoring.reports.rendering import render_quality
+from cuelight.monitoring.reports.report import NotRendered, Page, plain, sampled, samples, write
 from tests.unit.monitoring.tables import nasty, scored
 
 
@@ -29,7 +30,7 @@ LABELLED = {
     "three classes": Labelled(_classes("a", "b", "c"), _classes("a", "b", "c"), classes=True),
     "a new class": Labelled(_classes("0", "1"), _classes("0", "1", "7"), classes=True),
 }
-PAGE = Page("a <model>, version 3", "drift", "Input.used (z 9.1) drifted & more.", 0.02, 400)
+PAGE = Page("a <model>, version 3", "drift", "Input.used (z 9.1) drifted & more.", 0.02, 400, "Drawn <so>.")
 
 
 def _values(document: dict[str, Any]) -> dict[str, float]:
@@ -61,7 +62,7 @@ def test_the_page_says_what_the_verdict_says(tmp_path: Path) -> None:
     assert not all(each.drifted for each in judged)
     text = page.read_text()
     assert "a &lt;model&gt;, version 3" in text
-    assert "400 rows of the reference and 400 of the window" in text
+    assert "Drawn &lt;so&gt;." in text
 
 
 def test_columns_that_crash_evidently_do_not_crash_the_report(tmp_path: Path) -> None:
@@ -83,10 +84,22 @@ def test_labels_have_a_page_of_their_own(task: str, tmp_path: Path) -> None:
 def test_a_quality_page_that_fails_costs_nothing_else(tmp_path: Path) -> None:
     """Labels that Evidently can't draw (here a third class) leave the drift page and its data as they are."""
     columns = examine(scored(600, 1), scored(600, 2)).columns
-    assert [path.name for path in write(PAGE, columns, (), tmp_path, LABELLED["a new class"])] == [
-        "drift.html",
-        "drift.json",
-    ]
+    made = write(PAGE, columns, judge(columns, 0.02, 4.0), tmp_path, LABELLED["a new class"])
+    assert [path.name for path in made] == ["drift.html", "drift.json"]
+
+
+def test_plots_are_drawn_on_a_seeded_sample_and_it_is_said() -> None:
+    """Rows are chosen by a fixed seed, at most as many as wanted; a column that they miss keeps one of its values."""
+    before, now = scored(1500, 1), scored(900, 2)
+    now["input.unused"] = np.where(np.arange(900) == 3, 1.0, np.nan)
+    columns = examine(before, now).columns
+    first, second = samples(columns, 100), samples(columns, 100)
+    assert [len(each) for each in first] == [100, 100]
+    assert all(one.equals(other) for one, other in zip(first, second, strict=True))
+    assert first[1]["input.unused"].dropna().tolist() == [1.0]
+    assert set(first[1]["input.used"]) < set(now["input.used"])
+    assert "100 rows of the reference and 100 of the window, taken at random (seed 20240)" in sampled(columns, 100)
+    assert sampled(columns, 1500) == "Evidently's tests and plots use all rows."
 
 
 def test_without_columns_there_is_no_page(tmp_path: Path) -> None:
