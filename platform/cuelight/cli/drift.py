@@ -99,7 +99,7 @@ def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
 
 def _next_look(line: str, now: float) -> float | None:
     from cuelight.kit.errors import Misconfigured
-    from cuelight.monitoring.schedule.timetable import next_turn
+    from cuelight.monitoring.schedule.cron import next_turn
 
     try:
         return next_turn(line, now)

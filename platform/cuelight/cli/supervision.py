@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import ctypes
 import fcntl
 import io
 import shlex
@@ -24,12 +23,12 @@ from supervisor.xmlrpc import SupervisorTransport
 from cuelight.cli.stack import Program, inherited, log_file
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
+from cuelight.kit.orphans import adopt_orphans, end_with_parent
 from cuelight.kit.settings import Settings
 
 _STOP_SECONDS = 40
 _ORPHAN_SECONDS = 10
 _LONGEST_SOCKET = 100  # the kernel's limit on a unix socket's path is 107 bytes
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 class Supervisor:
@@ -66,7 +65,7 @@ class Supervisor:
         files.replace(path, self.configuration().encode(), mode=0o600)
         output = log_file(self._settings, "supervisord").open("ab")
         self._others = set(psutil.Process().children())
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what supervisord leaves behind, if it is killed, becomes ours to end
+        adopt_orphans()  # what supervisord leaves behind, if it is killed, becomes ours to end
         self._process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(path)],
             env=inherited(self._settings),
@@ -181,12 +180,8 @@ def _plain(value: object) -> str:
 
 def _as_supervisord() -> None:
     """Have the kernel stop supervisord if this process dies without a word, and give it its programs' orphans."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value)  # prctl(2); what this kernel lacks is done without
+    end_with_parent()
+    adopt_orphans()
 
 
 def wait_for_end(supervisor: Supervisor) -> None:

@@ -128,7 +128,10 @@ class Settings:
 
     operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
 
-    monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged.")
+    monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged (UTC); off: never.")
+    monitoring_jitter_seconds: float = _setting(
+        0.0, "s", "Each turn comes up to so much later, by model and host, so that not all start at once."
+    )
     monitoring_window_rows: int = _setting(2000, "rows", "Most recent prediction rows in a drift window.")
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
     monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")

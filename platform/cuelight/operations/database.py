@@ -1,4 +1,4 @@
-"""The operations database behind one door: history, leases, retrain requests, reports, alerts."""
+"""The operations database behind one door: history, leases, jobs, retrain requests, reports, alerts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.signing import TrustedKeys
-from cuelight.operations import alerts, heads, history, leases, reports, retraining, verification
+from cuelight.operations import alerts, heads, history, jobs, leases, reports, retraining, verification
 from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
 from cuelight.operations.history import Event
+from cuelight.operations.jobs import Job
 from cuelight.operations.kinds import Kind
 from cuelight.operations.leases import Lease
 from cuelight.operations.reports import Report
@@ -126,6 +127,16 @@ class Operations:
         """Give it up, if it is still this holder's."""
         with self._database.writing() as connection:
             leases.extend(connection, lease, 0.0)
+
+    def jobs(self) -> dict[str, Job]:
+        """What schedulers know of each job, by name."""
+        with self._database.reading() as connection:
+            return jobs.read(connection)
+
+    def keep_jobs(self, lease: Lease, changed: Iterable[Job]) -> bool:
+        """Write jobs down; False (and nothing is written) if another holder has the lease by now."""
+        with self._database.writing() as connection:
+            return jobs.keep(connection, lease, changed)
 
     def request_retrain(
         self,

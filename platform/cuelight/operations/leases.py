@@ -43,6 +43,12 @@ def find(connection: sa.Connection, name: str) -> Lease | None:
     return Lease(*row) if row else None
 
 
+def holds(connection: sa.Connection, lease: Lease) -> bool:
+    """Whether nobody else has the name by now; nobody can take it before the transaction ends."""
+    mine = sa.select(leases.c.token).where(leases.c.name == lease.name, leases.c.token == lease.token)
+    return connection.execute(mine.with_for_update()).one_or_none() is not None
+
+
 def extend(connection: sa.Connection, lease: Lease, until: float) -> bool:
     """Hold it until `until` (a moment gone by gives it up); False if another holder has it by now."""
     mine = sa.update(leases).where(leases.c.name == lease.name, leases.c.token == lease.token)

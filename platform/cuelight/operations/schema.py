@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0003"  # revision of the schema below
+NEWEST = "0004"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -96,6 +96,20 @@ reports = sa.Table(
     sa.Column("run_id", sa.String(100), nullable=False),
     sa.Column("columns", sa.JSON, nullable=False),
     sa.Index("reports_model_at", "model", "at"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("name", sa.String(600), primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("next_at", sa.Double),
+    sa.Column("began", sa.Double),
+    sa.Column("ended", sa.Double),
+    sa.Column("code", sa.Integer),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("host", sa.String(300), nullable=False),
+    sa.Column("log", sa.Text, nullable=False),
 )
 
 bookmark = sa.Table(

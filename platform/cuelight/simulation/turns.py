@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cuelight.kit.errors import BadInput
-from cuelight.monitoring.schedule.timetable import next_turn
+from cuelight.monitoring.schedule.cron import next_turn
 
 _MOST = 2_000
 

@@ -9,13 +9,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
-_KEPT_LOGS = 50
+from cuelight.kit.identity import new_id
+from cuelight.monitoring.schedule.leash import leashed
+
+_KEPT_LOGS = 20  # of each job
 _TAIL = 2_000
 
 
 class Child:
-    """A running command, in a process group of its own so that what it starts ends with it."""
+    """A running command, in a process group of its own so that what it starts ends with it; it ends with its parent."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         self.name = name
@@ -23,7 +27,11 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                leashed(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     @property
@@ -54,8 +62,11 @@ def cuelight(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "cuelight.cli", *arguments]
 
 
-def prune(folder: Path, kept: int = _KEPT_LOGS) -> None:
-    """Delete all but the newest logs."""
-    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
-    for path in logs[: max(0, len(logs) - kept)]:
+def new_log(folder: Path, name: str, kept: int = _KEPT_LOGS) -> Path:
+    """Where a job's next run writes; of the logs of its earlier runs only the newest are left."""
+    stem = quote(name, safe="")[:100]
+    folder.mkdir(parents=True, exist_ok=True)
+    newest_first = sorted(folder.glob(f"{stem}-{'?' * 32}.log"), reverse=True)  # ids begin with their moment
+    for path in newest_first[kept - 1 :]:
         path.unlink(missing_ok=True)
+    return folder.absolute() / f"{stem}-{new_id()}.log"

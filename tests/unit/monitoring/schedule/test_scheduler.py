@@ -1,22 +1,26 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cuelight.kit.clock import FakeClock
-from cuelight.kit.errors import RegistryUnavailable
+from cuelight.kit.errors import RegistryUnavailable, Unavailable
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.schedule.child import Child, cuelight, prune
-from cuelight.monitoring.schedule.scheduler import Scheduler
+from cuelight.monitoring.schedule.child import Child, cuelight
+from cuelight.monitoring.schedule.scheduler import LEASE, Scheduler
 from cuelight.operations.database import Operations
+from cuelight.operations.jobs import Job
 
 NOON = 1_700_049_600.0
+WAITS = "Another scheduler is at work; this one waits for its lease."
+IDLE = "Nothing is due; 1 models are watched."
 ENDLESS = "import signal; print('up', flush=True); signal.pause()"
 
 
@@ -25,7 +29,7 @@ class Stage:
 
     def __init__(self, folder: Path, program: str = "raise SystemExit(10)") -> None:
         self.clock = FakeClock(NOON)
-        lines = {"rare": "0 0 * * *", "bad": "whenever"}
+        lines = {"rare": "0 0 * * *", "bad": "whenever", "own": "off"}
         self.settings = Settings(
             home=folder,
             models={name: {"monitoring_schedule": line} for name, line in lines.items()},
@@ -44,6 +48,13 @@ class Stage:
     def finish(self) -> None:
         """Wait for the child that was started last."""
         self.children[-1]._process.wait(30)
+
+    def note(self, jobs: Mapping[str, Job]) -> None:
+        """Have the database know of the jobs no more than this; no scheduler may lead."""
+        lease = self.operations.acquire(LEASE, "a test", 60.0, self.clock.now())
+        assert lease is not None
+        assert self.operations.keep_jobs(lease, jobs.values())
+        self.operations.release(lease)
 
     def _ask(self) -> list[str]:
         if self.down:
@@ -68,14 +79,17 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_a_job_runs_when_its_turn_comes(stage: Stage) -> None:
     """Nothing runs before the cron line says so; then `cuelight drift` does, once, and its verdict is no failure."""
     scheduler = stage.scheduler()
-    assert scheduler.tick() == "Nothing is due; 1 models are watched."
+    assert scheduler.tick() == IDLE
     stage.clock.advance(600)
     assert scheduler.tick() == "drift:wine was started."
     assert stage.commands == [cuelight("drift", "wine", "--only-new", "--json")]
     stage.finish()
     assert scheduler.tick() == "drift:wine ended with code 10."
-    assert scheduler.tick() == "Nothing is due; 1 models are watched."
+    assert scheduler.tick() == IDLE
     assert stage.operations.history() == []
+    job = stage.operations.jobs()["drift:wine"]
+    assert (job.began, job.ended, job.code, job.next_at) == (NOON + 600, NOON + 600, 10, NOON + 1200)
+    assert (job.line, job.host, job.log) == ("*/10 * * * *", socket.gethostname(), str(stage.children[0].log))
 
 
 def test_one_at_a_time(stage: Stage) -> None:
@@ -91,18 +105,82 @@ def test_one_at_a_time(stage: Stage) -> None:
 
 
 def test_one_scheduler_leads(stage: Stage) -> None:
-    """A second scheduler waits; when the first is killed its lease runs out and the second catches up, once."""
+    """A second scheduler waits; when the first is silent its lease runs out and the second catches up, once."""
     first, second = stage.scheduler(), stage.scheduler()
     first.tick()
-    assert second.tick() == "Another scheduler is at work; this one waits for its lease."
+    assert second.tick() == WAITS
     stage.clock.advance(6000)
     assert second.tick() == "drift:wine was started."
-    assert first.tick() == "Another scheduler is at work; this one waits for its lease."
+    assert first.tick() == WAITS
+    stage.finish()
+    second.tick()
+    assert second.tick() == IDLE
     assert len(stage.children) == 1
 
 
+def test_who_lost_the_lead_ends_its_child(stage: Stage) -> None:
+    """A scheduler that was silent for too long must not let run what its successor may start; nor write it down."""
+    stage.program = ENDLESS
+    first, second = stage.scheduler(), stage.scheduler()
+    first.tick()
+    stage.clock.advance(600)
+    first.tick()
+    stage.clock.advance(31)
+    assert second.tick() == IDLE
+    noted = stage.operations.jobs()
+    assert (noted["drift:wine"].code, noted["drift:wine"].failures) == (None, 1)
+    assert first.tick() == WAITS
+    assert stage.children[0].exit_code is not None
+    first.stop()
+    assert stage.operations.jobs() == noted
+    stage.clock.advance(60)
+    second.tick()
+    assert second.tick() == "drift:wine is running."
+    assert len(stage.children) == 2
+
+
+def test_a_scheduler_without_its_database_ends_its_child(stage: Stage) -> None:
+    """Not at once, but when its lease is over: others may reach the database, and lead by then. Then it goes on."""
+    stage.program = ENDLESS
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    scheduler.tick()
+    path, away = stage.settings.home / "operations.db", stage.settings.home / "away"
+    path.rename(away)
+    path.mkdir()
+    for seconds, runs in ((29, True), (1, False)):
+        stage.clock.advance(seconds)
+        with pytest.raises(Unavailable):
+            scheduler.tick()
+        assert (stage.children[0].exit_code is None) == runs
+    path.rmdir()
+    away.rename(path)
+    assert scheduler.tick() == IDLE
+    stage.clock.advance(60)
+    assert scheduler.tick() == "drift:wine was started."
+
+
+def test_what_was_done_elsewhere_is_no_failure(stage: Stage) -> None:
+    """A person may judge the same model right now: the turn comes again in a minute, and nobody is alarmed."""
+    stage.program = "raise SystemExit(75)"
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    scheduler.tick()
+    stage.finish()
+    assert "is being done by another process" in scheduler.tick()
+    assert stage.operations.history() == []
+    stage.clock.advance(29)
+    assert scheduler.tick() == IDLE
+    stage.clock.advance(29)
+    assert scheduler.tick() == IDLE
+    stage.clock.advance(2)
+    assert scheduler.tick() == "drift:wine was started."
+
+
 def test_a_clean_stop_hands_over_at_once(stage: Stage) -> None:
-    """Stopping ends the child with all it started, and frees the lease without waiting for it to expire."""
+    """Stopping ends the child with all it started, frees the lease without waiting, and the job's turn is not lost."""
     stage.program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ENDLESS!r}])"
     first = stage.scheduler()
     first.tick()
@@ -113,7 +191,7 @@ def test_a_clean_stop_hands_over_at_once(stage: Stage) -> None:
     assert child.exit_code is not None
     with pytest.raises(ProcessLookupError):
         os.killpg(child._process.pid, 0)
-    assert stage.scheduler().tick() != "Another scheduler is at work; this one waits for its lease."
+    assert stage.scheduler().tick() == "drift:wine was started."
 
 
 def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
@@ -173,7 +251,7 @@ def test_a_schedule_asks_for_retraining_once_a_turn(stage: Stage) -> None:
     scheduler = stage.scheduler()
     scheduler.tick()
     scheduler.stop()
-    noted = (stage.settings.home / "monitoring" / "timetable.json").read_bytes()
+    noted = stage.operations.jobs()
     stage.clock.advance(1800)
     scheduler.tick()
     (request,) = stage.operations.retrains("wine")
@@ -181,7 +259,7 @@ def test_a_schedule_asks_for_retraining_once_a_turn(stage: Stage) -> None:
     assert [event.kind for event in stage.operations.history("wine")] == ["retrain-requested"]
 
     scheduler.stop()
-    (stage.settings.home / "monitoring" / "timetable.json").write_bytes(noted)
+    stage.note(noted)
     taken = stage.operations.take_retrain("one", 60.0, stage.clock.now())
     assert taken is not None
     assert stage.operations.finish_retrain(taken, "staged", {}, stage.clock.now())
@@ -229,17 +307,16 @@ def test_a_failed_retraining_holds_up_no_other(stage: Stage) -> None:
 
 
 def test_a_registry_that_is_down_changes_no_schedule(stage: Stage) -> None:
-    """What was scheduled stays scheduled while the registry does not answer."""
-    scheduler = stage.scheduler()
-    scheduler.tick()
+    """What was scheduled stays scheduled while the registry does not answer, also for a scheduler that never saw it."""
+    stage.scheduler().tick()
     stage.down = True
     stage.clock.advance(600)
-    assert scheduler.tick() == "drift:wine was started."
+    assert stage.scheduler().tick() == "drift:wine was started."
 
 
 def test_each_model_has_its_own_line(stage: Stage) -> None:
     """A line in the settings replaces the default, and one that means nothing is said and leaves the others alone."""
-    stage.models = ["bad", "rare", "wine"]
+    stage.models = ["bad", "own", "rare", "wine"]
     scheduler = stage.scheduler()
     assert "bad is not scheduled: Schedule 'whenever'" in scheduler.tick()
     stage.clock.advance(600)
@@ -247,16 +324,6 @@ def test_each_model_has_its_own_line(stage: Stage) -> None:
     stage.finish()
     scheduler.tick()
     assert "Nothing is due; 2 models" in scheduler.tick()
-
-
-def test_old_logs_go(tmp_path: Path) -> None:
-    """Only the newest logs are kept."""
-    for number in range(5):
-        path = tmp_path / f"{number}.log"
-        path.write_text("")
-        os.utime(path, (number, number))
-    prune(tmp_path, kept=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.log", "4.log"]
 
 
 def test_the_commands_it_starts_exist() -> None:
