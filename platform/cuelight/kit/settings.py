@@ -126,6 +126,15 @@ class Settings:
         0, "bytes", "While the compacted journal is larger, its oldest days are deleted; 0: by age alone."
     )
 
+    telemetry_traces: str = _setting(
+        "",
+        "URL",
+        "Where traces go by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty: there are none.",
+    )
+    telemetry_sample: float = _setting(
+        1.0, "share", "Of the requests whose caller does not say whether they are traced, so many are."
+    )
+
     operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
 
     monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged (UTC); off: never.")
