@@ -26,6 +26,7 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "journal_sync": ("none", "interval", "each"),
     "journal_pii": ("drop", "mask", "hash"),
+    "retrain_rows": ("all", "recent", "weighted"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -161,6 +162,12 @@ class Settings:
     retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
     retrain_seconds: float = _setting(21_600.0, "s", "The scheduler ends a retraining that takes longer.")
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")
+    retrain_rows: str = _setting(
+        "all", "policy", "Rows that are fitted on: all, the recent ones, or all weighted, the older the less."
+    )
+    retrain_recent: str = _setting(
+        "30d", "rows or time", "What is recent (5000, 12h, 30d); weighted: the age at which a row counts half."
+    )
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 
     alerts_webhook: str = _setting("", _HIDDEN, "URL that alerts are posted to, as JSON; empty: none.")
