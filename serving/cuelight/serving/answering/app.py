@@ -55,15 +55,14 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             b"" if g.get("fault") else request.get_data(),
             request_id(),
             request.remote_addr or "",
-            g.get("fault"),
-            request.headers.get("traceparent", ""),
+            fault=g.get("fault"),
         )
         if elsewhere := parts.elsewhere(call):
             return Response(elsewhere.body, elsewhere.status, elsewhere.headers)
         outcome = parts.answer([call])[0]
         answer = outcome.answer
         response = Response(answer.body, answer.status, answer.headers)
-        response.call_on_close(lambda: parts.follow_up([call], [outcome]))
+        response.call_on_close(lambda: parts.mirror([call], [outcome]))
         return response
 
     def feedback(name: str) -> Response:

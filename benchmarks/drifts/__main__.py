@@ -1,0 +1,99 @@
+"""`python -m benchmarks.drifts`: how often drift reports alarm, without drift and with it, beside other rules."""
+
+from __future__ import annotations
+
+import os
+
+from benchmarks.processes import QUIET
+
+os.environ.update(QUIET)  # before NumPy is imported: each process has one thread
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from benchmarks import environments, machine, pages
+from benchmarks.drifts import conditions, picture, real, simulation, tables
+from benchmarks.drifts.conditions import QUICK, Plan
+from benchmarks.drifts.records import Figures, Found, Run
+from benchmarks.drifts.rules.panel import CUELIGHT, EVIDENTLY
+
+LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "drifts.json", Path(__file__).parent / "results.json"
+PAGE = environments.ROOT / "docs" / "drift-figures.md"
+PICTURE = environments.ROOT / "docs" / "pictures" / "drifts.svg"
+
+
+@click.group(invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="Few windows: does everything work?")
+@click.option("--only", multiple=True, help="Only cells with this in their name, such as `mixed/20 columns`; again.")
+@click.pass_context
+def main(context: click.Context, quick: bool, only: tuple[str, ...]) -> None:
+    """Draw all windows, print what was found, and keep it as JSON, after each cell.
+
+    A whole run's cells take the place of the same ones in `results.json`, from which the page is written.
+    """
+    if context.invoked_subcommand:
+        return
+    if quick:
+        figures = _measure(Figures(), LAST, QUICK, only)
+    else:
+        figures = _measure(Figures.read(PUBLISHED) if PUBLISHED.is_file() else Figures(), PUBLISHED, Plan(), only)
+    pages.show(tables.tables(figures), tables.conditions(figures))
+
+
+@main.command("show")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
+def show(file: Path) -> None:
+    """Print the tables of a run, the published one's if none is named."""
+    figures = Figures.read(file)
+    pages.show(tables.tables(figures), tables.conditions(figures))
+
+
+@main.command("picture")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
+def draw(file: Path) -> None:
+    """Draw the picture for the docs, and write the tables into their page."""
+    figures = Figures.read(file)
+    picture.draw(figures, PICTURE)
+    shown = f"![False alarms, and shifts found, by rule](pictures/{PICTURE.name})\n\n"
+    pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
+
+
+def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> Figures:
+    began, tell, load = time.monotonic(), pages.teller(), machine.describe()
+    todo = list(_todo(plan, only))
+    for key, play in todo:
+        found = play()
+        figures.put(found)
+        figures.write(path)
+        tell(f"{key}: {', '.join(_said(each) for each in found)}")
+    minutes = round((time.monotonic() - began) / 60, 1)
+    figures.add(Run(", ".join(only) or "all", len(todo), simulation.SEED, minutes, **load))
+    figures.write(path)
+    return figures
+
+
+def _todo(plan: Plan, only: Sequence[str]) -> Iterator[tuple[str, Callable[[], list[Found]]]]:
+    for cell in conditions.cells():
+        if _wanted(cell.key, only):
+            yield cell.key, partial(simulation.play, cell, plan)
+    for story in real.STORIES:
+        for rows in story.sizes:
+            if _wanted(story.key(rows), only):
+                yield story.key(rows), partial(real.play, story, rows, plan)
+
+
+def _wanted(key: str, only: Sequence[str]) -> bool:
+    return not only or any(text in key for text in only)
+
+
+def _said(found: Found) -> str:
+    ours, theirs = (found.counted.share(rule) for rule in (CUELIGHT, EVIDENTLY))
+    return f"{found.what} {'-' if ours is None else f'{ours:.0%}'} ({theirs:.0%})"
+
+
+if __name__ == "__main__":
+    main()
