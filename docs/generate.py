@@ -68,6 +68,7 @@ _METRIC_USE = {
     "cuelight_wait_seconds": "Predicted for the longest queue. Near `serving.max_wait_seconds`: overload.",
     "cuelight_journal_dropped": "Alarm on any increase: answers left that are not on record (full disk?).",
     "cuelight_shadow_dropped": "Mirrored too much for this host: lower `cuelight.shadow`. Answers are not held up.",
+    "cuelight_spans_dropped": "The collector of traces is slow or away. Answers are not held up.",
     "cuelight_labels": "Labels that `feedback` took.",
     "cuelight_loads": "Of each worker. Rises by the number of workers with a promotion, and when one is replaced.",
     "cuelight_evictions": "As above, `serving.bake_seconds` after a promotion.",

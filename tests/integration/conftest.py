@@ -43,6 +43,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         "sleepy": models.sleepy(2.0, 0.3),
         "crowded": models.crowded(0.3),
         "counting": models.counting(0.05),
+        "traced": models.importing("opentelemetry"),
     }
     with running(folder / "home", registry, serving_workers=1) as host:
         shelf = Shelf(registry, folder / "shelf", host.settings.keys_folder)

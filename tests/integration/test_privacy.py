@@ -22,6 +22,7 @@ from cuelight.journal.query import Journal, Query
 from cuelight.operations.database import Operations
 from cuelight.protocol import media
 from cuelight.registry.memory import MemoryRegistry
+from tests.support.connection import connected, read_answer
 from tests.support.forms import Form, every_form
 from tests.support.host import POOL, Host, eventually, running, stock
 from tests.support.models import Shelf
@@ -129,6 +130,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list[int]]:
         host.wait_for("echo", 2, "Staging", seconds=120)
         eventually(lambda: "echo" in host.generation().traffic)
         statuses = [*_ask(host), *_flask(host, folder)]
+        _break_http(host)
         registry.set_stage("echo", 3, "Production")  # tried on what came
         host.wait_for("echo", 3, seconds=120)
         operations.close()
@@ -156,6 +158,14 @@ def _ask(host: Host) -> Iterator[int]:
     yield post(host, replace(good, headers={**good.headers, "X-Request-Timeout-Ms": "0.001"}))
 
 
+def _break_http(host: Host) -> None:
+    """Requests that are no HTTP, of which gunicorn would quote the wrong line."""
+    for line in (f"GET /{NAME} {PHONE}\r\n\r\n", f"GET / HTTP/1.1\r\n{NAME} {PHONE}: 1\r\n\r\n"):
+        with connected(host) as connection:
+            connection.sendall(line.encode())
+            assert read_answer(connection)[0] == 400
+
+
 def _flask(host: Host, folder: Path) -> Iterator[int]:
     (folder / "stock").mkdir()
     with stock(host, folder / "stock") as other:
@@ -181,14 +191,19 @@ def test_nothing_personal_is_in_any_file(asked: tuple[Host, list[int]]) -> None:
 
 
 def test_the_log_is_json_with_the_request_and_nothing_of_it(asked: tuple[Host, list[int]]) -> None:
-    """Each failure of the model has a line with its action, model and request id; no caller's text can forge one."""
+    """Each failure of the model has a line with its action, model and request id; no caller's text can forge one.
+
+    Every line is JSON, gunicorn's and other libraries' too.
+    """
     host, _ = asked
-    lines = (host.settings.home / "serve.log").read_text().splitlines()
-    found = [json.loads(line) for line in lines if line.startswith("{")]
+    found = [json.loads(line) for line in (host.settings.home / "serve.log").read_text().splitlines()]
     faults = [line for line in found if line["action"] == "model-fault"]
     assert faults
     assert all({"time", "level", "logger", "message", "request_id", "model"} <= line.keys() for line in faults)
     assert {line["message"] for line in faults} == {"ValueError"}
+    assert "A request was refused: it is not HTTP." in {
+        each["message"] for each in found if each["action"] == "gunicorn"
+    }
     assert FORGED in {line["request_id"] for line in faults}
     assert "forged" not in {line["action"] for line in found}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cuelight.kit.settings import Settings
 from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED
 from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS
 from cuelight.pipelines.retraining.retrainer import LOST, Outcome
@@ -182,7 +183,7 @@ def test_promotion_is_a_setting(theatre: Theatre) -> None:
     """With `retrain.promote`, a challenger that passes goes to Production, and the old champion is archived."""
     theatre.arrive(600)
     theatre.ask()
-    outcome = theatre.retrainer(promote=True).run_next()
+    outcome = theatre.retrainer(settings=Settings(retrain_promote=True)).run_next()
     assert outcome is not None
     assert outcome.outcome == PROMOTED
     assert (theatre.version(2).stage, theatre.version(1).stage) == ("Production", "Archived")

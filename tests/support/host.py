@@ -90,7 +90,8 @@ class Host:
         chosen = self.settings
         names = ["home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes"]
         names += ["serving_timeout_seconds", "serving_max_wait_seconds"]
-        names += ["serving_cache_bytes", "serving_load_wait_seconds"]
+        names += ["serving_cache_bytes", "serving_load_wait_seconds", "journal_pii"]
+        names += ["telemetry_traces", "telemetry_sample"]
         env = {f"CUELIGHT_{name.upper()}": str(getattr(chosen, name)) for name in names}
         log = (chosen.home / "serve.log").open("ab")
         self._process = subprocess.Popen(

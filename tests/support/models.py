@@ -103,6 +103,19 @@ def counting(seconds: float) -> LinearRegression:
     return Counting().fit(INPUTS, [0.0, 0.0, 0.0])
 
 
+def importing(package: str) -> LinearRegression:
+    """A model that answers with how many modules of a package its process has imported."""
+
+    class Importing(LinearRegression):  # type: ignore[misc]
+        def predict(self, rows: Any) -> Any:
+            import sys
+
+            found = [each for each in sys.modules if each.split(".")[0] == package]
+            return np.full(len(rows), float(len(found)))
+
+    return Importing().fit(INPUTS, [0.0, 0.0, 0.0])
+
+
 def raising() -> LinearRegression:
     """A model that raises in predict: it was fitted on another number of columns than its signature has."""
     model = constant(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from cuelight.kit.log import configure
 from cuelight.kit.settings import read
 from cuelight.serving.server import ScoringServer
 
@@ -19,4 +20,5 @@ class Stock(ScoringServer):
 
 
 if __name__ == "__main__":
+    configure()
     Stock(read(environment=os.environ)).run()

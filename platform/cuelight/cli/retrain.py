@@ -79,9 +79,7 @@ def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) ->
         journal=Journal(settings.journal_folder),
         find=lambda model: catalog.find(model, settings.pipelines),
         holder=f"{settings.host_name}-{new_id()}",
-        lease_seconds=settings.retrain_lease_seconds,
-        min_labels=settings.retrain_min_labels,
-        promote=settings.retrain_promote,
+        settings=settings,
         log=log,
     )
     outcome = retrainer.run_next(name)

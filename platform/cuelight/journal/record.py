@@ -21,7 +21,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Of a model with `personal` columns (names, comma-separated) the bodies are not as they came: `redaction` says what
     stands for the values (`cuelight.protocol.redaction`); of a request that could not be read its length and digest
-    alone are kept.
+    alone are kept. `trace_id`: that of the trace (W3C), where requests are traced.
     """
 
     time: float
@@ -49,6 +49,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     response_header_length: int = 0
     redaction: str = ""
     personal: str = ""
+    trace_id: str = ""
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):

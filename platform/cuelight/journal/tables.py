@@ -44,6 +44,7 @@ REQUESTS = pa.schema(
         "response_header_length": pa.int64(),
         "redaction": pa.string(),
         "personal": pa.string(),
+        "trace_id": pa.string(),
     }
 )
 LABELS = pa.schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 import traceback
@@ -13,19 +14,41 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 class _JsonFormatter(logging.Formatter):
+    def __init__(self, action: str = "log") -> None:
+        super().__init__()
+        self._action = action
+
     def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
         line: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "action": getattr(record, "action", "log"),
-            "message": record.getMessage(),
+            "action": getattr(record, "action", self._action),
+            "message": str(record.msg) if error else record.getMessage(),  # what fits in may be what failed
         }
+        line |= {"error": type(error).__name__, "where": _where(error)} if error else {}
         line |= {name: each for name, each in getattr(record, "fields", {}).items() if name not in line}
         try:
             return json.dumps(line, default=_text, allow_nan=False)
         except ValueError:  # NaN and infinity are not JSON; a structure may hold itself
             return json.dumps({name: _scalar(each) for name, each in line.items()})
+
+
+class _Seldom(logging.Filter):
+    """One line from the same place in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._last: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        place = record.pathname, record.lineno
+        due = record.created - self._last.get(place, -math.inf) >= self._seconds
+        if due:
+            self._last[place] = record.created
+        return due
 
 
 class _StandardError(logging.Handler):
@@ -75,20 +98,38 @@ class Log:
 
     def fault(self, action: str, error: BaseException, **fields: object) -> None:
         """A failure on a caller's input: its kind and where it came from, not its message, which may hold the input."""
-        frames = traceback.extract_tb(error.__traceback__)
-        where = [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
-        self._write(logging.ERROR, action, type(error).__name__, {"where": where, **fields})
+        self._write(logging.ERROR, action, type(error).__name__, {"where": _where(error), **fields})
 
     def _write(self, level: int, action: str, message: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", message, extra={"action": action, "fields": fields})
 
 
+def _where(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
+
+
+def adopt(name: str, action: str, seconds: float = 0.0) -> None:
+    """Send the lines of another's logger the same way, with `action`; of an exception its kind, not its message.
+
+    `seconds`: how long a line keeps others from the same place back. The logger called "" is everybody's who has none.
+    """
+    logger = logging.getLogger(name)
+    logger.handlers = [_handler(action)]
+    logger.handlers[0].addFilter(_Seldom(seconds))
+    logger.propagate = False
+
+
+def _handler(action: str = "log") -> logging.Handler:
+    handler = _StandardError()
+    handler.setFormatter(_JsonFormatter(action))
+    return handler
+
+
 def configure(level: str = "info") -> None:
     """Send Cuelight's logs to standard error as JSON lines, from `level` up."""
-    handler = _StandardError()
-    handler.setFormatter(_JsonFormatter())
     logger = logging.getLogger("cuelight")
-    logger.handlers = [handler]
+    logger.handlers = [_handler()]
     logger.setLevel(_LEVELS.get(level, logging.INFO))
     logger.propagate = False

@@ -26,6 +26,7 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "journal_sync": ("none", "interval", "each"),
     "journal_pii": ("drop", "mask", "hash"),
+    "retrain_rows": ("all", "recent", "weighted"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -126,6 +127,15 @@ class Settings:
         0, "bytes", "While the compacted journal is larger, its oldest days are deleted; 0: by age alone."
     )
 
+    telemetry_traces: str = _setting(
+        "",
+        "URL",
+        "Where traces go by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty: there are none.",
+    )
+    telemetry_sample: float = _setting(
+        1.0, "share", "Of the requests whose caller does not say whether they are traced, so many are."
+    )
+
     operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
 
     monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged (UTC); off: never.")
@@ -152,6 +162,12 @@ class Settings:
     retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
     retrain_seconds: float = _setting(21_600.0, "s", "The scheduler ends a retraining that takes longer.")
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")
+    retrain_rows: str = _setting(
+        "all", "policy", "Rows that are fitted on: all, the recent ones, or all weighted, the older the less."
+    )
+    retrain_recent: str = _setting(
+        "30d", "rows or time", "What is recent (5000, 12h, 30d); weighted: the age at which a row counts half."
+    )
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 
     alerts_webhook: str = _setting("", _HIDDEN, "URL that alerts are posted to, as JSON; empty: none.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -15,7 +16,8 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from cuelight.journal.writer import Writer
-from cuelight.kit.log import Log
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.log import Log, adopt
 from cuelight.kit.settings import Settings
 from cuelight.serving.answering.door import Door
 from cuelight.serving.answering.residents import Residents
@@ -29,7 +31,9 @@ from cuelight.serving.versions import loader, memory
 from cuelight.serving.versions.store import ModelStore
 
 if TYPE_CHECKING:
+    from cuelight.serving.answering.metrics import Metrics
     from cuelight.serving.answering.parts import Parts
+    from cuelight.serving.answering.traces import Traces
     from cuelight.serving.on_demand.guests import Guests
 
 _KEEP_ALIVE_SECONDS = 75  # above what proxies keep, so that the proxy closes first
@@ -62,6 +66,7 @@ class ScoringServer(BaseApplication):  # type: ignore[misc]
             "proc_name": "cuelight-serving",
             "when_ready": _before_the_first_fork,
             "child_exit": _on_child_exit,
+            "logger_class": "cuelight.serving.workers.logger.Logger",
             "errorlog": "-",
             "loglevel": "warning",
         }
@@ -95,7 +100,14 @@ class _Master(Arbiter):  # type: ignore[misc]
 
 
 def serve(settings: Settings) -> None:
-    """Run the scoring server until it is told to stop."""
+    """Run the scoring server until it is told to stop.
+
+    Raises:
+        Misconfigured: traces can't be made as the settings say.
+    """
+    _check_traces(settings)
+    logging.captureWarnings(True)
+    adopt("", "library")
     metrics = _metrics_folder(Places(settings.serving_folder))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # read when prometheus_client is imported
     for name, value in loader.ONE_THREAD.items():
@@ -139,7 +151,7 @@ def build_worker(settings: Settings) -> Flask:
         tally=metrics,
     )
     residents.start()
-    return create_app(Parts(residents, journal, metrics, settings))
+    return create_app(Parts(residents, journal, metrics, settings, _traces(settings, metrics)))
 
 
 def _names(residents: Residents) -> frozenset[str]:
@@ -167,7 +179,27 @@ def build_annex(settings: Settings) -> tuple[Parts, Guests, Wants]:
         metrics,
         compile_models=settings.serving_compile,
     )
-    return Parts(guests, _journal(settings), metrics, settings), guests, Wants(places.wants)
+    parts = Parts(guests, _journal(settings), metrics, settings, _traces(settings, metrics))
+    return parts, guests, Wants(places.wants)
+
+
+def _check_traces(settings: Settings) -> None:
+    if settings.telemetry_traces and not settings.telemetry_traces.startswith(("http://", "https://")):
+        raise Misconfigured("telemetry.traces must be a URL of a collector, such as http://127.0.0.1:4318/v1/traces.")
+    if not 0 <= settings.telemetry_sample <= 1:
+        raise Misconfigured(f"telemetry.sample must be a share from 0 to 1, not {settings.telemetry_sample}.")
+
+
+def _traces(settings: Settings, metrics: Metrics) -> Traces | None:
+    """What makes this process's traces; OpenTelemetry is imported where somebody wants them, and nowhere else."""
+    if not settings.telemetry_traces:
+        return None
+    from cuelight.serving.answering.traces import Traces
+
+    chosen = settings.telemetry_traces, settings.telemetry_sample, settings.host_name
+    traces = Traces(*chosen, metrics.count_untraced)
+    traces.install()
+    return traces
 
 
 def _journal(settings: Settings) -> Writer:

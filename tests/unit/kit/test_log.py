@@ -104,3 +104,27 @@ def test_an_exception_is_one_line_without_values_of_variables(capsys: pytest.Cap
     (line,) = _lines(capsys)
     assert "test_an_exception_is_one_line" in line["trace"]
     assert "s3-cret" not in json.dumps(line)
+
+
+def test_lines_of_others_are_json_and_say_of_an_exception_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    """An adopted logger's line is one line, and neither the exception's text nor what was being handled is in it."""
+    log.adopt("stranger", "stranger")
+    stranger = logging.getLogger("stranger.part")
+    stranger.warning("two\nlines of %s", "it")
+    try:
+        raise ValueError("s3cret")
+    except ValueError:
+        stranger.exception("handling %s", "s3cret")
+    first, second = _lines(capsys)
+    assert (first["action"], first["message"]) == ("stranger", "two\nlines of it")
+    assert (second["message"], second["error"]) == ("handling %s", "ValueError")
+    assert "s3cret" not in json.dumps(second)
+
+
+def test_an_adopted_logger_does_not_repeat_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """From one place comes one line in so many seconds; another place has its own."""
+    log.adopt("repeating", "repeating", 60.0)
+    for number in range(3):
+        logging.getLogger("repeating").warning("once, %s", number)
+    logging.getLogger("repeating").warning("elsewhere")
+    assert [each["message"] for each in _lines(capsys)] == ["once, 0", "elsewhere"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cuelight.kit.errors import BadInput, Refused
+from cuelight.kit.errors import BadInput, Misconfigured, Refused
 from cuelight.pipelines.answers import Answers, Array, ask
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS, Champion
@@ -43,6 +43,8 @@ class Lesson:
         fingerprint: SHA-256 of all data that went in.
         comparable: positions of held-out rows that the champion was not fitted on either.
         why_not: why there are none, to complete "...".
+        weights: how much each row to fit on counts, shape (rows,); None: all the same.
+        policy: which rows were chosen to fit on, for people.
         journal_rows, journal_held: prediction_id and row of the journal's rows among those to fit on, and held out.
     """
 
@@ -54,6 +56,8 @@ class Lesson:
     fingerprint: str
     comparable: Array
     why_not: str = ""
+    weights: Array | None = None
+    policy: str = "all"
     journal_rows: pd.DataFrame | None = None
     journal_held: pd.DataFrame | None = None
 
@@ -75,7 +79,8 @@ def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, 
         estimator = pipeline.estimator()
     fitting = f"Fit {type(estimator).__name__} on {len(lesson.features):,} rows"
     with progress.step(fitting), blamed(f"`fit` of {type(estimator).__name__}"):
-        estimator.fit(lesson.features, lesson.truth) if lesson.truth is not None else estimator.fit(lesson.features)
+        truth = () if lesson.truth is None else (lesson.truth,)
+        estimator.fit(lesson.features, *truth, **_weighting(estimator, lesson.weights))
     with progress.step(f"Evaluate on {len(lesson.held_features):,} held-out rows"):
         with blamed(f"`predict` of {type(estimator).__name__}"):
             answers = ask(estimator, lesson.held_features, lesson.held_truth)
@@ -84,6 +89,28 @@ def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, 
     progress.note(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
     progress.note(f"Gate {'passed' if verdict.passed else 'failed'}: {verdict.reason}")
     return Candidate(estimator, answers, scores, verdict, compared)
+
+
+def _weighting(estimator: Any, weights: Array | None) -> dict[str, Array]:
+    """The rows' weights as `fit` takes them: scikit-learn's pipelines hand theirs to the last step.
+
+    Raises:
+        Misconfigured: the estimator takes none.
+    """
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import has_fit_parameter
+
+    if weights is None:
+        return {}
+    path, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        path += f"{name}__"
+    if not has_fit_parameter(last, "sample_weight"):
+        raise Misconfigured(
+            f"{type(last).__name__} takes no weights of rows: set `retrain.rows` to all or recent for this model."
+        )
+    return {f"{path}sample_weight": weights}
 
 
 def _judge(
@@ -166,6 +193,7 @@ def _parameters(pipeline: TrainingPipeline, lesson: Lesson, estimator: Any) -> d
         "pipeline": pipeline.name,
         "estimator": type(estimator).__name__,
         "features": ", ".join(map(str, lesson.features.columns)),
+        "rows_policy": lesson.policy,
         "rows_fitted": len(lesson.features),
         "rows_held_out": len(lesson.held_features),
         "data_fingerprint": lesson.fingerprint,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cuelight.journal.query import Journal
 from cuelight.kit.errors import CuelightError, RegistryUnavailable
 from cuelight.kit.log import Log
+from cuelight.kit.settings import Settings
 from cuelight.operations.database import Operations
 from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
 from cuelight.pipelines.blame import blamed
@@ -27,6 +28,7 @@ from cuelight.pipelines.data import prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.retraining.fresh import fresh_rows
 from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
+from cuelight.pipelines.retraining.recency import Recency
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.model import Track
@@ -64,7 +66,7 @@ class Outcome:
 class Retrainer:
     """Takes requests and carries them out; `find` gives a model's pipeline, `holder` is this process's unique name.
 
-    `log` names the file that its output goes to, for the history.
+    What it goes by are each model's own `settings`. `log` names the file that its output goes to, for the history.
     """
 
     workshop: Workshop
@@ -72,14 +74,12 @@ class Retrainer:
     journal: Journal
     find: Callable[[str], TrainingPipeline]
     holder: str
-    lease_seconds: float = 120.0
-    min_labels: int = 500
-    promote: bool = False
+    settings: Settings = field(default_factory=Settings)
     log: str = ""
 
     def run_next(self, model: str | None = None) -> Outcome | None:
         """Carry out the oldest open request (of one model); None if there is none. Failures are outcomes too."""
-        request = self.operations.take_retrain(self.holder, self.lease_seconds, self._now(), model)
+        request = self.operations.take_retrain(self.holder, self.settings.retrain_lease_seconds, self._now(), model)
         if request is None:
             return None
         try:
@@ -111,7 +111,9 @@ class Retrainer:
             return ended(REJECTED, trained.gate.reason, trained)
         if trained.stage == "None":
             return ended(REJECTED, "It passed its gate, but a later version is there by now.", trained)
-        return ended(PROMOTED if self.promote else STAGED, trained.gate.reason, trained)
+        return ended(
+            PROMOTED if self._target(request.model) == Track.PRODUCTION else STAGED, trained.gate.reason, trained
+        )
 
     def _resumed(self, request: RetrainRequest) -> Trained:
         """What a holder who is gone had registered already, brought to its end; else all anew."""
@@ -120,7 +122,7 @@ class Retrainer:
             self._clear(request, version.run_id if version else "")
             if version is not None:
                 self._hold(request)
-                return settle(self.workshop, version, self._stage)
+                return settle(self.workshop, version, self._target(request.model))
         except RegistryUnavailable as error:
             # It may have a version by now: before that is known, the request must not end.
             raise PutOff(str(error)) from error
@@ -133,12 +135,13 @@ class Retrainer:
         why = f"Its process was ended before it was done; request {request.id} was taken up again."
         self.workshop.tracking.end_runs(experiment, _mark(request), why, well)
 
-    @property
-    def _stage(self) -> Track:
-        return Track.PRODUCTION if self.promote else Track.STAGING
+    def _target(self, model: str) -> Track:
+        return Track.PRODUCTION if self.settings.of(model).retrain_promote else Track.STAGING
 
     def _train(self, request: RetrainRequest) -> Trained:
         pipeline, progress = self.find(request.model), self.workshop.progress
+        own = self.settings.of(request.model)
+        recency = Recency.of(own)
         with progress.step(f"Load the champion of {request.model}"):
             version = champions.in_charge(self.workshop, request.model)
             champion = champions.load(self.workshop, version) if version else None
@@ -148,9 +151,9 @@ class Retrainer:
             base = prepare(pipeline, frame)
             fresh = fresh_rows(self.journal, pipeline, base)
         progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
-        lesson = retraining_lesson(base, fresh, champion, self.min_labels)
+        lesson = retraining_lesson(base, fresh, champion, own.retrain_min_labels, recency)
         commission = Commission(
-            request.reason, self._stage, mark=_mark(request), still_mine=lambda: self._hold(request)
+            request.reason, self._target(request.model), mark=_mark(request), still_mine=lambda: self._hold(request)
         )
         try:
             return train_and_register(self.workshop, pipeline, lesson, champion, commission)
@@ -158,7 +161,7 @@ class Retrainer:
             raise PutOff(str(error)) from error
 
     def _hold(self, request: RetrainRequest) -> None:
-        if not self.operations.renew_retrain(request, self.lease_seconds, self._now()):
+        if not self.operations.renew_retrain(request, self.settings.retrain_lease_seconds, self._now()):
             raise TakenOver(f"Request {request.id} was taken over by another holder; nothing was registered here.")
 
     @contextmanager
@@ -167,7 +170,7 @@ class Retrainer:
         done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(self.lease_seconds / 3.0):
+            while not done.wait(self.settings.retrain_lease_seconds / 3.0):
                 try:
                     self._hold(request)
                 except Exception as error:  # noqa: BLE001 - tried again at the next turn, and checked before registering

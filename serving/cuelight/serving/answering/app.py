@@ -55,14 +55,15 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             b"" if g.get("fault") else request.get_data(),
             request_id(),
             request.remote_addr or "",
-            fault=g.get("fault"),
+            g.get("fault"),
+            request.headers.get("traceparent", ""),
         )
         if elsewhere := parts.elsewhere(call):
             return Response(elsewhere.body, elsewhere.status, elsewhere.headers)
         outcome = parts.answer([call])[0]
         answer = outcome.answer
         response = Response(answer.body, answer.status, answer.headers)
-        response.call_on_close(lambda: parts.mirror([call], [outcome]))
+        response.call_on_close(lambda: parts.follow_up([call], [outcome]))
         return response
 
     def feedback(name: str) -> Response:

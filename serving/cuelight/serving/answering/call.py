@@ -58,6 +58,7 @@ class Call(Struct, frozen=True):
     come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
     prediction that this call repeats, in the shadow; `sides`: the versions that it is repeated of, in a rematch.
     `prediction_id` is here from the start: where a caller has no key, it says which arm of a canary answers.
+    `traceparent`: the caller's trace, as it was sent.
     """
 
     asked: Asked
@@ -71,6 +72,7 @@ class Call(Struct, frozen=True):
     mirrors: str = ""
     sides: tuple[Party, ...] = ()
     prediction_id: str = field(default_factory=new_id)
+    traceparent: str = ""
 
 
 @lru_cache(maxsize=512)

@@ -53,6 +53,7 @@ class Metrics:
         self._rematches = Counter("cuelight_rematches", "Requests asked anew of two versions.", (*_LABELS, "result"))
         self._dropped = Counter("cuelight_journal_dropped", "Records that the journal could not take.")
         self._unmirrored = Counter("cuelight_shadow_dropped", "Requests that the shadow's queue had no room for.")
+        self._untraced = Counter("cuelight_spans_dropped", "Spans of traces that found no room, or were not taken.")
         self._refused = Counter("cuelight_refused", "Requests refused for want of time or room.", ("reason",))
         for reason in REASONS:
             self._refused.labels(reason)
@@ -170,6 +171,10 @@ class Metrics:
     def count_unmirrored(self, number: int) -> None:
         """Requests that should have been mirrored and were not."""
         self._unmirrored.inc(number)
+
+    def count_untraced(self, number: int) -> None:
+        """Spans that nobody will see."""
+        self._untraced.inc(number)
 
     def page(self) -> bytes:
         """All workers' figures in Prometheus's text format."""

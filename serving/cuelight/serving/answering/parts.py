@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -29,6 +30,9 @@ from cuelight.serving.answering.scoring import Answer, Outcome, respond
 from cuelight.serving.answering.shadow import Shadow, mirrored
 from cuelight.serving.host.places import Places
 
+if TYPE_CHECKING:
+    from cuelight.serving.answering.traces import Traces
+
 _AWAY = Kind("", seconds=1.0)  # what was just put in charge is not loaded yet: whoever asks for it waits aside
 ELSEWHERE = Kind("", together=False)  # a guest: not for this process to predict, or not loaded here yet
 _MOST_KINDS = 512
@@ -45,12 +49,13 @@ class _Kinds:
 
 @dataclass(frozen=True)
 class Parts:
-    """All of it belongs to one worker."""
+    """All of it belongs to one worker; `traces` is there where somebody wants them."""
 
     residents: Casting
     journal: Writer
     metrics: Metrics
     settings: Settings
+    traces: Traces | None = None
     _declared: set[str] = field(default_factory=set)
     _kinds: _Kinds = field(default_factory=_Kinds)
 
@@ -120,14 +125,25 @@ class Parts:
         asked = replace(call.asked, model=version.name, version=str(version.version), alias="", track="")
         return structs.replace(call, asked=asked)
 
-    def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None = None) -> Call:
+    def call(
+        self,
+        asked: Asked,
+        body: bytes,
+        request_id: str,
+        client: str,
+        fault: CuelightError | None = None,
+        traceparent: str = "",
+    ) -> Call:
         """A request that has come whole just now, with the time that it has from now on."""
         try:
             seconds = patience(asked.timeout_ms, self.settings.serving_timeout_seconds)
         except CuelightError as unreadable:
             fault, seconds = fault or unreadable, self.settings.serving_timeout_seconds
         now = time.monotonic()
-        return Call(asked, body, request_id, client, fault=fault, arrived=now, deadline=now + seconds)
+        deadline = now + seconds
+        return Call(
+            asked, body, request_id, client, fault=fault, arrived=now, deadline=deadline, traceparent=traceparent
+        )
 
     def answer(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""
@@ -157,11 +173,20 @@ class Parts:
         except CuelightError as fault:
             return self.answer([structs.replace(call, fault=fault, prediction_id=new_id())])[0].answer
 
-    def mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        """Ask the shadow what Staging would have said, and anew where two versions are held against each other.
+    def follow_up(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        """The answers have left: end their traces, ask the shadow, and anew what two versions are held against."""
+        if self.traces:
+            self.traces.end(outcomes)
+        self._mirror(calls, outcomes)
 
-        To be called when the answers have left.
-        """
+    def close(self) -> None:
+        """Nothing will be answered any more."""
+        self.metrics.hand_over()
+        if self.traces:
+            self.traces.close()
+
+    def _mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        """Ask the shadow what Staging would have said, and anew where two versions are held against each other."""
         with contextlib.suppress(CuelightError):
             deployment = self.residents.current().deployment
             traffic = deployment.traffic
@@ -179,7 +204,9 @@ class Parts:
 
     def respond(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together, without record."""
-        return respond(self.residents.current, calls, self._limits, self.settings.serving_default_model)
+        begin_trace = self.traces.begin if self.traces else None
+        default_model = self.settings.serving_default_model
+        return respond(self.residents.current, calls, self._limits, default_model, begin_trace)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Journal and count answers that are about to leave."""

@@ -31,6 +31,7 @@ from cuelight.serving.versions.loader import LoadedVersion, Output
 
 if TYPE_CHECKING:
     from cuelight.protocol.inference import Wanted
+    from cuelight.serving.answering.traces import Trace
 
 LATE = "The answer was not there by the request's deadline."
 _LOG = Log("serving.scoring")
@@ -51,7 +52,8 @@ class Work:
 
     `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
     compressed. Of `seconds`, `decoding` and `predicting` are parts, and the rest is joining and encoding; `queued`:
-    how long the first of the `calls` had waited before; `counted`: the metrics have it.
+    how long the first of the `calls` had waited before; `counted`: the metrics have it; `trace`: that of the call in
+    whose name the model was last asked.
     """
 
     digest: str
@@ -64,6 +66,7 @@ class Work:
     decoding: float = 0.0
     predicting: float = 0.0
     counted: bool = False
+    trace: Trace | None = None
 
 
 class Personal(Struct, frozen=True):
@@ -83,7 +86,7 @@ class Outcome(Struct, frozen=True):
     """An answer, its record, and where it got as far: the version's signature, and the work that it was part of.
 
     `invalid`: it holds what is no prediction; looked for only where the version is held against another. `personal`:
-    the record must not be written as it is.
+    the record must not be written as it is. `trace`: where traces are made.
     """
 
     answer: Answer
@@ -92,6 +95,7 @@ class Outcome(Struct, frozen=True):
     work: Work | None = None
     invalid: bool = False
     personal: Personal | None = None
+    trace: Trace | None = None
 
 
 def respond(
@@ -99,6 +103,7 @@ def respond(
     calls: Sequence[Call],
     limits: Limits = USUAL,
     default_model: str = "",
+    begin_trace: Callable[[Call], Trace | None] | None = None,
 ) -> list[Outcome]:
     """Answer calls by the generation that is committed now; every fault is an answer too.
 
@@ -107,6 +112,9 @@ def respond(
     What is past its deadline is not begun.
     """
     attempts = [_Attempt(call, call.mirrors or call.prediction_id) for call in calls]
+    if begin_trace:
+        for attempt in attempts:
+            attempt.trace = begin_trace(attempt.call)
     try:
         cast = current()
     except CuelightError as fault:
@@ -125,6 +133,8 @@ def _predict_in_time(group: Sequence[_Attempt]) -> None:
     due = [attempt for attempt in group if attempt.survives(attempt.check_deadline, began)]
     if not due:
         return
+    if due[0].trace:  # the model works in the name of one whose trace somebody sees
+        due.sort(key=lambda each: each.trace is None or not each.trace.sampled)
     first = due[0]
     assert first.loaded is not None
     size, seconds = sum(len(each.call.body) for each in due), sum(each.seconds for each in due)
@@ -191,6 +201,7 @@ class _Attempt(Struct):
     watched: bool = False
     invalid: bool = False
     personal: tuple[str, ...] | None = ()  # until it is known who is asked
+    trace: Trace | None = None
 
     def survives(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Do a step; whatever it raises becomes this call's answer, and False."""
@@ -199,7 +210,7 @@ class _Attempt(Struct):
         except CuelightError as fault:
             self.outcome = self.failed(fault)
         except Exception as unforeseen:  # noqa: BLE001  whatever it is, it is answered and recorded
-            _LOG.fault("unforeseen", unforeseen, request_id=self.call.request_id)
+            _LOG.fault("unforeseen", unforeseen, **self._ids())
             where = f"It is in the server's log under request id {self.call.request_id}."
             self.outcome = self.failed(CuelightError(f"Something failed here that should not. {where}"))
         return self.outcome is None or self.outcome.answer.status == 200
@@ -263,11 +274,15 @@ class _Attempt(Struct):
         assert self.work is not None
         began = time.monotonic()
         try:
-            return self.loaded.predict(rows, self.parameters)
+            if self.trace is None:
+                return self.loaded.predict(rows, self.parameters)
+            self.work.trace = self.trace
+            with self.trace.predicting():
+                return self.loaded.predict(rows, self.parameters)
         except CuelightError:
             raise
         except Exception as fault:  # noqa: BLE001  a model may raise anything
-            _LOG.fault("model-fault", fault, request_id=self.call.request_id, model=self.model)
+            _LOG.fault("model-fault", fault, **self._ids(), model=self.model)
             raise ModelFault(
                 f"The model failed on this input ({type(fault).__name__}). "
                 f"Ask its owner, with request id {self.call.request_id}."
@@ -289,10 +304,14 @@ class _Attempt(Struct):
             accept = self.call.asked.accept
             written = write(output.values, self.loaded.signature, accept, self.wanted, self.model, version)
         except (TypeError, ValueError) as fault:
-            _LOG.fault("encode-fault", fault, request_id=self.call.request_id)
+            _LOG.fault("encode-fault", fault, **self._ids())
             raise ModelFault(f"The model's answer can't be written as JSON ({type(fault).__name__}).") from None
         self.invalid = self.watched and not is_valid(output.values)
         self.outcome = self._outcome(200, written, output.probabilities)
+
+    def _ids(self) -> dict[str, str]:
+        """What finds the request again, for log lines."""
+        return {"request_id": self.call.request_id, **({"trace_id": self.trace.id} if self.trace else {})}
 
     def failed(self, fault: CuelightError) -> Outcome:
         """The answer for a fault."""
@@ -351,9 +370,13 @@ class _Attempt(Struct):
             header_length=call.asked.header_length,
             response_type=written.media_type,
             response_header_length=written.header_length,
+            trace_id=self.trace.id if self.trace else "",
         )
+        if self.trace:
+            self.trace.note(self.queued, self.seconds, self.work)
         personal = None if self.personal is None else Personal(self.personal, self.rows, self.parameters, quotes)
-        return Outcome(Answer(status, written.body, headers), record, self.loaded, self.work, self.invalid, personal)
+        answer = Answer(status, written.body, headers)
+        return Outcome(answer, record, self.loaded, self.work, self.invalid, personal, self.trace)
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import SCALARS, Signature
 
 DIRECT = "direct"
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_CONFIGURE_LOGGING": "false"}
 _NOT_THE_MODEL = ("Failed to enforce schema", "Failed to validate", "Failed to convert")
 
 

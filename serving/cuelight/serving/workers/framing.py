@@ -38,6 +38,7 @@ class Head:
     asked: Asked
     length: int
     request_id: str
+    traceparent: str = ""
 
 
 class Plain(Struct, frozen=True):
@@ -106,7 +107,7 @@ def read_head(head: bytes) -> Head | None:
         return fields.get(name.encode(), b"").decode()
 
     said = asked(model, place, which, header, INFERENCE if line[4] else MLFLOW)
-    return Head(said, int(length), request_id if len(request_id) <= LONGEST_ID else "")
+    return Head(said, int(length), request_id if len(request_id) <= LONGEST_ID else "", header("traceparent"))
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:

@@ -88,7 +88,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """The loop, until the worker is told to stop and nobody waits any more."""
         super().run()
         self._hands.shutdown(wait=False)
-        self._parts.metrics.hand_over()
+        self._parts.close()
 
     # Connections
 
@@ -212,7 +212,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
         parts = self._parts
-        call = parts.call(head.asked, body, head.request_id or new_id(), line.conn.client[0], fault)
+        request_id = head.request_id or new_id()
+        call = parts.call(head.asked, body, request_id, line.conn.client[0], fault, head.traceparent)
         ticket = Ticket(line, call, parts.kind(call))
         line.busy = True
         if ticket.kind is ELSEWHERE and not call.fault:
@@ -270,13 +271,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._learn(outcomes)
         for ticket, outcome in zip(turn, outcomes, strict=True):
             self._connections.send(ticket.whose, wire(outcome.answer))
-        self._mirror([each.call for each in turn], outcomes)
+        self._follow_up([each.call for each in turn], outcomes)
 
-    def _mirror(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+    def _follow_up(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         try:
-            self._parts.mirror(calls, outcomes)
+            self._parts.follow_up(calls, outcomes)
         except Exception as fault:  # noqa: BLE001  their callers have their answers
-            _log.fault("mirror-failed", fault)
+            _log.fault("follow-up-failed", fault)
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         works: dict[int, Work] = {id(each.work): each.work for each in outcomes if each.work}
@@ -323,7 +324,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for ticket, outcome in sent:
             self._connections.listen(ticket.whose)
             self._connections.send(ticket.whose, wire(outcome.answer))
-        self._mirror([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
+        self._follow_up([ticket.call for ticket, _ in sent], [outcome for _, outcome in sent])
 
     def _answer_late(self) -> None:
         """Whoever waits aside and is past its deadline is told so now, whatever the model is doing."""

@@ -7,11 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyRegressor
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings
+from cuelight.pipelines.candidates.candidate import make
 from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.data import Data
+from cuelight.pipelines.pipeline import TrainingPipeline
+from cuelight.pipelines.progress import Silent
 from cuelight.pipelines.retraining.fresh import Fresh, labels_like
 from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
+from cuelight.pipelines.retraining.recency import RECENT, WEIGHTED, Recency
 from cuelight.registry.model import ModelVersion
 
 UNTIL = 100.0
@@ -69,6 +81,86 @@ def test_own_data_later_than_the_cut_is_left_out() -> None:
     lesson = retraining_lesson(base, fresh(300), CHAMPION, 100)
     assert len(lesson.features) == 200 + 1
     assert lesson.trained_until == 300.0
+
+
+@given(
+    times=st.lists(st.integers(0, 60), min_size=100, max_size=250),
+    until=st.integers(-5, 40),
+    dated=st.booleans(),
+    recency=st.sampled_from([Recency(), Recency(RECENT, seconds=20), Recency(RECENT, rows=60), Recency(WEIGHTED, 40)]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_policy_all_that_is_evaluated_on_is_later(
+    times: list[int], until: int, dated: bool, recency: Recency
+) -> None:
+    """By no policy is a row fitted on that is as late as one that is evaluated on, nor one of these known to either."""
+    moments = np.sort(np.array(times, dtype=float))
+    keys = pd.DataFrame({"prediction_id": [f"p{each}" for each in range(len(moments))], "row": 0})
+    rows = Fresh(pd.DataFrame({"x": moments}), moments, moments, keys)
+    base = replace(BASE, features=pd.DataFrame({"x": np.arange(40.0)}), times=np.arange(40.0) if dated else None)
+    champion = replace(CHAMPION, trained_until=float(until))
+    try:
+        lesson = retraining_lesson(base, rows, champion, 1, recency)
+    except NotEnoughLabels:
+        return
+    assert lesson.journal_rows is not None
+    assert lesson.journal_held is not None
+    fitted = lesson.features["x"][0 if dated else len(lesson.features) - len(lesson.journal_rows) :]
+    assert fitted.max() <= lesson.trained_until < lesson.held_features["x"].min()
+    assert lesson.held_features["x"].min() > until
+    assert not set(lesson.journal_rows["prediction_id"]) & set(lesson.journal_held["prediction_id"])
+    assert lesson.weights is None or len(lesson.weights) == len(lesson.features)
+
+
+def test_a_sliding_window_fits_on_the_newest_rows_alone() -> None:
+    """Of 200 rows that may be learned the newest 50 are, by rows or by time; rows without a time are never recent."""
+    for recency in (Recency(RECENT, rows=50), Recency(RECENT, seconds=50.0)):
+        lesson = retraining_lesson(BASE, fresh(300), CHAMPION, 100, recency)
+        assert lesson.features["x"].tolist() == [UNTIL + each for each in range(151, 201)]
+        assert lesson.journal_rows is not None
+        assert len(lesson.journal_rows) == 50
+        assert (lesson.weights, len(lesson.held_features)) == (None, 100)
+    with pytest.raises(NotEnoughLabels, match="Only 29 rows are recent"):
+        retraining_lesson(BASE, fresh(300), CHAMPION, 100, Recency(RECENT, rows=29))
+
+
+def test_the_older_a_row_the_less_it_counts() -> None:
+    """The newest counts 1, and half as much at each half-life of age; undated rows are older than all others."""
+    lesson = retraining_lesson(BASE, fresh(300), CHAMPION, 100, Recency(WEIGHTED, rows=50))
+    assert lesson.weights is not None
+    assert lesson.weights[[-1, -51, -101]].tolist() == [1.0, 0.5, 0.25]
+    assert set(lesson.weights[:40]) == {0.5**4}
+    by_time = retraining_lesson(BASE, fresh(300), CHAMPION, 100, Recency(WEIGHTED, seconds=50.0)).weights
+    assert by_time is not None
+    assert by_time[[-1, -51]].tolist() == [1.0, 0.5]
+    assert set(by_time[:40]) == {by_time[40]}
+
+
+def test_weights_reach_the_last_step_or_are_refused() -> None:
+    """A pipeline's last step is fitted with them; one that takes none says so, and which setting to change."""
+    lesson = retraining_lesson(BASE, fresh(300), None, 100, Recency(WEIGHTED, rows=20))
+    pipeline = TrainingPipeline("m", "regression", lambda: BASE.features, _weighted, ("rmse",), "rmse", target="y")
+    assert lesson.truth is not None
+    drawn = replace(lesson, truth=np.where(np.arange(240) < 220, 0.0, 1.0))
+    heavy = make(pipeline, drawn, None, Silent()).estimator.predict(drawn.features)[-1]
+    light = make(pipeline, replace(drawn, weights=None), None, Silent()).estimator.predict(drawn.features)[-1]
+    assert heavy > 2 * light
+    with pytest.raises(Misconfigured, match="KNeighborsRegressor takes no weights of rows"):
+        make(replace(pipeline, estimator=KNeighborsRegressor), drawn, None, Silent())
+
+
+def _weighted() -> Pipeline:
+    return make_pipeline(StandardScaler(), DummyRegressor())
+
+
+@pytest.mark.parametrize(
+    ("recent", "expected"), [("5000", Recency(RECENT, rows=5000)), ("12h", Recency(RECENT, seconds=43_200.0))]
+)
+def test_what_is_recent_is_read_from_the_settings(recent: str, expected: Recency) -> None:
+    """A number of rows or a time; anything else is told."""
+    assert Recency.of(Settings(retrain_rows=RECENT, retrain_recent=recent)) == expected
+    with pytest.raises(Misconfigured, match="a number of rows, or a time"):
+        Recency.of(Settings(retrain_recent="lately"))
 
 
 def test_without_a_champion_all_rows_are_new() -> None:

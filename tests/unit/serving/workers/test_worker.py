@@ -8,12 +8,12 @@ import selectors
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
-from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.serving.answering.call import Asked, Call
 from cuelight.serving.answering.door import Door
@@ -211,8 +211,8 @@ def test_big_bodies_that_come_in_one_piece_are_bounded_too(worker: Worker) -> No
         def kind(self, call: Call) -> Kind:
             return Kind("slow", seconds=0.01)
 
-        def call(self, asked: Asked, body: bytes, request_id: str, client: str, fault: CuelightError | None) -> Call:
-            return Call(asked, body, fault=fault, arrived=0.0)
+        def call(self, asked: Asked, body: bytes, *more: Any) -> Call:
+            return Call(asked, body, fault=more[2], arrived=0.0)
 
     worker._parts = Waiting()  # type: ignore[assignment]
     pairs = [socket.socketpair() for _ in range(12)]
