@@ -28,7 +28,7 @@ from tests.support.receivers import Hook, MailServer, hook, mail_server
 
 @contextmanager
 def scheduler(home: Path, receiver: Hook, mail: MailServer) -> Iterator[Path]:
-    """`cuelight schedule` as a process of its own; its log. No registry answers: alerts don't need one."""
+    """`cuelight schedule run` as a process of its own; its log. No registry answers: alerts don't need one."""
     settings = {
         "HOME": str(home),
         "REGISTRY_URI": f"http://127.0.0.1:{free_port()}",
@@ -43,7 +43,9 @@ def scheduler(home: Path, receiver: Hook, mail: MailServer) -> Iterator[Path]:
     environment = {**os.environ, **{f"CUELIGHT_{name}": value for name, value in settings.items()}}
     log = home / "schedule.log"
     with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, "-m", "cuelight.cli", "schedule"], env=environment, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cuelight.cli", "schedule", "run"], env=environment, stderr=output
+        )
     try:
         yield log
     finally:

@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": "simulate",
     "labels": "labels",
     "quality": "quality",
+    "schedule": "schedule",
     "history": "history",
     "alerts": "alerts",
     "explain": "explain",
@@ -37,9 +38,8 @@ COMMANDS = {
     "follow": "follow",
     "serve": "serve",
     "compact": "compact",
-    "schedule": "schedule",
 }
-_INTERNAL = ("follow", "serve", "compact", "schedule")
+_INTERNAL = ("follow", "serve", "compact")
 
 
 class _Commands(click.Group):

@@ -1,8 +1,10 @@
-"""`cuelight schedule`: the scheduler of an installation, which also sends its alerts."""
+"""`cuelight schedule`: what is next and what happened; and the scheduler itself, which also sends alerts."""
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 
 import click
 
@@ -14,9 +16,34 @@ from cuelight.kit.settings import Settings
 _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
 
 
-@click.command()
-def command() -> None:
-    """Start drift jobs by their schedules and retrainings that were asked for, one at a time; send alerts."""
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON; times in seconds since the epoch.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Show what is next and what happened: each job's turns, its last run, and the log of that; times are UTC."""
+    if context.invoked_subcommand:
+        return
+    from cuelight.cli.schedule_table import document, show
+    from cuelight.monitoring.schedule.plans import DRIFT
+    from cuelight.monitoring.schedule.scheduler import LEASE
+
+    operations, now = compose.operations(compose.settings()), time.time()
+    jobs = list(operations.jobs().values())
+    models = {each.name: each.name.removeprefix(DRIFT) for each in jobs if each.name.startswith(DRIFT)}
+    reports = {name: next(iter(operations.reports(model, limit=1)), None) for name, model in models.items()}
+    found = document(jobs, operations.lease(LEASE), reports, now)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        show(found, now)
+
+
+@command.command()
+def run() -> None:
+    """Start drift jobs by their schedules and retrainings that were asked for, one at a time; send alerts.
+
+    Any number may run over one operations database: one leads, and the others wait to take over.
+    """
     from cuelight.cli.drift import targets
     from cuelight.monitoring.schedule.scheduler import TICK_SECONDS, Scheduler
 

@@ -36,7 +36,7 @@ def programs(settings: Settings) -> list[Program]:
         Program("serving", [*ours, "serve"], probe=lambda: answers(f"{serving_url(settings)}/readyz")),
         Program("follower", [*ours, "follow"]),
         Program("compactor", [*ours, "compact"]),
-        Program("scheduler", [*ours, "schedule"]),
+        Program("scheduler", [*ours, "schedule", "run"]),
     ]
     if not settings.registry_uri:
         stack.insert(0, _mlflow(settings))
