@@ -27,6 +27,8 @@ from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.reports.publication import Publisher
 from cuelight.monitoring.schedule.child import cuelight
 from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.monitoring.windows.baseline import Against
+from cuelight.monitoring.windows.extent import Extent
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import Targets
 from cuelight.operations import figures
@@ -56,7 +58,7 @@ class Installation:
         self.registry = MlflowRegistry(uri)
         self.tracking = Tracking(uri)
         self.operations = Operations(self.settings.database_url)
-        self.now = 1_800_000_000.0
+        self.now = 1_700_000_000.0
         self.version = self._register(home)
 
     def job(self, pages: bool = False, tracking: Tracking | None = None, registry: Any = None) -> DriftJob:
@@ -218,6 +220,26 @@ def test_without_drift_nothing_is_asked_for(installation: Installation) -> None:
     assert _judged(installation.job().run(Order(MODEL))).verdict in ("ok", "watch")
     assert installation.operations.retrains(MODEL) == []
     assert len(installation.operations.reports(MODEL)) == 2
+
+
+def test_a_window_may_be_compared_with_the_one_before(installation: Installation) -> None:
+    """What has lasted for two windows is no news, its end is; the report names what it is of. One window is no two."""
+    order = Order(MODEL, window=Extent.parse("1000 rows tumbling"), against=Against.PREVIOUS, only_new=True)
+    assert installation.job().run(order) is None
+    installation.serve(scored(1000, 45, shift=0.6))
+    first = _judged(installation.job().run(order))
+    assert first.verdict == "not enough data"
+    assert "The previous window has 0 rows; 500 are needed" in first.sentence
+    installation.serve(scored(1000, 46, shift=0.6))
+    second = _judged(installation.job().run(order))
+    assert second.verdict in ("ok", "watch")
+    assert installation.job().run(order) is None
+    installation.serve(scored(1300, 47))
+    third = _judged(installation.job().run(order))
+    assert (third.verdict, third.rows, third.against_rows) == ("drift", 1000, 1000)
+    assert "Drift in 1,000 rows against the previous window (20" in third.sentence
+    kept = installation.operations.reports(MODEL)[0].columns
+    assert (kept["window"], kept["against"]) == ("1000 rows tumbling", third.against)
 
 
 def test_a_verdict_needs_no_mlflow(installation: Installation) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.settings import Settings
@@ -22,9 +20,11 @@ from cuelight.monitoring.retraining.triggers import Known
 from cuelight.monitoring.verdicts.assessment import Case, assess
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
 from cuelight.monitoring.verdicts.rule import Earlier
+from cuelight.monitoring.windows.baseline import Against, Baseline
+from cuelight.monitoring.windows.extent import Extent
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import Target, Targets
-from cuelight.monitoring.windows.window import Window, read_window
+from cuelight.monitoring.windows.window import Window, Windows
 from cuelight.operations.database import Operations
 from cuelight.operations.figures import write
 from cuelight.operations.holding import held
@@ -42,11 +42,17 @@ _LOOK_BACK = 1_000
 
 @dataclass(frozen=True)
 class Order:
-    """What to judge: a model's Production version, or `version`, on its last `rows` rows since a moment (epoch s)."""
+    """What to judge: a model's Production version, or `version`; otherwise than the settings say, where it says so.
+
+    Attributes:
+        since: rows before this moment (epoch s) are not judged.
+        only_new: nothing is to be done unless rows or labels came since the last report.
+    """
 
     model: str
     version: int | None = None
-    rows: int | None = None
+    window: Extent | None = None
+    against: Against | None = None
     since: float | None = None
     only_new: bool = False
 
@@ -86,15 +92,20 @@ class DriftJob:
             return self._judge(order, confirm)
 
     def _judge(self, order: Order, confirm: Callable[[], None]) -> Outcome | None:
-        now = self._clock.now()
+        now, settings = self._clock.now(), self._settings.of(order.model)
+        extent, against = order.window or Extent.of(settings), order.against or Against(settings.monitoring_against)
         target = self._targets.find(order.model, order.version)
-        window = read_window(self._journal, target, order.rows or self._settings.monitoring_window_rows, order.since)
         reports = self._operations.reports(target.model, target.version, limit=_LOOK_BACK)
-        earlier = self._earlier(target, window, reports)
+        seen = [_seen(each) for each in reports if each.window_end is not None]  # the others saw no row
+        windows = Windows(self._journal, target, extent, order.since)
+        window = windows.read(windows.newest(now, seen[0].rows_until if seen else None), now, settings)
+        earlier = remembered(windows, window, seen, now)
         if order.only_new and nothing_new(window.end, earlier):
             return None
         reference = self._references.read(target)
-        assessment = assess(Case(reference, window.rows, window.labelled, earlier), self._settings)
+        baseline = windows.baseline(against, window, reference, settings)
+        case = Case(reference, window.rows, window.labelled, earlier, baseline=baseline)
+        assessment = assess(case, settings)
         outcome = Outcome(
             model=target.model,
             version=target.version,
@@ -105,7 +116,10 @@ class DriftJob:
             labelled=len(window.labelled),
             labels_until=window.labels_until,
             assessment=assessment,
-            reference=_reference(target, reference),
+            reference=_described(target, baseline),
+            window=str(extent),
+            against=baseline.name,
+            against_rows=len(baseline.rows),
         )
         known = self._known(assessment.decision.retrain, target, reference)
         outcome = replace(outcome, changes=changes(outcome, reports), prospects=self._prospects(outcome, known))
@@ -114,18 +128,6 @@ class DriftJob:
         confirm()
         self._record(outcome)
         return self._request(outcome, known)
-
-    def _earlier(self, target: Target, window: Window, reports: Sequence[Report]) -> list[Earlier]:
-        """Earlier reports, newest first, each with what came between it and the next newer one."""
-        reports = [each for each in reports if each.window_end is not None]  # the others saw no row
-        if not reports:
-            return []
-        oldest = min(each.window_end or 0.0 for each in reports)
-        query = Query(target.model, version=target.version, track=target.track or None, since=oldest)
-        times = np.sort(self._journal.rows(query, columns=[])["time"].to_numpy())
-        labels = self._journal.labelled(replace(query, since=None), columns=["label_time"])["label_time"]
-        labels = np.sort(labels.to_numpy())
-        return look_back([_seen(each) for each in reports], times, labels, window.end, window.labels_until)
 
     def _record(self, outcome: Outcome) -> None:
         decision = outcome.assessment.decision
@@ -141,7 +143,12 @@ class DriftJob:
                 reason=decision.reason,
                 signals=dict(decision.signals),
                 run_id=outcome.run_id,
-                columns={"tested": figures(outcome.assessment.columns), "labels_until": outcome.labels_until},
+                columns={
+                    "tested": figures(outcome.assessment.columns),
+                    "labels_until": outcome.labels_until,
+                    "window": outcome.window,
+                    "against": outcome.against,
+                },
             )
         )
         detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
@@ -179,11 +186,22 @@ class DriftJob:
         return Known(wish, labels=len(times), new_labels=int((times > asked).sum()))
 
 
-def _reference(target: Target, reference: pd.DataFrame) -> str:
+def _described(target: Target, baseline: Baseline) -> str:
+    """What a window was held against, for the page."""
+    if not baseline.is_reference:
+        return f"{len(baseline.rows):,} rows of {baseline.name}"
     return (
-        f"{len(reference):,} rows that training kept ({target.reference_path} of run {target.run_id}, "
+        f"{len(baseline.rows):,} rows that training kept ({target.reference_path} of run {target.run_id}, "
         f"SHA-256 {target.reference_digest[:12]}…)"
     )
+
+
+def remembered(windows: Windows, window: Window, seen: Sequence[Seen], now: float) -> list[Earlier]:
+    """Earlier reports, newest first, each with what came between it and the next newer one."""
+    if not seen:
+        return []
+    came = windows.arrivals(min(each.rows_until for each in seen), now)
+    return look_back(seen, came.rows, came.labels, window.end, window.labels_until)
 
 
 def _seen(report: Report) -> Seen:

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import click
+
+from cuelight.cli.spans import Span
+from cuelight.kit.errors import BadInput
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.monitoring.job import DriftJob
     from cuelight.monitoring.reports.outcome import Outcome
+    from cuelight.monitoring.windows.extent import Extent
     from cuelight.monitoring.windows.targets import Targets
 
 EXIT_CODES = {"ok": 0, "watch": 0, "drift": 10, "degraded": 11, "bad data": 12, "not enough data": 13}
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
+class _Window(click.ParamType["Extent"]):
+    name = "window"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no duration: a number and s, m, h or d, like 90m or 1h.", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Extent:
+        from cuelight.monitoring.windows.extent import Extent
+
+        try:
+            return Extent.parse(str(value))
+        except BadInput as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
 @click.argument("name")
-@click.option("--since", type=_Duration(), help="Only rows of so long ago or later, like 90m, 1h or 7d.")
+@click.option("--since", type=Span(), help="Only rows of so long ago or later, like 90m, 1h or 7d.")
 @click.option(
-    "--rows", type=click.IntRange(min=1), help="Most recent rows in the window (setting monitoring.window_rows)."
+    "--window", type=_Window(), help='Which rows: "2000 rows", 1d, or "1d tumbling"; without it monitoring.window.'
+)
+@click.option(
+    "--against",
+    type=click.Choice(["reference", "previous", "weekday"]),
+    help="What they are compared with; without it monitoring.against.",
 )
 @click.option("--version", type=click.IntRange(min=1), help="Judge this version; without it, the one on Production.")
 @click.option("--only-new", is_flag=True, help="Do nothing if no row and no label came since the last report.")
@@ -44,14 +53,16 @@ class _Duration(click.ParamType[float]):
 def command(
     name: str,
     since: float | None,
-    rows: int | None,
+    window: Extent | None,
+    against: str | None,
     version: int | None,
     only_new: bool,
     no_page: bool,
     once: bool,  # noqa: ARG001
     as_json: bool,
 ) -> None:
-    """Compare the recent predictions of model NAME with its reference: a verdict, a report in MLflow, tags.
+    """Compare the recent predictions of model NAME with its reference, or with those before them: a verdict, a
+    report in MLflow, tags.
 
     Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), 75 where another
     process judges the model right now, or 1 when it failed.
@@ -60,10 +71,11 @@ def command(
 
     from cuelight.cli import compose
     from cuelight.monitoring.job import Order
+    from cuelight.monitoring.windows.baseline import Against
 
     job = drift_job(compose.settings(), pages=not no_page)
     moment = None if since is None else time.time() - since
-    outcome = job.run(Order(name, version, rows, moment, only_new))
+    outcome = job.run(Order(name, version, window, Against(against) if against else None, moment, only_new))
     if outcome is None:
         click.echo("null" if as_json else f"No row and no label for {name} came since the last report.")
         return
@@ -132,7 +144,8 @@ def show(outcome: Outcome) -> None:
     console = Console()
     columns = outcome.assessment.columns
     if columns:
-        table = Table(title=f"{outcome.model} version {outcome.version}: {outcome.rows:,} rows")
+        rows = f"{outcome.rows:,} rows against {outcome.against}"
+        table = Table(title=f"{outcome.model} version {outcome.version}: {rows}")
         for heading in ("column", "test", "p", "z", "drifted", "weight"):
             table.add_column(heading, justify="left" if heading in ("column", "test") else "right")
         for each in columns:

@@ -32,7 +32,7 @@ _BY_KEY = """
 # Of two labels of one moment the one that stands later; null takes a label back.
 _LAST = """
     SELECT prediction_id, "row", label, label_time FROM (
-        SELECT prediction_id, "row", label, "time" AS label_time FROM ({given})
+        SELECT prediction_id, "row", label, "time" AS label_time FROM ({given}) {known}
         QUALIFY row_number() OVER (
             PARTITION BY prediction_id, "row" ORDER BY "time" DESC, filename DESC, position DESC
         ) = 1
@@ -67,11 +67,13 @@ class LastLabels:
     files: Mapping[str, Sequence[layout.Day]]
 
 
-def last_labels(folder: Path, model: str, since: float | None = None) -> LastLabels:
-    """The last labels of rows that were answered from `since` on (seconds since the epoch)."""
-    given = _Given(folder, model, since)
+def last_labels(folder: Path, model: str, since: float | None = None, until: float | None = None) -> LastLabels:
+    """The last labels of rows that were answered from `since` on, as they were at `until` (seconds since the epoch)."""
+    given = _Given(folder, model, since, until)
     files = {"labels": given.labels, **({"keyed": given.rows} if given.by_key else {})}
-    return LastLabels(_LAST.format(given=" UNION ALL ".join([_BY_ID, *given.by_key])), given.values, files)
+    known, values = ("", {}) if until is None else ('WHERE "time" < $labels_until', {"labels_until": until})
+    sql = _LAST.format(given=" UNION ALL ".join([_BY_ID, *given.by_key]), known=known)
+    return LastLabels(sql, {**given.values, **values}, files)
 
 
 def unknown(folder: Path, model: str) -> list[dict[str, Any]]:
@@ -112,9 +114,9 @@ def of_keys(
 class _Given:
     """The files of a model's labels, and of the rows that they may be about; labels by key as labels of rows."""
 
-    def __init__(self, folder: Path, model: str, since: float | None) -> None:
+    def __init__(self, folder: Path, model: str, since: float | None, until: float | None = None) -> None:
         before = None if since is None else since - _DAY  # clocks of hosts differ, never by a day
-        self.labels = layout.days(folder, layout.LABELS, model, since=before)
+        self.labels = layout.days(folder, layout.LABELS, model, since=before, until=until)
         # All versions and all later rows: a label by key may belong to one that the window leaves out.
         self.rows = [day for day in layout.days(folder, layout.ROWS, model, since=since) if day.files()]
         self.has_keys = "key" in parquet.columns(_LABELS, labels=self.labels)

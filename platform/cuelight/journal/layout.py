@@ -11,6 +11,7 @@ a name with a `+`; those that one is made of are named in its plan for as long a
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -127,5 +128,5 @@ def days(
 ) -> list[Day]:
     """Those that may hold records from `since` on and before `until`, the newest first."""
     first = "" if since is None else f"date={day(max(0.0, since))}"
-    last = "e" if until is None else f"date={day(max(0.0, until))}"
+    last = "e" if until is None else f"date={day(max(0.0, math.ceil(until) - 1.0))}"
     return [Day(date, version) for date in dates(folder, dataset, model) if first <= date.name <= last]

@@ -30,7 +30,8 @@ class Query:
     """What to read. Times are seconds since the epoch, `since` included and `until` not.
 
     Shadow traffic is left out unless `arm` asks for it. `statuses` are the lowest and the highest HTTP status, `id` is
-    a prediction's or a request's. `last_rows` keeps the newest rows of the result.
+    a prediction's or a request's. `last_rows` keeps the newest rows of the result. What labels came at
+    `labels_until` or later is not known.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Query:
     last_rows: int | None = None
     statuses: tuple[int, int] | None = None
     id: str | None = None
+    labels_until: float | None = None
 
     def takes(self, record: Prediction) -> bool:
         """Whether a request is in the window: what `Journal.requests` says of it once it is compacted."""
@@ -60,8 +62,9 @@ class Query:
 class Journal:
     """The compacted journal in `folder`. What is not compacted yet (some seconds' worth) is not seen.
 
-    `columns` names the columns to read besides `time`, `prediction_id` and `row`; None reads all. Where versions
-    disagree on a column's type, it has the type that holds both (whole numbers and fractions: double; else text).
+    `columns` names the columns to read besides `time`, `prediction_id` and `row`, `input.*` all that begin so; None
+    reads all. Where versions disagree on a column's type, it has the type that holds both (whole numbers and fractions:
+    double; else text).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -130,7 +133,7 @@ class Journal:
         return parquet.lazy(*self._window(layout.ROWS, query, columns))
 
     def labelled(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows that have a label by now, with the last one as `label` and its `label_time`.
+        """Rows that have a label by now (or by `labels_until`), with the last one as `label` and its `label_time`.
 
         Labels that are all numbers, all booleans or all strings keep that type; mixed ones are Python objects.
         """
@@ -167,7 +170,7 @@ class Journal:
         return _newest_last(select, _KEYS[dataset], query.last_rows), values, days
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
-        last = last_labels(self._folder, query.model, query.since)
+        last = last_labels(self._folder, query.model, query.since, query.labels_until)
         conditions, values = self._conditions(layout.ROWS, query)
         source = f"""
             (SELECT * FROM {parquet.relation("rows")} {conditions})
@@ -222,8 +225,14 @@ class Journal:
 def _selection(columns: Sequence[str] | None, always: Sequence[str]) -> str:
     if columns is None:
         return "* EXCLUDE (filename)"
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in dict.fromkeys((*always, *columns)))
-    return f"COLUMNS(name -> name IN ({names}))"
+    wanted = dict.fromkeys((*always, *columns))
+    names = ", ".join(_quoted(name) for name in wanted)
+    begins = "".join(f" OR starts_with(name, {_quoted(name[:-1])})" for name in wanted if name.endswith("*"))
+    return f"COLUMNS(name -> name IN ({names}){begins})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _newest_last(select: str, keys: Sequence[str], limit: int | None) -> str:

@@ -27,6 +27,7 @@ _CHOICES = {
     "journal_sync": ("none", "interval", "each"),
     "journal_pii": ("drop", "mask", "hash"),
     "retrain_rows": ("all", "recent", "weighted"),
+    "monitoring_against": ("reference", "previous", "weekday"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -142,7 +143,14 @@ class Settings:
     monitoring_jitter_seconds: float = _setting(
         0.0, "s", "Each turn comes up to so much later, by model and host, so that not all start at once."
     )
-    monitoring_window_rows: int = _setting(2000, "rows", "Most recent prediction rows in a drift window.")
+    monitoring_window: str = _setting(
+        "2000 rows", "window", "What is judged: the newest rows, or time such as 1d; `1d tumbling`: no two overlap."
+    )
+    monitoring_against: str = _setting(
+        "reference",
+        "name",
+        "What it is compared with: reference, previous (the window before), or weekday (the same).",
+    )
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
     monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")
     monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")

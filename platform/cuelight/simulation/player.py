@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.retraining.triggers import Known, decide
 from cuelight.monitoring.verdicts.assessment import Case, assess
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
+from cuelight.monitoring.windows.baseline import Against
+from cuelight.monitoring.windows.extent import Extent
 from cuelight.operations.retraining import (
     FAILED,
     FINISHED,
@@ -76,9 +78,12 @@ def play(stream: Stream, plan: Plan, settings: Settings) -> Played:
 
     Raises:
         BadInput: no drift job falls into the stream, or too many do.
+        Misconfigured: windows are compared with something else than the reference.
         PipelineFault, ModelFault: the first version can't be made, or a version can't answer.
     """
     chosen = settings.of(stream.pipeline.name)
+    if chosen.monitoring_against != Against.REFERENCE:
+        raise Misconfigured("Only the reference is compared with in fast time: set `monitoring.against` to reference.")
     start, end = float(stream.times[0]), float(stream.times[-1])
     jobs = turns(plan.schedule or chosen.monitoring_schedule, start, end)
     player = _Player(stream, plan, chosen)
@@ -95,6 +100,7 @@ def play(stream: Stream, plan: Plan, settings: Settings) -> Played:
 class _Player:
     def __init__(self, stream: Stream, plan: Plan, settings: Settings) -> None:
         self._stream, self._plan, self._settings = stream, plan, settings
+        self._extent = Extent.of(settings)
         self._label_times = stream.times + plan.labels_after
         self._judged: list[Judged] = []
         self._retrainings: list[Retraining] = []
@@ -120,15 +126,17 @@ class _Player:
 
     def judge(self, now: float) -> None:
         """The drift job of this moment, unless nothing came since the last one."""
-        version, reports, most = self._charge.version, self._charge.reports, self._settings.monitoring_window_rows
+        version, reports = self._charge.version, self._charge.reports
         came, labelled = self._by(self._stream.times, now), self._by(self._label_times, now)
         times, labels = self._stream.times[version.first : came], self._label_times[version.first : labelled]
-        rows_until = float(times[-1]) if len(times) else None
+        part = self._extent.part(times, np.nextafter(now, _NEVER), reports[0].rows_until if reports else None)
+        rows_until = float(times[part][-1]) if part.stop > part.start else None
         labels_until = float(labels[-1]) if len(labels) else None
         earlier = look_back(reports, times, labels, rows_until, labels_until)
         if nothing_new(rows_until, earlier):
             return
-        rows, known = version.rows(came - most, came), version.labelled(labelled - most, labelled)
+        rows = version.rows(version.first + part.start, version.first + part.stop)
+        known = version.labelled(labelled - max(len(rows), self._settings.monitoring_min_rows), labelled)
         case = Case(version.trained.reference, rows, known, earlier)
         decision = assess(case, self._settings).decision
         reports.insert(0, Seen(decision.verdict.value, decision.signals, rows_until or 0.0, labels_until or 0.0))

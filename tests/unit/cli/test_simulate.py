@@ -30,7 +30,7 @@ prices = "simulated_prices:pipeline"
 [models.prices.monitoring]
 schedule = "0 * * * *"
 min_rows = 50
-window_rows = 300
+window = "300 rows"
 [models.prices.retrain]
 min_labels = 150
 """

@@ -163,12 +163,12 @@ def test_a_child_process_reads_equal_settings(tmp_path: Path, monkeypatch: pytes
 
 def test_a_model_may_have_settings_of_its_own() -> None:
     """Those of monitoring and retraining; all others, and other models, are as they are for everybody."""
-    own = {"m": {"monitoring": {"schedule": "0 6 * * *", "window_rows": 100}, "retrain": {"min_labels": 7}}}
+    own = {"m": {"monitoring": {"schedule": "0 6 * * *", "window": "1d"}, "retrain": {"min_labels": 7}}}
     settings = read({"monitoring": {"min_rows": 50}, "models": own})
-    assert (settings.of("m").monitoring_schedule, settings.of("m").monitoring_window_rows) == ("0 6 * * *", 100)
+    assert (settings.of("m").monitoring_schedule, settings.of("m").monitoring_window) == ("0 6 * * *", "1d")
     assert (settings.of("m").retrain_min_labels, settings.of("m").monitoring_min_rows) == (7, 50)
     assert settings.of("other") == settings
-    assert settings.monitoring_window_rows == Settings().monitoring_window_rows
+    assert settings.monitoring_window == Settings().monitoring_window
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cuelight.simulation.stream import Stream, Timing, arrange
 MINUTE, HOUR = 60.0, 3600.0
 PLAN = Plan(labels_after=30 * MINUTE, retraining_takes=10 * MINUTE, schedule="0 * * * *")
 SETTINGS = Settings(
-    monitoring_min_rows=50, monitoring_window_rows=300, retrain_min_labels=150, retrain_cooldown_seconds=2 * HOUR
+    monitoring_min_rows=50, monitoring_window="300 rows", retrain_min_labels=150, retrain_cooldown_seconds=2 * HOUR
 )
 
 

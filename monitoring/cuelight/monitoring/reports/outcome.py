@@ -10,6 +10,7 @@ from msgspec import structs
 from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.reports.report import plain
 from cuelight.monitoring.verdicts.assessment import Assessment
+from cuelight.monitoring.windows.baseline import REFERENCE_NAME
 from cuelight.operations.figures import Figures
 
 _LARGEST = 1e9  # a column without any spread in its reference has strayed infinitely far
@@ -26,6 +27,8 @@ class Outcome:
         reference: what the window was held against.
         changes: what is otherwise than in the last report.
         prospects: what will happen next.
+        window: which rows they were, as `monitoring.window` says it.
+        against: what they were compared with: `against_rows` rows of it.
     """
 
     model: str
@@ -44,6 +47,9 @@ class Outcome:
     reference: str = ""
     changes: tuple[str, ...] = ()
     prospects: tuple[str, ...] = ()
+    window: str = ""
+    against: str = REFERENCE_NAME
+    against_rows: int = 0
 
     @property
     def verdict(self) -> str:
@@ -86,7 +92,8 @@ class Outcome:
                 "model": self.model,
                 "version": self.version,
                 "at": self.at,
-                "window": {"start": self.window_start, "end": self.window_end, "rows": self.rows},
+                "window": {"start": self.window_start, "end": self.window_end, "rows": self.rows, "kind": self.window},
+                "against": {"name": self.against, "rows": self.against_rows},
                 "verdict": self.verdict,
                 "reason": decision.reason,
                 "signals": decision.signals,

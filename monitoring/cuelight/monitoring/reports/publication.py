@@ -52,7 +52,7 @@ class Publisher:
         columns = outcome.assessment.examination.columns
         if not self.pages or not columns:
             return []
-        title = f"{outcome.model}, version {outcome.version}: {outcome.rows:,} rows against its reference"
+        title = f"{outcome.model}, version {outcome.version}: {outcome.rows:,} rows against {outcome.against}"
         drawn = sampled(columns, self.plot_rows)
         page = Page(title, outcome.verdict, outcome.assessment.decision.reason, self.q, self.plot_rows, drawn)
         return write(page, columns, outcome.assessment.columns, folder, outcome.assessment.labelled)
@@ -62,6 +62,8 @@ class Publisher:
             "cuelight.model": outcome.model,
             "cuelight.version": str(outcome.version),
             "cuelight.verdict": outcome.verdict,
+            "cuelight.window": outcome.window,
+            "cuelight.against": outcome.against,
             tags.REASON: outcome.assessment.decision.reason[:_LONGEST_TAG],
         }
         name = f"version {outcome.version}: {outcome.verdict}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuelight.kit.settings import Settings
@@ -14,6 +14,7 @@ from cuelight.monitoring.examination.examination import Examination, examine
 from cuelight.monitoring.quality import performance as performances
 from cuelight.monitoring.quality.performance import ABSOLUTE_ERROR, LEAST_LABELS, Labelled, Performance, answers
 from cuelight.monitoring.verdicts.rule import Decision, Earlier, Evidence, decide
+from cuelight.monitoring.windows.baseline import Baseline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,9 @@ class Case:
         rows: the window.
         labelled: rows that have a label by now; may be empty.
         earlier: earlier reports on the same version, newest first.
-        nulls: a calibration made before for this reference and size of window; made anew without it.
+        nulls: a calibration made before for what is compared with and this size of window; made anew without it.
+        baseline: earlier traffic that the columns are compared with; None: with the reference. What is bad data, and
+            what quality was, the reference says all the same.
     """
 
     reference: pd.DataFrame
@@ -47,6 +50,12 @@ class Case:
     labelled: pd.DataFrame
     earlier: Sequence[Earlier] = ()
     nulls: Mapping[str, Null] | None = None
+    baseline: Baseline | None = None
+
+    @property
+    def compared(self) -> Baseline:
+        """What the columns are compared with."""
+        return self.baseline or Baseline(self.reference)
 
 
 def assess(case: Case, settings: Settings) -> Assessment:
@@ -61,7 +70,7 @@ def assess_together(cases: Sequence[Case], settings: Settings) -> list[Assessmen
     """
     examinations = [_examine(case, settings) for case in cases]
     measured = [
-        measure(each.columns, weights(case.reference, each.columns), case.nulls)
+        measure(each.columns, weights(case.compared.rows, each.columns), case.nulls)
         for case, each in zip(cases, examinations, strict=True)
     ]
     judged = corrected(measured, settings.monitoring_q, settings.monitoring_z)
@@ -69,8 +78,13 @@ def assess_together(cases: Sequence[Case], settings: Settings) -> list[Assessmen
 
 
 def _examine(case: Case, settings: Settings) -> Examination:
-    enough = len(case.rows) >= settings.monitoring_min_rows
-    return examine(case.reference, case.rows) if enough else Examination((), ())
+    if len(case.rows) < settings.monitoring_min_rows:
+        return Examination((), ())
+    found, compared = examine(case.reference, case.rows), case.compared
+    if compared.is_reference:
+        return found
+    comparable = len(compared.rows) >= compared.least
+    return replace(found, columns=examine(compared.rows, case.rows).columns if comparable else ())
 
 
 def _assessment(case: Case, examination: Examination, judged: Sequence[ColumnDrift], settings: Settings) -> Assessment:
@@ -78,12 +92,14 @@ def _assessment(case: Case, examination: Examination, judged: Sequence[ColumnDri
     decision = decide(
         Evidence(
             rows=len(case.rows),
-            reference_rows=len(case.reference),
+            compared_rows=len(case.compared.rows),
             alerts=examination.alerts,
             columns=judged,
             performance=performance,
             earlier=case.earlier,
             min_rows=settings.monitoring_min_rows,
+            min_compared=case.compared.least,
+            against=case.compared.name,
         )
     )
     labelled = _answers(case.reference, case.labelled, performance)

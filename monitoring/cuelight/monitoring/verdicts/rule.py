@@ -9,6 +9,7 @@ from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.examination.findings import Finding
 from cuelight.monitoring.quality.performance import LEAST_LABELS, Performance
 from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.monitoring.windows.baseline import REFERENCE_NAME
 
 DATA, PREDICTION, QUALITY = "data", "prediction", "quality"
 # Drifted features that carry less of the model's answer than this together are watched, not alarmed on.
@@ -35,15 +36,22 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the rule may look at. `earlier` is newest first; `min_rows` is what a window needs to be judged."""
+    """All that the rule may look at. `earlier` is newest first.
+
+    Attributes:
+        compared_rows: rows that the window is compared with; `against` names them.
+        min_rows, min_compared: what either side needs to be judged.
+    """
 
     rows: int
-    reference_rows: int
+    compared_rows: int
     alerts: Sequence[Finding]
     columns: Sequence[ColumnDrift]
     performance: Performance | None
     earlier: Sequence[Earlier]
     min_rows: int
+    min_compared: int = 2
+    against: str = REFERENCE_NAME
 
 
 @dataclass(frozen=True)
@@ -71,13 +79,15 @@ def decide(evidence: Evidence) -> Decision:
     if evidence.rows < evidence.min_rows:
         reason = f"The window has {evidence.rows:,} rows; {evidence.min_rows:,} are needed to judge it."
         return Decision(Verdict.NOT_ENOUGH_DATA, reason, nothing)
-    if evidence.reference_rows < 2:
-        return Decision(Verdict.NOT_ENOUGH_DATA, "The reference holds no rows to compare with.", nothing)
     if evidence.alerts:
         named = "; ".join(each.text for each in evidence.alerts[:_NAMED])
         more = len(evidence.alerts) - _NAMED
         reason = f"Data quality: {named}{f'; and {more} more' if more > 0 else ''}."
         return Decision(Verdict.BAD_DATA, reason, nothing, ranked=tuple(each.column for each in evidence.alerts))
+    if evidence.compared_rows < evidence.min_compared and not signals[QUALITY]:
+        name = f"{evidence.against[0].upper()}{evidence.against[1:]}"
+        found = f"{name} has {evidence.compared_rows:,} rows; {evidence.min_compared:,} are needed to compare with"
+        return Decision(Verdict.NOT_ENOUGH_DATA, f"{found}.", nothing)
     drifted = [column for column in evidence.columns if column.drifted]
     verdict = _verdict(signals, evidence.columns)
     return Decision(
@@ -110,7 +120,8 @@ def _verdict(signals: Mapping[str, bool], columns: Sequence[ColumnDrift]) -> Ver
 
 
 def _reason(verdict: Verdict, evidence: Evidence, drifted: Sequence[ColumnDrift]) -> str:
-    rows, performance = f"{evidence.rows:,} rows", evidence.performance
+    against = "" if evidence.against == REFERENCE_NAME else f" against {evidence.against}"
+    rows, performance = f"{evidence.rows:,} rows{against}", evidence.performance
     if verdict is Verdict.DEGRADED and performance is not None:
         return f"Quality fell: {performance.text}{f'; {_ranked(drifted)} drifted in {rows}' if drifted else ''}."
     if verdict is Verdict.DRIFT:
