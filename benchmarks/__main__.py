@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from benchmarks import (
+    drift_jobs,
     environments,
     guests,
     journals,
@@ -164,6 +165,18 @@ def label_join(rows: int, rounds: int) -> None:
             tell(": ".join(row))
             found.append(row)
     pages.show([labels.table(found)], f"Median of {rounds} rounds. Load before: {load:.2f}.")
+
+
+@main.command("drift")
+@click.option("--rows", type=click.IntRange(1000), multiple=True, default=drift_jobs.ROWS, show_default=True)
+def drift(rows: tuple[int, ...]) -> None:
+    """Measure only drift jobs: seconds and the peak of memory, whole and by part, for windows of so many rows."""
+    tell, found, load = pages.teller(), list[list[str]](), os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        for row in drift_jobs.measure(Path(name), rows):
+            tell(", ".join(row))
+            found.append(row)
+    pages.show([drift_jobs.table(found)], f"{machine.describe()['machine']}. Load before: {load:.2f}.")
 
 
 @main.command("show")
