@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
+    from cuelight.monitoring.alerts.dispatcher import Dispatcher
     from cuelight.operations.alerts import Alert, Delivery
 
 
@@ -48,6 +50,35 @@ def test() -> None:
         state = "taken" if answer.delivered else "not taken"
         click.echo(f"{channel.name} ({channel.target}): {state}{f', {answer.text}' if answer.text else ''}")
     raise SystemExit(1 if missed else 0)
+
+
+@command.command()
+def send() -> None:
+    """Send what is to be told by now, at most ten alerts to each receiver, and end: for hosts without a scheduler.
+
+    Ends with 1 if a receiver does not take one; it waits for the next time.
+    """
+    from cuelight.cli import compose
+
+    settings = compose.settings()
+    click.echo(dispatcher(settings).tick())
+    waiting = [each for each in compose.operations(settings).deliveries() if each.state == "waiting" and each.tries]
+    raise SystemExit(1 if waiting else 0)
+
+
+def dispatcher(settings: Settings) -> Dispatcher:
+    """What sends alerts, with its real parts.
+
+    Raises:
+        Misconfigured: a setting of a receiver is wrong.
+    """
+    from cuelight.cli import compose
+    from cuelight.monitoring.alerts.channels import channels
+    from cuelight.monitoring.alerts.dispatcher import Dispatcher
+    from cuelight.monitoring.alerts.troubles import Terms
+
+    terms = Terms(settings.alerts_refused_seconds, settings.tracking_uri)
+    return Dispatcher(compose.operations(settings), channels(settings), terms)
 
 
 def example(now: float) -> Alert:

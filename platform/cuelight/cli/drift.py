@@ -48,7 +48,7 @@ class _Window(click.ParamType["Extent"]):
 @click.option(
     "--no-page", is_flag=True, help="Leave Evidently's page out: the verdict is the same, and is there sooner."
 )
-@click.option("--once", is_flag=True, hidden=True, help="What this command does anyway; for cron lines that say so.")
+@click.option("--once", is_flag=True, help="Judge once and end; so it does without, but a crontab may say so.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     name: str,

@@ -11,7 +11,6 @@ import click
 from cuelight.cli import compose
 from cuelight.kit.log import Log
 from cuelight.kit.loop import Loop
-from cuelight.kit.settings import Settings
 
 _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
 
@@ -44,11 +43,14 @@ def run() -> None:
 
     Any number may run over one operations database: one leads, and the others wait to take over.
     """
+    from cuelight.cli.alerts import dispatcher
     from cuelight.cli.drift import targets
+    from cuelight.monitoring.alerts.dispatcher import TICK_SECONDS as ALERT_SECONDS
     from cuelight.monitoring.schedule.scheduler import TICK_SECONDS, Scheduler
 
     settings = compose.settings()
-    alerts = _alerts(settings)
+    sending = dispatcher(settings)
+    alerts = Loop(sending.tick, lambda: ALERT_SECONDS, Log("monitoring.alerts"))
     # The follower's memory moves while this runs, so it is read anew each time.
     scheduler = Scheduler(settings, lambda: targets(settings).models(), compose.operations(settings))
     loop = Loop(scheduler.tick, lambda: TICK_SECONDS, Log("monitoring.scheduler"))
@@ -62,13 +64,3 @@ def run() -> None:
         alerts.stop()
         scheduler.stop()
         sender.join(_PARTING_SECONDS)
-
-
-def _alerts(settings: Settings) -> Loop:
-    from cuelight.monitoring.alerts.channels import channels
-    from cuelight.monitoring.alerts.dispatcher import TICK_SECONDS, Dispatcher
-    from cuelight.monitoring.alerts.troubles import Terms
-
-    terms = Terms(settings.alerts_refused_seconds, settings.tracking_uri)
-    dispatcher = Dispatcher(compose.operations(settings), channels(settings), terms)
-    return Loop(dispatcher.tick, lambda: TICK_SECONDS, Log("monitoring.alerts"))

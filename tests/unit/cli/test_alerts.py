@@ -68,6 +68,23 @@ def test_a_test_goes_to_every_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [message["Subject"] for message in mail.messages] == ["[Cuelight] Test of Cuelight's alerts"] * 2
 
 
+def test_without_a_scheduler_alerts_are_sent_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be told by now, once; the exit code says whether a receiver did not take it, which then waits."""
+    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    with hook() as receiver:
+        monkeypatch.setenv("CUELIGHT_ALERTS_WEBHOOK", receiver.url)
+        operations.record("rolled-back", "m", 3, {"reason": "It fails.", "to": 2})
+        result = CliRunner().invoke(command, ["send"])
+        assert (result.exit_code, result.stdout) == (0, "log: 1 sent. webhook: 1 sent.\n")
+        result = CliRunner().invoke(command, ["send"])
+        assert (result.exit_code, result.stdout) == (0, "Nothing is to be sent now.\n")
+        receiver.answer = (503, {}, b"later")
+        operations.record("rolled-back", "m", 4, {"reason": "It fails.", "to": 2})
+        result = CliRunner().invoke(command, ["send"])
+        assert (result.exit_code, result.stdout) == (1, "log: 1 sent. webhook waits: 503: later.\n")
+        assert [body["version"] for body in receiver.bodies] == [3, 4]
+
+
 def test_without_a_receiver_there_is_nothing_to_test() -> None:
     """It is said what to set."""
     result = CliRunner().invoke(command, ["test"])
