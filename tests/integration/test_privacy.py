@@ -112,7 +112,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list[int]]:
-    """A host whose model has personal columns, and the statuses of all that it was asked."""
+    """A host whose model has personal columns, and the statuses of all that it was asked, in each `journal.pii`."""
     folder, registry = tmp_path_factory.mktemp("privacy"), MemoryRegistry()
     with running(folder / "home", registry, serving_workers=1) as host:
         operations = Operations(host.settings.database_url, "local", keys=host.settings.keys_folder)
@@ -133,6 +133,11 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list[int]]:
         _break_http(host)
         registry.set_stage("echo", 3, "Production")  # tried on what came
         host.wait_for("echo", 3, seconds=120)
+        for how in ("mask", "hash"):
+            host.stop_server()
+            host.settings = replace(host.settings, journal_pii=how)
+            host.start_server()
+            statuses += _ask(host)
         operations.close()
     return host, statuses
 
@@ -217,9 +222,11 @@ def test_the_journal_has_all_the_rest(asked: tuple[Host, list[int]]) -> None:
     assert set(rows["arm"]) == {"champion", "pinned"}
     assert len(journal.rows(Query("echo", arm="shadow")))
     assert rows[["input.x", "output.double"]].drop_duplicates().to_numpy().tolist() == [[0.5, 1.0], [99.0, 198.0]]
-    assert rows["personal.name"].isna().all()
+    written = rows["personal.name"].dropna()
+    assert (len(set(written)), set(written.str.split(":").str[0])) == (3, {"***", "hmac-sha256"})
+    assert rows["personal.name"].isna().any()  # dropped
     assert not {"input.name", "input.phone"} & set(rows.columns)
     kept = rows.loc[rows["input.x"] == 99.0, "output.call"]
     assert np.all(kept == 1.0)  # a small whole number may be a class
     requests = journal.requests(Query("echo"))
-    assert set(requests["redaction"]) == {"drop", "sealed"}
+    assert set(requests["redaction"]) == {"drop", "mask", "hash", "sealed"}

@@ -28,6 +28,7 @@ def erase(name: str, keys: Iterable[str], dry_run: bool) -> None:
     """
     from cuelight.cli import compose
     from cuelight.journal.erasure import erase as erase_from
+    from cuelight.journal.layout import DAMAGED
     from cuelight.kit import secret
     from cuelight.kit.identity import user
     from cuelight.operations.kinds import Kind
@@ -44,8 +45,14 @@ def erase(name: str, keys: Iterable[str], dry_run: bool) -> None:
         detail = {"columns": sorted(who), **asdict(found), "by": user()}
         compose.operations(settings).record(Kind.ERASED, name, None, detail)
     emptied = f", and the bodies of {found.emptied} more requests" if found.emptied else ""
+    emptied += f", and the bytes of {found.damaged} damaged records" if found.damaged else ""
     what = f"{found.rows} rows, {found.requests} requests, {found.labels} labels{emptied}"
     click.echo(f"{'It would erase' if dry_run else 'Erased'} {what}.")
+    if found.unread:
+        click.echo(
+            f"{found.unread} damaged records can't be read, and do not have this as text: to be sure, delete "
+            f"{settings.journal_folder / DAMAGED}."
+        )
 
 
 def _key(text: str) -> tuple[str, str]:

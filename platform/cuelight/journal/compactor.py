@@ -161,7 +161,7 @@ class Compactor:
             counts.labels += table.num_rows
         counts.damaged = sum(not each.torn for each in found.damages)
         if found.damages:
-            self._place(self._folder / "damaged" / host / f"{name}.jsonl", _side_file(found.damages))
+            self._place(self._folder / layout.DAMAGED / host / f"{name}.jsonl", _side_file(found.damages))
         return counts
 
     def _place_table(self, target: Path, table: pa.Table) -> None:

@@ -6,6 +6,7 @@ file is the old one or the new one.
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
@@ -40,12 +41,18 @@ Who = Mapping[str, Set[str]]
 
 @dataclass
 class Erased:
-    """How much was found; `emptied` are requests without bodies now: they hold others' rows too, or can't be read."""
+    """How much was found; `emptied` are requests without bodies now: they hold others' rows too, or can't be read.
+
+    `damaged`: records in side files that have the values as text and lose their bytes, whatever model they are of;
+    `unread`: those that stay there, in which nobody can look for a value in another form.
+    """
 
     rows: int = 0
     requests: int = 0
     emptied: int = 0
     labels: int = 0
+    damaged: int = 0
+    unread: int = 0
 
 
 def erase(compactor: Compactor, folder: Path, model: str, who: Who, dry_run: bool, seconds: float) -> Erased:
@@ -89,13 +96,7 @@ class Eraser:
             for date in layout.dates(self.folder, dataset, self.model):
                 for partition in date.glob("host=*"):
                     merging.settle(partition)
-        for path in self._files(layout.ROWS):
-            table = _read(path, ("prediction_id", "row", *self._columns()))
-            for each in table.filter(self._hits(table)).select(["prediction_id", "row"]).to_pylist():
-                self._found[each["prediction_id"]].add(each["row"])
-        for label in of_keys(self.folder, self.model):
-            if label["row"] in self._found.get(label["prediction_id"], ()):
-                self._keyed[label["filename"]].add(label["position"])
+        self._find()
         for dataset, step in (
             (layout.REQUESTS, self._requests),
             (layout.LABELS, self._labels),
@@ -103,7 +104,19 @@ class Eraser:
         ):
             for path in self._files(dataset):
                 step(path)
+        for path in sorted((self.folder / layout.DAMAGED).glob("*/*.jsonl")):
+            self._damaged(path)
         return self._erased
+
+    def _find(self) -> None:
+        """Their rows, and the labels of those by a key."""
+        for path in self._files(layout.ROWS):
+            table = _read(path, ("prediction_id", "row", *self._columns()))
+            for each in table.filter(self._hits(table)).select(["prediction_id", "row"]).to_pylist():
+                self._found[each["prediction_id"]].add(each["row"])
+        for label in of_keys(self.folder, self.model):
+            if label["row"] in self._found.get(label["prediction_id"], ()):
+                self._keyed[label["filename"]].add(label["position"])
 
     def _files(self, dataset: str) -> Iterator[Path]:
         for date in layout.dates(self.folder, dataset, self.model):
@@ -142,7 +155,7 @@ class Eraser:
         try:
             rows = decode(request["media_type"], body, Signature(), ALL, *form).rows
         except (CuelightError, ValueError, TypeError):
-            return _EMPTIED if all(any(_stands(text, body) for text in texts) for texts in self.who.values()) else _KEPT
+            return _EMPTIED if self._stand_in(body) else _KEPT
         columns = rows.flat()
         if not self.who.keys() <= columns.keys():
             return _KEPT
@@ -165,6 +178,22 @@ class Eraser:
         hits = self._hits(columns).to_numpy(zero_copy_only=False)
         if hits.any():
             self._erased.rows += self._take_out(path, pq.ParquetFile(path).read(), hits)
+
+    def _damaged(self, path: Path) -> None:
+        records = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        held = [each for each in records if each["bytes"]]
+        theirs = [each for each in held if self._stand_in(base64.b64decode(each["bytes"]))]
+        self._erased.damaged += len(theirs)
+        self._erased.unread += len(held) - len(theirs)
+        if theirs and not self.dry_run:
+            for each in theirs:
+                each["bytes"] = ""
+            lines = b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in records)
+            storage.place(path, lines, self.checkpoint, path.stat().st_mtime_ns)
+
+    def _stand_in(self, content: bytes) -> bool:
+        """Whether all the values are there as text: that is as much as can be told of what can't be read."""
+        return all(any(_stands(text, content) for text in texts) for texts in self.who.values())
 
     def _take_out(self, path: Path, table: pa.Table, hits: Any) -> int:
         if hits.any() and not self.dry_run:

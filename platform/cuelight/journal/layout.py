@@ -23,6 +23,7 @@ import orjson
 from cuelight.kit.identity import new_id
 
 REQUESTS, ROWS, LABELS = DATASETS = ("requests", "rows", "labels")
+DAMAGED = "damaged"  # side files
 NOBODY = "__HIVE_DEFAULT_PARTITION__"  # what Hive's readers take for an empty name
 PLAN = ".sources"
 _MERGED = "+"

@@ -207,6 +207,8 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "rows": "predicted rows that were taken out",
             "requests": "requests that were taken out",
             "emptied": "requests of which only the bodies were: others' rows were in them, or they can't be read",
+            "damaged": "damaged records of which the bytes were",
+            "unread": "damaged records that stay: they can't be read, and don't have the value as text",
             "labels": "labels that were taken out",
             "by": "the system's user who ordered it",
         },

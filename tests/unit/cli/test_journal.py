@@ -51,6 +51,18 @@ def test_what_is_erased_is_counted_and_told_without_the_value(home: Path) -> Non
     assert _run("--key", "city=Oslo", "--key", "x=0", "--dry-run").output.startswith("It would erase 1 rows")
 
 
+def test_what_cannot_be_read_is_named(home: Path) -> None:
+    """Where damaged records are in which nobody can look, the command says how many and where."""
+    side = home / "journal" / "damaged" / "h" / "s.jsonl"
+    side.parent.mkdir(parents=True)
+    side.write_text('{"offset":0,"torn":false,"reason":"r","bytes":"T3Nsbw=="}\n')
+    first, second = _run("--key", "city=Rome").output.splitlines()
+    assert first == "Erased 2 rows, 2 requests, 0 labels."
+    assert "1 damaged records can't be read" in second
+    assert str(side.parent.parent) in second
+    assert "the bytes of 1 damaged records" in _run("--key", "city=Oslo").output
+
+
 @pytest.mark.parametrize("arguments", [(), ("--key", "city"), ("--key", "=Rome"), ("--key", "city=")])
 def test_a_key_names_a_column_and_a_value(home: Path, arguments: tuple[str, ...]) -> None:
     """Nothing is erased by half a key."""

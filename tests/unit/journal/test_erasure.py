@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 import subprocess
 import sys
@@ -98,6 +100,26 @@ def test_theirs_is_gone_and_nothing_else(journal: Path) -> None:
     assert not _holds(journal, b"Anntown")
     assert _holds(journal, b"Bobtown")
     assert _erase(journal) == Erased()
+
+
+def test_damaged_records_lose_their_bytes_where_the_values_stand(journal: Path) -> None:
+    """Whatever they are of; the others are counted, since nobody can read them, and stay; a torn tail is one too."""
+    write(journal, *(prediction(number, rows=[row]) for number, row in ((7, ANN), (8, BOB), (10, BOB))))
+    (path,) = journal.glob("segments/*/*")
+    path.write_bytes(path.read_bytes().replace(b'id":"p7', b'id":"q7').replace(b'id":"p8', b'id":"q8') + b"Anntown")
+    _compactor(journal).run_once()
+    (side,) = journal.glob("damaged/h/*.jsonl")
+    before = side.read_bytes()
+    assert _erase(journal, dry_run=True).damaged == 2
+    assert side.read_bytes() == before
+    found = _erase(journal)
+    assert (found.damaged, found.unread) == (2, 1)
+    lines = [json.loads(line) for line in side.read_text().splitlines()]
+    assert ["Bobtown" in str(base64.b64decode(line["bytes"])) for line in lines] == [False, True, False]
+    assert [(line["reason"], line["torn"]) for line in lines] == [
+        (line["reason"], line["torn"]) for line in map(json.loads, before.splitlines())
+    ]
+    assert (_erase(journal).damaged, _erase(journal).unread) == (0, 1)
 
 
 def test_all_keys_must_hold(journal: Path) -> None:
