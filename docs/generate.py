@@ -30,7 +30,7 @@ _TAGS = {
     "SIGNATURE": "Ed25519 signature over the manifest: `ed25519:<key id>:<base64>`.",
     "PIPELINE": "Name of the pipeline that trained it.",
     "GATE": "`passed` or `failed`.",
-    "GATE_REASON": "What the gate found, as one sentence.",
+    "GATE_REASON": "What the gate found, in a few sentences.",
     "TRAINED_BECAUSE": "Why it was trained: by hand, or the reason of the retrain request.",
     "TRAINED_UNTIL": "Event time of the newest row it was fitted on, in seconds since the epoch.",
     "REFERENCE": "The reference for drift: artifact of the run, and its SHA-256 (`path:digest`).",

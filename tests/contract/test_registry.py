@@ -90,6 +90,13 @@ def read(registry: Registry, name: str) -> RegisteredModel:
     return registry.snapshot().models[name]
 
 
+def test_a_version_is_described_as_it_is_made(registry: Registry, name: str) -> None:
+    """Its text for people is there at once, and none where none was given."""
+    registry.create_version(name, "s3://bucket/folder", "", {}, "**Gate passed.**")
+    add(registry, name)
+    assert [each.description for each in read(registry, name).versions.values()] == ["**Gate passed.**", ""]
+
+
 def test_versions_count_from_one(registry: Registry, name: str) -> None:
     """Versions are numbered from 1, ready, without a stage, and a snapshot shows each as it was returned."""
     versions = [add(registry, name), add(registry, name, colour="blue")]

@@ -19,6 +19,7 @@ from cuelight.registry import tags
 from tests.support.theatre import BATCH, Theatre, opened
 
 pytestmark = pytest.mark.server
+NOTE = "mlflow.note.content"  # what MLflow shows as the run's description
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ def test_a_better_challenger_lands_in_staging_and_tells_why_it_exists(theatre: T
     assert version.tags[tags.RETRAIN_REQUEST] == str(outcome.request)
     assert version.tags[tags.CHAMPION] == "1"
     assert version.tags[tags.GATE] == "passed"
+    assert "Challenger against champion 1: Better on the same 500 rows" in version.description
+    assert version.description in theatre.workshop.tracking._mlflow().get_run(version.run_id).data.tags[NOTE]
     figures = outcome.trained.gate.figures
     assert figures["gate.rows"] == 500
     assert figures["gate.gain_lower_bound"] > 0.03

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LEAST_ROWS = 10
+_MOST_SEGMENTS = 50
 
 
 def from_csv(path: str | Path) -> Callable[[], pd.DataFrame]:
@@ -110,12 +111,21 @@ def _check(pipeline: TrainingPipeline, frame: pd.DataFrame) -> None:
         raise BadInput(f"{where}: its data has no column to learn from.")
     if len(frame) < _LEAST_ROWS:
         raise BadInput(f"{where}: {len(frame)} rows are too few to train on and to hold some out.")
+    _check_segments(pipeline, frame, where)
     for column in (pipeline.target, pipeline.event_time):
         gaps = int(frame[column].isna().sum()) if column else 0
         if gaps:
             raise BadInput(f"{where}: column {column!r} is empty in {gaps} rows; drop or fill them in `load`.")
     if pipeline.task == CLASSIFICATION and frame[pipeline.target].nunique() < 2:
         raise BadInput(f"{where}: target {pipeline.target!r} has one class only, so there is nothing to learn.")
+
+
+def _check_segments(pipeline: TrainingPipeline, frame: pd.DataFrame, where: str) -> None:
+    column = pipeline.gate.segments
+    if column and column not in pipeline.feature_columns(frame):
+        raise BadInput(f"{where}: its gate names segments by {column!r}, which is none of its features.")
+    if column and (values := frame[column].nunique()) > _MOST_SEGMENTS:
+        raise BadInput(f"{where}: segments by {column!r} would be {values:,}; {_MOST_SEGMENTS} are the most.")
 
 
 def servable(features: pd.DataFrame) -> pd.DataFrame:

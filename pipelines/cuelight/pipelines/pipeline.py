@@ -91,15 +91,18 @@ class TrainingPipeline:
     def _check_quality(self) -> None:
         if self.primary not in self.metrics:
             raise self._wrong(f"the primary metric {self.primary!r} is not among its metrics")
-        for name in (*self.metrics, *self.gate.floors):
+        floors = (*self.gate.floors, *self.gate.segment_floors)
+        for name in (*self.metrics, *floors):
             metric(name, self.task)
         if self.primary_metric.loss is None:
             raise self._wrong(f"{self.primary!r} has no loss per row, so two models can't be compared by it row by row")
-        stray = [each for each in self.gate.floors if each not in self.metrics]
+        stray = [each for each in floors if each not in self.metrics]
         if stray:
             raise self._wrong(f"the gate has a floor for {stray[0]!r}, which is not among its metrics")
-        if self.gate.margin < 0:
+        if min(self.gate.margin, self.gate.segment_margin) < 0:
             raise self._wrong("the gate's margin is negative; it is the share of loss that a version may be worse")
+        if self.gate.segment_floors and not self.gate.segments:
+            raise self._wrong("the gate has floors for segments, but names no column for them")
 
     def _reserved(self) -> dict[str, str]:
         uses = {self.target: "target", self.event_time: "event time", self.group: "group"}

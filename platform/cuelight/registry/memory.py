@@ -67,12 +67,15 @@ class MemoryRegistry:
             self._model(name)
             del self._models[name]
 
-    def create_version(self, name: str, source: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
+    def create_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
+    ) -> ModelVersion:
         """Add a version whose files are at `source`."""
         with self._answering():
             model, now = self._model(name), self._now_ms()
             model.last_version += 1
-            version = ModelVersion(name, model.last_version, now, now, source, run_id, tags=dict(tags))
+            number = model.last_version
+            version = ModelVersion(name, number, now, now, source, run_id, tags=dict(tags), description=description)
             model.versions[version.version] = version
             model.updated_ms = now
             return version

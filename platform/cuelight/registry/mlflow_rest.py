@@ -74,7 +74,9 @@ class MlflowRegistry:
         """Delete a model with all its versions; one created later by that name starts at version 1."""
         self._rest.json("DELETE", _API + "registered-models/delete", body={"name": name})
 
-    def create_version(self, name: str, source: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
+    def create_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
+    ) -> ModelVersion:
         """Add a version whose files are at `source`; MLflow wants its own sources to be within the run or model."""
         body: dict[str, object] = {
             "name": name,
@@ -82,6 +84,7 @@ class MlflowRegistry:
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
         }
         body |= {"run_id": run_id} if run_id else {}
+        body |= {"description": description} if description else {}
         body |= {"model_id": source.removeprefix("models:/")} if source.startswith(_LOGGED) else {}
         document = self._rest.json("POST", _API + "model-versions/create", body=body)
         return _version(_part(document, "model_version", dict))
@@ -214,6 +217,7 @@ def _version(entry: dict[str, Any]) -> ModelVersion:
         run_id=str(entry.get("run_id", "")),
         stage=str(entry.get("current_stage", "None")),
         status=str(entry.get("status", "READY")),
+        description=str(entry.get("description", "")),
         tags=_tags(entry),
     )
 

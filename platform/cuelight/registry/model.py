@@ -40,6 +40,7 @@ class ModelVersion:
     stage: str = "None"
     status: str = "READY"
     tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = field(default="", compare=False)  # for people: nothing goes by it
 
     @property
     def id(self) -> VersionId:

@@ -28,8 +28,10 @@ class Registry(Protocol):
     def delete_model(self, name: str) -> None:
         """Delete a model with all its versions; one created later by that name starts at version 1."""
 
-    def create_version(self, name: str, source: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
-        """Add a version whose files are at `source`."""
+    def create_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
+    ) -> ModelVersion:
+        """Add a version whose files are at `source`, in one step with its tags; `description` is Markdown."""
 
     def set_version_tags(self, name: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags on a version; the others stay."""

@@ -15,9 +15,11 @@ from cuelight.kit.errors import BadInput, Misconfigured, Refused
 from cuelight.pipelines.answers import Answers, Array, ask
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates.champion import FITTED_ROWS, HELD_ROWS, Champion
+from cuelight.pipelines.candidates.costs import costs
 from cuelight.pipelines.candidates.importance import importance
 from cuelight.pipelines.candidates.reference import IMPORTANCE, REFERENCE, reference, sample
-from cuelight.pipelines.gate import GateVerdict, compare, decide
+from cuelight.pipelines.candidates.segments import segments
+from cuelight.pipelines.gate import Evidence, GateVerdict, compare, decide
 from cuelight.pipelines.metrics import metric, row_losses
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.plots.figures import figures
@@ -64,13 +66,18 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted estimator, its answers to the held-out rows, its figures and the gate's verdict."""
+    """A fitted estimator, its answers to the held-out rows, and the gate's verdict with what that rests on."""
 
     estimator: Any
     answers: Answers
-    metrics: Mapping[str, float]
+    evidence: Evidence
     verdict: GateVerdict
     compared_with: Champion | None
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Its figures on all held-out rows."""
+        return self.evidence.metrics
 
 
 def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, progress: Progress) -> Candidate:
@@ -84,11 +91,11 @@ def make(pipeline: TrainingPipeline, lesson: Lesson, champion: Champion | None, 
     with progress.step(f"Evaluate on {len(lesson.held_features):,} held-out rows"):
         with blamed(f"`predict` of {type(estimator).__name__}"):
             answers = ask(estimator, lesson.held_features, lesson.held_truth)
-        scores = {name: metric(name, pipeline.task).score(answers) for name in pipeline.metrics}
-        verdict, compared = _judge(pipeline, lesson, answers, scores, champion)
-    progress.note(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+        evidence, compared = _judge(pipeline, lesson, estimator, answers, champion)
+        verdict = decide(pipeline.gate, evidence)
+    progress.note(", ".join(f"{name} {value:.4g}" for name, value in evidence.metrics.items()))
     progress.note(f"Gate {'passed' if verdict.passed else 'failed'}: {verdict.reason}")
-    return Candidate(estimator, answers, scores, verdict, compared)
+    return Candidate(estimator, answers, evidence, verdict, compared)
 
 
 def _weighting(estimator: Any, weights: Array | None) -> dict[str, Array]:
@@ -114,18 +121,28 @@ def _weighting(estimator: Any, weights: Array | None) -> dict[str, Array]:
 
 
 def _judge(
-    pipeline: TrainingPipeline, lesson: Lesson, answers: Answers, scores: Mapping[str, float], champion: Champion | None
-) -> tuple[GateVerdict, Champion | None]:
+    pipeline: TrainingPipeline, lesson: Lesson, estimator: Any, answers: Answers, champion: Champion | None
+) -> tuple[Evidence, Champion | None]:
+    """What the gate decides by, and the champion if the two were compared."""
+    scores = {name: metric(name, pipeline.task).score(answers) for name in pipeline.metrics}
+    why_not = lesson.why_not
+    if champion is not None and len(lesson.comparable) < _LEAST_COMPARED:
+        why_not = why_not or f"only {len(lesson.comparable)} held-out rows are new to the champion"
+        champion = None
     if champion is None:
-        return decide(pipeline.gate, scores, why=lesson.why_not), None
-    if len(lesson.comparable) < _LEAST_COMPARED:
-        why = lesson.why_not or f"only {len(lesson.comparable)} held-out rows are new to the champion"
-        return decide(pipeline.gate, scores, why=why), None
+        parts = segments(pipeline, answers, lesson.comparable, None)
+        return Evidence(scores, why_not=why_not, segments=parts), None
     held = answers.take(lesson.comparable)
-    theirs = ask(champion.estimator, _as_known(champion, held.features), held.truth)
+    known = _as_known(champion, held.features)
+    theirs = ask(champion.estimator, known, held.truth)
     primary = pipeline.primary_metric
-    comparison = compare(row_losses(theirs, primary), row_losses(held, primary))
-    return decide(pipeline.gate, scores, comparison), champion
+    evidence = Evidence(
+        scores,
+        compare(row_losses(theirs, primary), row_losses(held, primary)),
+        segments=segments(pipeline, answers, lesson.comparable, theirs),
+        costs=costs((champion.estimator, known), (estimator, held.features)),
+    )
+    return evidence, champion
 
 
 def _as_known(champion: Champion, features: pd.DataFrame) -> pd.DataFrame:

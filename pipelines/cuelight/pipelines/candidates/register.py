@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cuelight.kit.clock import utc
 from cuelight.kit.errors import RegistryUnavailable
 from cuelight.kit.signing import SigningKey
+from cuelight.pipelines.candidates.account import account
 from cuelight.pipelines.candidates.candidate import Candidate, Lesson, Logged, log, make
 from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.gate import GateVerdict
@@ -66,11 +67,12 @@ def train_and_register(
     """Make a candidate, log it as a run, register it, and move it to the commission's stage if the gate passed."""
     progress = workshop.progress
     candidate = make(pipeline, lesson, champion, progress)
+    told = account(pipeline, lesson, candidate, commission.because)
     run_tags = {
         **commission.mark,
         tags.PIPELINE: pipeline.name,
         tags.TRAINED_BECAUSE: commission.because,
-        "mlflow.note.content": pipeline.description,
+        "mlflow.note.content": f"{pipeline.description}\n\n{told}".strip(),
     }
     with workshop.tracking.run(pipeline.training_experiment, _run_name(workshop, pipeline), run_tags) as run:
         logged = log(run, pipeline, lesson, candidate, progress)
@@ -78,7 +80,7 @@ def train_and_register(
             found = _tags(workshop, pipeline, lesson, candidate, logged, run)
             everything = {**found, tags.TRAINED_BECAUSE: commission.because, **commission.more_tags, **commission.mark}
             commission.still_mine()
-            version = _register(workshop, pipeline.name, logged.source, run.id, everything)
+            version = _register(workshop, pipeline.name, logged.source, run.id, everything, told)
             if first := registered(workshop, pipeline.name, commission.mark):
                 version = _only(workshop, first, version)
                 commission.still_mine()
@@ -157,7 +159,7 @@ def _stage(workshop: Workshop, version: ModelVersion, put: Track) -> None:
 
 
 def _register(
-    workshop: Workshop, model: str, source: str, run_id: str, version_tags: Mapping[str, str]
+    workshop: Workshop, model: str, source: str, run_id: str, version_tags: Mapping[str, str], description: str
 ) -> ModelVersion:
     workshop.registry.create_model(model)
-    return workshop.registry.create_version(model, source, run_id, version_tags)
+    return workshop.registry.create_version(model, source, run_id, version_tags, description)
