@@ -90,6 +90,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.port = int(self.server_address[1])
         self.context, self.wrapped = context, wrapped
         self.replies: dict[str, str] = {}
+        self.before_answer: Callable[[], None] = lambda: None
         self.lines: list[str] = []
         self.messages: list[EmailMessage] = []
         threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
@@ -134,6 +135,7 @@ class _Conversation(socketserver.BaseRequestHandler):
         reply = self.server.replies.get(".", "250 taken")
         if reply.startswith("250"):
             self.server.messages.append(message)
+        self.server.before_answer()
         self._say(reply)
 
     def _secure(self) -> None:

@@ -77,7 +77,7 @@ def dispatcher(settings: Settings) -> Dispatcher:
     from cuelight.monitoring.alerts.dispatcher import Dispatcher
     from cuelight.monitoring.alerts.troubles import Terms
 
-    terms = Terms(settings.alerts_refused_seconds, settings.tracking_uri)
+    terms = Terms(settings.alerts_refused_seconds, settings.tracking_uri, settings.alerts_repeat_seconds)
     return Dispatcher(compose.operations(settings), channels(settings), terms)
 
 

@@ -190,6 +190,7 @@ class Settings:
     alerts_refused_seconds: float = _setting(
         60.0, "s", "A refusal is worth an alert when it lasts for so long: what passes is not."
     )
+    alerts_repeat_seconds: float = _setting(0.0, "s", "A trouble that lasts is told again so often; 0: once is enough.")
 
     pipelines: Mapping[str, str] = field(
         default_factory=dict, metadata={"unit": "table", "help": "Model name to `module:object` of its pipeline."}

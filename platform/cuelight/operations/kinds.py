@@ -30,6 +30,7 @@ class Kind(StrEnum):
     RETRAINED = "retrained"
     ERASED = "erased"
     JOB_FAILED = "job-failed"
+    JOB_RECOVERED = "job-recovered"
 
 
 @dataclass(frozen=True)
@@ -223,5 +224,11 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "log": "file with all that it printed",
             "tail": "the last lines of it",
         },
+    ),
+    Kind.JOB_RECOVERED: Meaning(
+        "A job that had failed, or was cut off with its scheduler, has run well.",
+        "scheduler",
+        "none",
+        {"job": "name of the job", "failures": "how often in a row it had failed"},
     ),
 }

@@ -1,39 +1,47 @@
 """What of the history is worth an alert: troubles begin with an event and end with one. Pure.
 
-What is told depends on the events alone, not on when they are looked at: after a day's standstill it is the same.
+What is told depends on the events alone, not on when they are looked at: after a day's standstill it is the same. Only
+reminders, where they are wanted, are not made up for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cuelight.monitoring.alerts.wording import message, recovery
+from cuelight.monitoring.alerts.wording import message, recovery, reminder
 from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
 from cuelight.registry.model import Track
 
-_WELL = (Verdict.OK, Verdict.WATCH)
 _ALARMING = (Verdict.DRIFT, Verdict.DEGRADED, Verdict.BAD_DATA)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """`patience`: seconds that a refusal must last, since many pass; `mlflow`: the server's address, for links."""
+    """When troubles are told, in seconds.
+
+    Attributes:
+        patience: that a refusal must last, since many pass.
+        mlflow: the server's address, for links.
+        repeat: after which a trouble that lasts is told again, and again; 0: it is not.
+    """
 
     patience: float
     mlflow: str
+    repeat: float = 0.0
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, as the event that it began with; `told`: it was worth an alert."""
+    """What is wrong, as the event that it began with; `told`: it was worth an alert, and `reminders` so many more."""
 
     began: Event
     told: bool = False
+    reminders: int = 0
 
     def since(self, patience: float) -> float:
         """The moment from which it is worth an alert."""
@@ -55,7 +63,8 @@ class Watch:
     def from_json(cls, document: Mapping[str, Any]) -> Watch:
         """Read what `to_json` made."""
         troubles = {
-            topic: Trouble(Event(**each["began"]), each["told"]) for topic, each in document["troubles"].items()
+            topic: Trouble(Event(**each["began"]), each["told"], each.get("reminders", 0))
+            for topic, each in document["troubles"].items()
         }
         return cls(document["read"], troubles)
 
@@ -70,6 +79,7 @@ def follow(watch: Watch, events: Iterable[Event], now: float, terms: Terms) -> t
         alerts += _ripen(troubles, event.at, terms)
         read[event.writer] = event.sequence
     alerts += _ripen(troubles, now, terms)
+    alerts += _remind(troubles, now, terms)
     return Watch(read, troubles), alerts
 
 
@@ -90,6 +100,20 @@ def _ripen(troubles: dict[str, Trouble], moment: float, terms: Terms) -> list[Al
     return [message(topic, began, terms.mlflow) for topic, began in ripe]
 
 
+def _remind(troubles: dict[str, Trouble], now: float, terms: Terms) -> list[Alert]:
+    """Tell again of what was told, and lasts; of several reminders that are due only the last."""
+    if not terms.repeat:
+        return []
+    alerts = []
+    for topic, trouble in troubles.items():
+        since = trouble.since(terms.patience)
+        due = int((now - since) // terms.repeat)
+        if trouble.told and due > trouble.reminders:
+            troubles[topic] = replace(trouble, reminders=due)
+            alerts.append(reminder(topic, trouble.began, due, since + due * terms.repeat, terms.mlflow))
+    return alerts
+
+
 def _end(troubles: dict[str, Trouble], event: Event, terms: Terms) -> list[Alert]:
     """Tell of what is over, if it was told of."""
     is_over = _ENDS.get(event.kind)
@@ -107,8 +131,10 @@ def _topic(event: Event) -> str:
         return f"rolled-back:{about}"
     if event.kind == Kind.DRIFT and detail.get("verdict") in _ALARMING:
         return f"drift:{about}"
-    if event.kind == Kind.RETRAINED and detail.get("outcome") == "failed":
-        return f"retraining:{event.model}"
+    if event.kind == Kind.RETRAINED:
+        topics = {"failed": "retraining", "rejected": "rejected"}
+        topic = topics.get(str(detail.get("outcome")))
+        return f"{topic}:{event.model}" if topic else ""
     return f"job:{detail.get('job')}" if event.kind == Kind.JOB_FAILED else ""
 
 
@@ -132,17 +158,25 @@ def _ends_by_verdict(began: Event, event: Event) -> bool:
     if began.kind == Kind.JOB_FAILED:
         return bool(began.detail.get("job") == f"drift:{event.model}")
     same = (began.kind, began.model, began.version) == (Kind.DRIFT, event.model, event.version)
-    return same and event.detail.get("verdict") in _WELL
+    return same and event.detail.get("verdict") == Verdict.OK
 
 
 def _ends_by_training(began: Event, event: Event) -> bool:
     if began.kind == Kind.JOB_FAILED:
         return bool(began.detail.get("job") == "retrain")
-    return (began.kind, began.model) == (Kind.RETRAINED, event.model) and event.detail.get("outcome") != "failed"
+    if (began.kind, began.model) != (Kind.RETRAINED, event.model):
+        return False
+    outcome = event.detail.get("outcome")
+    return outcome != "failed" if began.detail.get("outcome") == "failed" else outcome in ("staged", "promoted")
+
+
+def _ends_by_recovery(began: Event, event: Event) -> bool:
+    return began.kind == Kind.JOB_FAILED and began.detail.get("job") == event.detail.get("job")
 
 
 _ENDS: Mapping[str, Callable[[Event, Event], bool]] = {
     Kind.SWITCHED: _ends_by_switch,
     Kind.DRIFT: _ends_by_verdict,
     Kind.RETRAINED: _ends_by_training,
+    Kind.JOB_RECOVERED: _ends_by_recovery,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from urllib.parse import quote
 
+from cuelight.kit.clock import utc
 from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert, Severity
 from cuelight.operations.history import Event
@@ -30,6 +32,13 @@ def message(topic: str, event: Event, mlflow: str) -> Alert:
         version=event.version,
         link=_link(event, mlflow),
     )
+
+
+def reminder(topic: str, began: Event, number: int, at: float, mlflow: str) -> Alert:
+    """The alert that tells, for the `number`-th time, that a trouble goes on at a moment."""
+    first = message(topic, began, mlflow)
+    text = _line(f"Since {utc(began.at)} UTC: {first.text}")
+    return replace(first, id=_identity(f"{topic} {number}", began), at=at, title=f"Still: {first.title}", text=text)
 
 
 def recovery(topic: str, began: Event, event: Event, mlflow: str) -> Alert:
@@ -59,6 +68,8 @@ def _words(event: Event) -> tuple[str, str]:
         return f"{who} {what}", f"Version {detail.get('to')} answers instead: {reason}"
     if event.kind == Kind.DRIFT:
         return f"{who}: {detail.get('verdict')}", reason
+    if event.kind == Kind.RETRAINED and detail.get("outcome") == "rejected":
+        return f"The challenger of {event.model} is rejected", reason
     if event.kind == Kind.RETRAINED:
         log = detail.get("log")
         return f"Retraining of {event.model} failed", f"{reason} Its log: {log}" if log else reason
@@ -70,12 +81,16 @@ def _relief(event: Event) -> str:
         return f"Version {event.version} is in {event.detail.get('track')} now."
     if event.kind == Kind.DRIFT:
         return str(event.detail.get("reason", ""))
+    if event.kind == Kind.JOB_RECOVERED:
+        return f"Job {event.detail.get('job')} runs well again."
     return f"A retraining of {event.model} ended: {event.detail.get('outcome')}."
 
 
 def _severity(event: Event) -> Severity:
-    """Critical is what many callers have met, and nobody has looked into."""
+    """Critical is what many callers have met, and nobody has looked into; a gate that did its work is no fault."""
     detail = event.detail
+    if detail.get("outcome") == "rejected":
+        return Severity.INFO
     rolled_back = event.kind == Kind.ROLLED_BACK and detail.get("track") != Track.STAGING and not detail.get("by")
     return Severity.CRITICAL if rolled_back or detail.get("verdict") == Verdict.DEGRADED else Severity.WARNING
 

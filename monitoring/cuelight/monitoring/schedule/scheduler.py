@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import RegistryUnavailable, Unavailable
@@ -142,24 +143,30 @@ class Scheduler:
         code, now = child.exit_code, self._clock.now()
         if code is None:
             return f"{child.name} is running."
-        if code in (VERDICT_CODES if child.name.startswith(DRIFT) else RETRAIN_CODES):
-            self._keep(self._timetable.ended(child.name, now, code))
-            self._child = None
-            return f"{child.name} ended with code {code}."
-        if code == os.EX_TEMPFAIL:
-            self._keep(self._timetable.put_back(child.name, now, code, _BUSY_SECONDS))
-            self._child = None
-            return f"{child.name} is being done by another process; its turn comes again in a minute."
-        self._keep(self._timetable.failed(child.name, now, code))
+        name, table = child.name, self._timetable
+        failures = table.jobs[name].failures
+        if code in (VERDICT_CODES if name.startswith(DRIFT) else RETRAIN_CODES):
+            table, said = table.ended(name, now, code), f"{name} ended with code {code}."
+        elif code == os.EX_TEMPFAIL:
+            table = table.put_back(name, now, code, _BUSY_SECONDS)
+            said = f"{name} is being done by another process; its turn comes again in a minute."
+        else:
+            table, said = table.failed(name, now, code), f"{name} failed with code {code}; it is tried again later."
+        self._keep(table)
         self._child = None
-        self._tell(child, code)
-        return f"{child.name} failed with code {code}; it is tried again later."
+        self._tell(child, code, failures, table.jobs[name].failures)
+        return said
 
-    def _tell(self, child: Child, code: int) -> None:
+    def _tell(self, child: Child, code: int, before: int, failures: int) -> None:
+        """Note in the history that a job has failed, or runs well again after so many failures in a row."""
+        job: dict[str, Any] = {"job": child.name}
         model = child.name.removeprefix(DRIFT) if child.name.startswith(DRIFT) else ""
-        detail = {"job": child.name, "code": code, "log": str(child.log), "tail": child.tail()}
-        self._operations.record(Kind.JOB_FAILED, model, None, detail)
-        _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
+        if failures > before:
+            detail = {**job, "code": code, "log": str(child.log), "tail": child.tail()}
+            self._operations.record(Kind.JOB_FAILED, model, None, detail)
+            _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
+        elif before and not failures:
+            self._operations.record(Kind.JOB_RECOVERED, model, None, {**job, "failures": before})
 
     def _limit(self, child: Child) -> float:
         return _DRIFT_SECONDS if child.name.startswith(DRIFT) else self._settings.retrain_seconds

@@ -57,6 +57,11 @@ class Post:
         """Subjects of the letters."""
         return [message["Subject"] for message in self.mail.messages]
 
+    def ids(self, channel: str) -> list[str]:
+        """Ids of what a receiver was given, in their order."""
+        posted, mailed = self.hook.bodies, self.mail.messages
+        return [each["id"] for each in posted] if channel == "webhook" else [each["Message-ID"] for each in mailed]
+
     def states(self, channel: str) -> list[tuple[State, int]]:
         """What became of each alert, and after how many tries."""
         return [(each.state, each.tries) for each in self.operations.deliveries() if each.channel == channel]
@@ -222,31 +227,36 @@ _SENDER = """
 import json, sys
 from cuelight.kit.clock import FakeClock
 from cuelight.monitoring.alerts.dispatcher import Dispatcher
+from cuelight.monitoring.alerts.mail import Mail
 from cuelight.monitoring.alerts.troubles import Terms
 from cuelight.monitoring.alerts.webhook import Webhook
 from cuelight.operations.database import Operations
-url, hook, now = json.loads(sys.argv[1])
-Dispatcher(Operations(url), [Webhook(hook, "generic")], Terms(60.0, ""), FakeClock(now)).tick()
+url, hook, port, channel, now = json.loads(sys.argv[1])
+mail = Mail(["a@b"], "a@b", "localhost", port, "none")
+chosen = mail if channel == mail.name else Webhook(hook, "generic")
+Dispatcher(Operations(url), [chosen], Terms(60.0, ""), FakeClock(now)).tick()
 """
 
 
-def test_a_sender_killed_before_it_noted_is_followed_by_one_that_sends_again(post: Post) -> None:
+@pytest.mark.parametrize("name", ["webhook", "email"])
+def test_a_sender_killed_before_it_noted_is_followed_by_one_that_sends_again(post: Post, name: str) -> None:
     """At least once, with the same id, so that the receiver can tell: nothing is lost, and nothing else is repeated."""
-    post.channels = post.channels[1:2]
+    post.channels = [each for each in post.channels if each.name == name]
     post.dispatcher = post.another()
     post.roll_back(3, 4)
     process: list[subprocess.Popen[bytes]] = []
 
     def kill_at_the_second() -> None:
-        if len(post.hook.bodies) == 2:
+        if len(post.ids(name)) == 2:
             os.kill(process[0].pid, signal.SIGKILL)
 
-    post.hook.before_answer = kill_at_the_second
-    arguments = json.dumps([post.url, post.hook.url, NOON])
+    post.hook.before_answer = post.mail.before_answer = kill_at_the_second
+    arguments = json.dumps([post.url, post.hook.url, post.mail.port, name, NOON])
     process.append(subprocess.Popen([sys.executable, "-c", _SENDER, arguments]))
     assert process[0].wait(60) == -signal.SIGKILL
     assert post.dispatcher.tick() == "Another process sends alerts."
     post.clock.advance(60)
-    assert post.dispatcher.tick() == "webhook: 1 sent."
-    assert post.posted() == [3, 4, 4]
-    assert post.hook.bodies[1] == post.hook.bodies[2]
+    assert post.dispatcher.tick() == f"{name}: 1 sent."
+    first, second, again = post.ids(name)
+    assert first != second == again
+    assert post.states(name) == [(State.DELIVERED, 1), (State.DELIVERED, 1)]

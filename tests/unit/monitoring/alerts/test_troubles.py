@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuelight.monitoring.alerts.troubles import Watch, follow
+from cuelight.monitoring.alerts.troubles import Terms, Watch, follow
 from cuelight.operations.alerts import Severity
 from cuelight.operations.history import Event
 from tests.unit.monitoring.alerts.events import END, TERMS, event, titles, told
@@ -67,11 +67,14 @@ def test_a_rollback_by_a_person_and_that_of_a_canary_are_less_urgent() -> None:
 
 
 def test_drift_is_told_once_while_its_verdict_lasts() -> None:
-    """Another alarming verdict is news, too few rows are not; it is over by a good verdict, or a successor."""
-    verdicts = ["ok", "drift", "drift", "not enough data", "drift", "degraded", "watch", "ok"]
+    """Another alarming verdict is news, too few rows and a close call are not; it is over by `ok`, or a successor."""
+    verdicts = ["watch", "ok", "drift", "drift", "not enough data", "watch", "drift", "degraded", "watch", "ok"]
     history = [event(at, "drift", verdict=each, reason=f"It is {each}.") for at, each in enumerate(verdicts, start=1)]
     assert titles(*history) == ["m version 3: drift", "m version 3: degraded", "Recovered: m version 3: degraded"]
     assert [each.severity.value for each in told(*history)] == ["warning", "critical", "info"]
+    assert titles(*history[:-1]) == ["m version 3: drift", "m version 3: degraded"]
+    bad = event(1, "drift", verdict="bad data", reason="A column is gone.")
+    assert [(each.title, each.severity.value) for each in told(bad)] == [("m version 3: bad data", "warning")]
     report = event(1, "drift", verdict="drift", reason="It drifts.", link="http://mlflow/report")
     assert told(report)[0].link == "http://mlflow/report"
     secret = event(1, "drift", verdict="drift", reason="It drifts.", link="http://me:s3cret@mlflow/report")
@@ -83,18 +86,59 @@ def test_drift_is_told_once_while_its_verdict_lasts() -> None:
 
 
 def test_failures_of_jobs_are_told_until_they_run_again() -> None:
-    """A retraining that fails, and jobs that crash; a challenger that was rejected is no failure."""
+    """A retraining that fails, with its log, and jobs that crash; a challenger that was rejected is no failure."""
     failed = [event(at, "retrained", version=None, outcome="failed", reason="No such file.") for at in (1, 2)]
     rejected = event(3, "retrained", version=4, outcome="rejected", reason="Not better.", run_url="http://mlflow/run")
     assert titles(*failed) == ["Retraining of m failed"]
-    assert [each.text for each in told(*failed, rejected)] == ["No such file.", "A retraining of m ended: rejected."]
-    assert told(rejected) == []
+    relief = "A retraining of m ended: rejected."
+    assert [each.text for each in told(*failed, rejected)] == ["No such file.", relief, "Not better."]
+    logged = event(1, "retrained", version=None, outcome="failed", reason="No such file.", log="its.log")
+    assert [each.text for each in told(logged)] == ["No such file. Its log: its.log"]
     crash = event(1, "job-failed", version=None, job="drift:m", code=1, log="its.log", tail="...")
     assert [each.text for each in told(crash)] == ["It ended with code 1; its log: its.log"]
     assert titles(crash, event(2, "drift", verdict="ok")) == ["Job drift:m failed", "Recovered: Job drift:m failed"]
+    well = event(2, "job-recovered", version=None, job="drift:m", failures=1)
+    assert [each.text for each in told(crash, well)][1] == "Job drift:m runs well again."
+    assert len(titles(crash, event(2, "job-recovered", version=None, job="drift:other", failures=1))) == 1
     lost = event(1, "job-failed", version=None, model="", job="retrain", code=-9, log="its.log")
     assert told(lost)[0].link == ""
-    assert titles(lost, rejected) == ["Job retrain failed", "Recovered: Job retrain failed"]
+    assert titles(lost, rejected)[:2] == ["Job retrain failed", "Recovered: Job retrain failed"]
+
+
+def test_a_rejected_challenger_is_told_until_one_passes() -> None:
+    """Once, for information; neither too few labels nor a failure means that one would pass."""
+    ends = ["rejected", "rejected", "not enough labels", "failed", "rejected", "staged"]
+    history = [event(at, "retrained", 7 + at, outcome=each, reason=f"It is {each}.") for at, each in enumerate(ends)]
+    found = told(*history)
+    assert [each.title for each in found] == [
+        "The challenger of m is rejected",
+        "Retraining of m failed",
+        "Recovered: Retraining of m failed",
+        "Recovered: The challenger of m is rejected",
+    ]
+    assert (found[0].severity, found[0].text, found[0].version) == (Severity.INFO, "It is rejected.", 7)
+    assert len({each.id for each in found}) == 4
+
+
+def test_what_lasts_is_told_again_where_that_is_wanted() -> None:
+    """Every so often since it began, each with an id of its own, until it is over; what was missed stays so."""
+    terms = Terms(60.0, "http://mlflow", repeat=3600.0)
+    watch, first = follow(Watch(), [event(100, "drift", verdict="drift", reason="It drifts.")], 100.0, terms)
+    assert [each.title for each in first] == ["m version 3: drift"]
+    assert follow(watch, [], 3699.0, terms)[1] == []
+    watch, (second,) = follow(watch, [], 3700.0, terms)
+    assert (second.title, second.at, second.recovered) == ("Still: m version 3: drift", 3700.0, False)
+    assert second.text == "Since 1970-01-01 00:01:40 UTC: It drifts."
+    assert (second.topic, second.severity) == (first[0].topic, first[0].severity)
+    watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
+    assert follow(watch, [], 7299.0, terms)[1] == []
+    watch, (late,) = follow(watch, [], 100 + 9.5 * 3600, terms)
+    assert late.at == 100 + 9 * 3600
+    assert len({first[0].id, second.id, late.id}) == 3
+    assert [each.recovered for each in follow(watch, [event(40_000, "drift", verdict="ok")], 99_999.0, terms)[1]] == [
+        True
+    ]
+    assert follow(watch, [], 999_999.0, TERMS)[1] == []
 
 
 def test_words_are_one_line_of_bounded_length() -> None:
@@ -112,13 +156,14 @@ def test_an_event_of_another_form_stops_nothing() -> None:
     assert "m version 3 is rolled back" in titles(*strange, event(9, "rolled-back"))
 
 
+OUTCOMES = ("failed", "staged", "rejected", "not enough labels")
 VERDICTS = ("ok", "watch", "drift", "degraded", "bad data", "not enough data")
 happenings = st.one_of(
     st.tuples(st.just("refused"), st.fixed_dictionaries({"reason": st.just("r")})),
     st.tuples(st.just("switched"), st.fixed_dictionaries({"track": st.sampled_from(("Production", "Staging"))})),
     st.tuples(st.just("rolled-back"), st.fixed_dictionaries({"to": st.integers(1, 3)})),
     st.tuples(st.just("drift"), st.fixed_dictionaries({"verdict": st.sampled_from(VERDICTS)})),
-    st.tuples(st.just("retrained"), st.fixed_dictionaries({"outcome": st.sampled_from(("failed", "staged"))})),
+    st.tuples(st.just("retrained"), st.fixed_dictionaries({"outcome": st.sampled_from(OUTCOMES)})),
     st.tuples(st.just("traffic"), st.fixed_dictionaries({"canary": st.just(10.0)})),
 )
 
@@ -185,7 +230,7 @@ def about(one: Event) -> str:
     if one.kind == "drift":
         return f"drift:{version}" if one.detail["verdict"] in ("drift", "degraded", "bad data") else ""
     if one.kind == "retrained":
-        return f"retraining:{one.model}" if one.detail["outcome"] == "failed" else ""
+        return {"failed": f"retraining:{one.model}", "rejected": f"rejected:{one.model}"}.get(one.detail["outcome"], "")
     return f"rolled-back:{version}" if one.kind == "rolled-back" else ""
 
 
@@ -212,9 +257,10 @@ def ends(one: Event, later: Event) -> bool:
     if one.kind == "rolled-back":
         return is_next and later.version != one.detail["to"]
     if one.kind == "drift":
-        good = later.kind == "drift" and later.version == one.version and later.detail["verdict"] in ("ok", "watch")
+        good = later.kind == "drift" and later.version == one.version and later.detail["verdict"] == "ok"
         return good or (is_next and later.version != one.version)
-    return later.kind == "retrained" and later.detail["outcome"] != "failed"
+    ended = {"failed": ("staged", "rejected", "not enough labels"), "rejected": ("staged",)}[one.detail["outcome"]]
+    return later.kind == "retrained" and later.detail["outcome"] in ended
 
 
 def test_what_is_wanted_is_known_in_plain_cases() -> None:

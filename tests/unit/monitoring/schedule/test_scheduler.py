@@ -195,7 +195,7 @@ def test_a_clean_stop_hands_over_at_once(stage: Stage) -> None:
 
 
 def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
-    """A child that crashes leaves its last words in the history; it is tried again after a minute, not before."""
+    """A child that crashes leaves its last words in the history; it is tried again after a minute, and its end told."""
     stage.program = "raise RuntimeError('no disk')"
     scheduler = stage.scheduler()
     scheduler.tick()
@@ -209,7 +209,12 @@ def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
     stage.clock.advance(29)
     assert "Nothing is due" in scheduler.tick()
     stage.clock.advance(31)
+    stage.program = "raise SystemExit(0)"
     assert scheduler.tick() == "drift:wine was started."
+    stage.finish()
+    scheduler.tick()
+    (_, event) = stage.operations.history("wine")
+    assert (event.kind, event.detail) == ("job-recovered", {"job": "drift:wine", "failures": 1})
 
 
 def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
