@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from cuelight.kit.clock import utc
 from cuelight.monitoring.drift.judgement import ColumnDrift
+from cuelight.monitoring.examination.findings import Finding
 from cuelight.monitoring.reports.drawings import HEIGHT, WIDTH, Drawing, draw
 from cuelight.monitoring.reports.outcome import Outcome
 
@@ -47,7 +48,7 @@ class Look:
     name: str
     column: ColumnDrift | None
     drawing: Drawing | None
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def front(outcome: Outcome, place: Place) -> str:
@@ -74,7 +75,7 @@ def looks(outcome: Outcome) -> list[Look]:
             name=name,
             column=tested.get(name),
             drawing=draw(arrays[name]) if name in arrays else None,
-            findings=tuple(each.text for each in assessment.examination.findings if each.column == name),
+            findings=tuple(each for each in assessment.examination.findings if each.column == name),
         )
         for name in list(named)[:_LOOKED_AT]
     ]

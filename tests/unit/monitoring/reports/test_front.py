@@ -65,7 +65,7 @@ def test_what_carries_the_verdict_is_looked_at_first() -> None:
     assert (len(drifted), drifted[0].drawing is None) == (3, False)
     faulty = looks(judged(scored(900, 2).drop(columns="input.town")))
     assert (faulty[0].name, faulty[0].column, faulty[0].drawing) == ("input.town", None, None)
-    assert faulty[0].findings == ("input.town is not in the window",)
+    assert [each.text for each in faulty[0].findings] == ["input.town is not in the window"]
 
 
 def test_too_few_rows_have_a_page() -> None:
