@@ -119,10 +119,9 @@ def _command(home: Path, uri: str, rows: int) -> list[str]:
     variables = {
         "CUELIGHT_HOME": str(home),
         "CUELIGHT_REGISTRY_URI": uri,
-        "CUELIGHT_MONITORING_WINDOW_ROWS": str(rows),
         "CUELIGHT_JOURNAL_RETENTION_DAYS": "1000000",
     }
-    command = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--json"]
+    command = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--window", f"{rows} rows", "--json"]
     began, used = time.perf_counter(), _ended_children()
     with tempfile.TemporaryFile() as output:
         started = subprocess.Popen(command, env={**os.environ, **variables}, stdout=output)
@@ -170,17 +169,19 @@ def _do_parts(home: Path, rows: int) -> None:
     from cuelight.monitoring.drift.weights import weights
     from cuelight.monitoring.examination.examination import examine
     from cuelight.monitoring.reports.report import Page, write
+    from cuelight.monitoring.windows.extent import Extent
     from cuelight.monitoring.windows.targets import Target
-    from cuelight.monitoring.windows.window import read_window
+    from cuelight.monitoring.windows.window import Windows
 
-    settings = Settings(home=home)
+    settings, now = Settings(home=home), time.time()
     target = Target(MODEL, 1, "", "", "", None)
+    windows = Windows(Journal(settings.journal_folder), target, Extent(rows=rows))
     reference = pd.read_parquet(home / "reference.parquet")
     page = Page("wide", "ok", "", settings.monitoring_q, settings.monitoring_plot_rows)
     known: dict[str, Any] = {}
 
     def read() -> None:
-        known["rows"] = read_window(Journal(settings.journal_folder), target, rows).rows
+        known["rows"] = windows.read(windows.newest(now), now, settings).rows
 
     def look() -> None:
         known["columns"] = examine(reference, known["rows"]).columns

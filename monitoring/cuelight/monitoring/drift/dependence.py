@@ -10,7 +10,7 @@ differ most in the rows it learns from finds one changed pair among hundreds, in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -57,7 +57,7 @@ class Dependence:
 
 def design(columns: Sequence[Column]) -> Design | None:
     """What can be tested of the columns that the model got; None where there are no two of them, or too few rows."""
-    features = [column for column in columns if not column.is_output]
+    features = [_drawn(column) for column in columns if not column.is_output]
     parts = [_members(column) for column in features]
     owners = np.repeat(np.arange(len(parts)), [before.shape[1] for before, _ in parts])[:_MOST_MEMBERS]
     if len(set(owners)) < 2 or min(len(features[0].reference), len(features[0].current)) < LEAST_ROWS:
@@ -94,6 +94,14 @@ def tell_apart(made: Design, seed: int = 0) -> Dependence:
     return Dependence(
         Comparison(CLASSIFIER, float(stats.norm.sf(score)), distance, score), _carriers(made.names, gains)
     )
+
+
+def _drawn(column: Column) -> Column:
+    """The column with as many rows of the window as are looked at, the same of every column."""
+    if len(column.current) <= MOST_ROWS:
+        return column
+    chosen = np.random.default_rng(0).choice(len(column.current), MOST_ROWS, replace=False)
+    return replace(column, current=column.current[chosen])
 
 
 def _members(column: Column) -> tuple[Floats, Floats]:

@@ -82,22 +82,30 @@ def numbers(series: pd.Series[Any]) -> Floats:
     """Float64 of any numeric type; null and what is not finite become NaN."""
     import pandas as pd
 
-    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    values[~np.isfinite(values)] = np.nan
-    return cast("Floats", values)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        values = series.to_numpy(dtype=np.float64)
+    else:
+        values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = np.isfinite(values)
+    return cast("Floats", values if finite.all() else np.where(finite, values, np.nan))
 
 
 def texts(series: pd.Series[Any]) -> npt.NDArray[np.object_]:
     """Levels as text, None for null: 1, 1.0 and True of a numeric column are one level, `1`."""
+    codes, names = coded(series)
+    return np.array([*names, None], dtype=object)[codes]
+
+
+def coded(series: pd.Series[Any]) -> tuple[Codes, list[str]]:
+    """Codes (n,) into the levels as text, in the order in which they come first; -1 for null."""
     import pandas as pd
 
     if is_number(series):
-        values = numbers(series)
-        codes, unique = pd.factorize(values)
-        names = np.array([_number_text(each) for each in unique] + [None], dtype=object)
-        return cast("npt.NDArray[np.object_]", names[codes])
-    plain = series.astype(object)
-    return cast("npt.NDArray[np.object_]", plain.map(str).where(plain.notna(), None).to_numpy(dtype=object))
+        codes, unique = pd.factorize(numbers(series))
+        return codes.astype(np.int64), [_number_text(each) for each in unique]
+    hashable = series.map(str, na_action="ignore") if series.dtype == object else series
+    codes, unique = pd.factorize(hashable)
+    return codes.astype(np.int64), [str(each) for each in unique]
 
 
 def kind_of(series: pd.Series[Any]) -> Kind | None:
@@ -115,13 +123,12 @@ def kind_of(series: pd.Series[Any]) -> Kind | None:
 
 def pair(name: str, kind: Kind, reference: pd.Series[Any], current: pd.Series[Any]) -> Column:
     """Both sides of one column as arrays of its kind."""
-    import pandas as pd
-
     if kind is Kind.NUMERIC:
         return Column(name, kind, numbers(reference), numbers(current))
-    codes, levels = pd.factorize(np.concatenate([texts(reference), texts(current)]), use_na_sentinel=True)
-    codes = codes.astype(np.int64)
-    return Column(name, kind, codes[: len(reference)], codes[len(reference) :], tuple(str(each) for each in levels))
+    (before, old), (now, new) = coded(reference), coded(current)
+    position = {level: code for code, level in enumerate(dict.fromkeys([*old, *new]))}
+    to_before, to_now = (np.array([*(position[level] for level in side), -1]) for side in (old, new))
+    return Column(name, kind, to_before[before], to_now[now], tuple(position))
 
 
 def _number_text(value: float) -> str:

@@ -47,6 +47,29 @@ def test_nulls_and_infinities_are_not_values() -> None:
     assert column.levels == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (["b", "a", None], "str"),
+        (["b", "c", None], "category"),
+        (["b", True, None], object),
+        ([["b"], ["b"], None], object),
+    ],
+)
+def test_levels_have_one_code_on_both_sides(values: list[Any], dtype: Any) -> None:
+    """Levels are text, whatever type the window holds them in, lists too; new ones come after the reference's."""
+    column = pair("x", Kind.CATEGORICAL, pd.Series(["a", "b", "a"]), pd.Series(values, dtype=dtype))
+    spelled = [None if code < 0 else column.levels[code] for code in column.current]
+    assert spelled == [None if each is None else str(each) for each in values]
+    assert column.levels[:2] == ("a", "b")
+
+
+def test_numbers_are_not_copied_in_vain() -> None:
+    """A column of a million finite numbers is the table's own memory; a window of all columns is not held twice."""
+    values = np.arange(50.0)
+    assert np.shares_memory(numbers(pd.Series(values, copy=False)), values)
+
+
 def test_labels_are_not_watched() -> None:
     """What the model got and answered is compared; the label, ids and times are not."""
     assert watched(["time", "input.a", "label", "output.prediction", "row"]) == ["input.a", "output.prediction"]
