@@ -70,7 +70,7 @@ def pieces(record: Record) -> list[bytes]:
 
 def frame(kind: int, payload: bytes) -> bytes:
     """A payload with its length, check and kind before it."""
-    return _head(kind, payload) + payload
+    return _FRAME.pack(len(payload), _check(kind, len(payload), payload), kind) + payload
 
 
 def _head(kind: int, *payload: bytes) -> bytes:

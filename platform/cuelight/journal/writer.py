@@ -10,6 +10,7 @@ import fcntl
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 from cuelight.journal import segment
@@ -21,7 +22,6 @@ from cuelight.kit.log import Log
 SYNC_MODES = ("none", "interval", "each")
 OPEN, CLOSED = ".open", ".closed"
 _WARN_SECONDS = 60.0
-_COPIED = 1 << 16  # bytes; less is joined before it is written, more is written from where it is
 _AT_ONCE = 1024  # pieces (IOV_MAX)
 _log = Log("journal")
 
@@ -76,12 +76,12 @@ class Writer:
     def append(self, *records: Record) -> bool:
         """Hand all records to the system in one write; False (and counted) if it could not take them."""
         frames = [piece for each in records for piece in segment.pieces(each)]
-        digests = {each.digest for each in records if isinstance(each, Prediction)} & self._schemas.keys()
         with self._lock:
             try:
                 current = self._current or self._open()
-                new = digests - current.digests
-                self._write(current, [*(self._schemas[each] for each in sorted(new)), *frames])
+                if new := self._undeclared(current, records):
+                    frames[:0] = [self._schemas[each] for each in sorted(new)]
+                self._write(current, frames)
                 current.digests |= new
             except OSError as error:
                 self._drop(len(records), error)
@@ -89,6 +89,12 @@ class Writer:
             if current.size >= self._bytes:
                 self._retire()
         return True
+
+    def _undeclared(self, current: _Segment, records: Sequence[Record]) -> set[str]:
+        """Versions with a schema that the segment does not have yet."""
+        known = current.digests
+        new = {each.digest for each in records if isinstance(each, Prediction) and each.digest not in known}
+        return new & self._schemas.keys() if new else new
 
     def roll(self) -> None:
         """Close what is old or full, and sync as the mode says; never while `append` waits."""
@@ -148,7 +154,9 @@ class Writer:
             pieces.insert(0, segment.HEADER)
         size = sum(map(len, pieces))
         try:
-            _write_all(current.descriptor, pieces if size > _COPIED else [b"".join(pieces)])
+            done = os.writev(current.descriptor, pieces[:_AT_ONCE])
+            if done < size:
+                _write_rest(current.descriptor, pieces, done)
             if self._sync == "each":
                 os.fdatasync(current.descriptor)
         except OSError:
@@ -223,14 +231,15 @@ def _watch_forks(reference: weakref.ReferenceType[Writer]) -> None:
     os.register_at_fork(before=before, after_in_parent=lambda: after(False), after_in_child=lambda: after(True))
 
 
-def _write_all(descriptor: int, pieces: list[bytes]) -> None:
+def _write_rest(descriptor: int, pieces: list[bytes], done: int) -> None:
+    """All but the first `done` bytes."""
     left: list[bytes | memoryview] = list(reversed(pieces))
     while left:
-        done = os.writev(descriptor, left[: -_AT_ONCE - 1 : -1])
         while left and done >= len(left[-1]):
             done -= len(left.pop())
         if done:
             left[-1] = memoryview(left[-1])[done:]
+        done = os.writev(descriptor, left[: -_AT_ONCE - 1 : -1]) if left else 0
 
 
 def _claimed(path: Path, descriptor: int) -> bool:
