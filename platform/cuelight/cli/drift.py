@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,6 +37,9 @@ class _Window(click.ParamType["Extent"]):
 @click.argument("name")
 @click.option("--since", type=Span(), help="Only rows of so long ago or later, like 90m, 1h or 7d.")
 @click.option(
+    "--every", type=Span(), help="Judge the past instead, back to --since: a window each 1h or 1d. Records nothing."
+)
+@click.option(
     "--window", type=_Window(), help='Which rows: "2000 rows", 1d, or "1d tumbling"; without it monitoring.window.'
 )
 @click.option(
@@ -49,33 +53,45 @@ class _Window(click.ParamType["Extent"]):
     "--no-page", is_flag=True, help="Leave Evidently's page out: the verdict is the same, and is there sooner."
 )
 @click.option("--once", is_flag=True, help="Judge once and end; so it does without, but a crontab may say so.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="With --every: draw it (.png or .svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     name: str,
     since: float | None,
+    every: float | None,
     window: Extent | None,
     against: str | None,
     version: int | None,
     only_new: bool,
     no_page: bool,
     once: bool,  # noqa: ARG001
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Compare the recent predictions of model NAME with its reference, or with those before them: a verdict, a
     report in MLflow, tags.
 
     Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), 75 where another
-    process judges the model right now, or 1 when it failed.
+    process judges the model right now, or 1 when it failed. With --every it ends with 0.
+
+    Example: cuelight drift churn --since 30d --every 1d --window 1d
     """
     import time
 
-    from cuelight.cli import compose
+    from cuelight.cli import backtests, compose
     from cuelight.monitoring.job import Order
     from cuelight.monitoring.windows.baseline import Against
 
+    compared = Against(against) if against else None
+    if (every and not since) or (plot and not every):
+        raise click.UsageError("A look at the past takes --since and --every: --since 30d --every 1d.")
+    if since and every:
+        span = backtests.Span(since, every)
+        backtests.run(compose.settings(), name, span, window, compared, version, plot, as_json)
+        return
     job = drift_job(compose.settings(), pages=not no_page)
     moment = None if since is None else time.time() - since
-    outcome = job.run(Order(name, version, window, Against(against) if against else None, moment, only_new))
+    outcome = job.run(Order(name, version, window, compared, moment, only_new))
     if outcome is None:
         click.echo("null" if as_json else f"No row and no label for {name} came since the last report.")
         return

@@ -15,7 +15,7 @@ from cuelight.kit.settings import Settings
 
 _TEXT = re.compile(r"(?:(?P<rows>\d+)\s*rows?|(?P<time>\d+[smhd]))(?:\s+(?P<kind>sliding|tumbling))?")
 # A Monday: windows of days begin at midnight UTC, those of weeks on Mondays.
-_MONDAY = 4 * 86_400.0
+MONDAY = 4 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Extent:
         """The end of the newest window of time: now, or where the last complete one of tumbling windows ended."""
         if self.seconds is None or not self.tumbling:
             return now
-        return math.floor((now - _MONDAY) / self.seconds) * self.seconds + _MONDAY
+        return math.floor((now - MONDAY) / self.seconds) * self.seconds + MONDAY
 
     def part(self, times: np.ndarray[Any, Any], now: float, judged_until: float | None = None) -> slice:
         """Which rows are in the window to judge at a moment, by their `times` in order; those before `now` are there.

@@ -1,0 +1,1 @@
+"""What drift jobs would have said of the past journal, had they run then."""

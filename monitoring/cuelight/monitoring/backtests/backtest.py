@@ -1,0 +1,165 @@
+"""Drift jobs played over the past journal: each window as it was then, judged by what judges now. Records nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cuelight.journal.query import Journal, Query
+from cuelight.kit.errors import NotFound
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.backtests.consequences import Consequence, Consequences
+from cuelight.monitoring.examination.columns import LABEL
+from cuelight.monitoring.job import remembered
+from cuelight.monitoring.reports.outcome import Outcome
+from cuelight.monitoring.retraining.triggers import Known
+from cuelight.monitoring.verdicts.assessment import Assessment, Case, assess
+from cuelight.monitoring.verdicts.lookback import Seen, nothing_new
+from cuelight.monitoring.windows.baseline import Against
+from cuelight.monitoring.windows.extent import Extent
+from cuelight.monitoring.windows.references import References
+from cuelight.monitoring.windows.targets import Target, Targets
+from cuelight.monitoring.windows.window import Windows
+from cuelight.registry.model import Track
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CHAMPION = "champion"
+_LOOK_BACK = 50  # windows; each of them saw something new
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to play: the windows of a model, judged at these moments (epoch s), the oldest first.
+
+    `version` None: at each moment the one that was on Production then, as the journal tells.
+    """
+
+    model: str
+    moments: Sequence[float]
+    window: Extent
+    against: Against
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One moment: what the job would have found, and what would have followed.
+
+    `outcome` None: nothing had come since the last window, or `note` says why nobody could judge.
+    """
+
+    at: float
+    outcome: Outcome | None = None
+    consequence: Consequence = field(default_factory=Consequence)
+    note: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The same for JSON; a drift report's document where there is a verdict."""
+        follows = {"alerts": self.consequence.alerts, "ask": self.consequence.ask, "why_not": self.consequence.why_not}
+        if self.outcome is None:
+            return {"at": self.at, "verdict": None, "note": self.note}
+        return {**self.outcome.document(), "would_follow": follows}
+
+
+@dataclass
+class _Charge:
+    """A version, what it is held against, and what was said of it, newest first."""
+
+    target: Target
+    windows: Windows
+    reference: pd.DataFrame
+    seen: list[Seen] = field(default_factory=list)
+
+
+class Backtest:
+    """Plays a plan on real parts; writes to none of them but the references' cache."""
+
+    def __init__(self, settings: Settings, targets: Targets, references: References, journal: Journal) -> None:
+        self._settings = settings
+        self._targets = targets
+        self._references = references
+        self._journal = journal
+
+    def play(self, plan: Plan) -> Iterator[Step]:
+        """Each moment's step, as it is judged.
+
+        Raises:
+            NotFound: there is no such version, or it has no reference.
+            RegistryUnavailable: the registry is down, and the version was never judged here.
+        """
+        own = self._settings.of(plan.model)
+        charges: dict[int, _Charge | str] = {}
+        follows = Consequences(own)
+        for moment in plan.moments:
+            version = plan.version or self._in_charge(plan.model, moment)
+            if version is None:
+                yield Step(moment, note="Nothing was answered on Production before.")
+                continue
+            if version not in charges:
+                charges[version] = self._charge(plan, version)
+            charge = charges[version]
+            if isinstance(charge, str):
+                yield Step(moment, note=charge)
+                continue
+            yield self._judge(charge, plan, own, follows, moment)
+
+    def _in_charge(self, model: str, moment: float) -> int | None:
+        """The version that answered last on Production."""
+        query = Query(model, track=Track.PRODUCTION.value, arm=_CHAMPION, until=moment, last_rows=1)
+        found = self._journal.rows(query, columns=["version"])["version"]
+        return int(found.iloc[0]) if len(found) else None
+
+    def _charge(self, plan: Plan, version: int) -> _Charge | str:
+        try:
+            target = self._targets.find(plan.model, version)
+        except NotFound as error:
+            if plan.version is not None:
+                raise
+            return str(error)
+        track = "" if plan.version is not None else Track.PRODUCTION.value
+        target = replace(target, track=track)
+        return _Charge(target, Windows(self._journal, target, plan.window), self._references.read(target))
+
+    def _judge(self, charge: _Charge, plan: Plan, own: Settings, follows: Consequences, moment: float) -> Step:
+        seen, windows = charge.seen, charge.windows
+        window = windows.read(windows.newest(moment, seen[0].rows_until if seen else None), moment, own)
+        earlier = remembered(windows, window, seen[:_LOOK_BACK], moment)
+        if nothing_new(window.end, earlier):
+            return Step(moment)
+        baseline = windows.baseline(plan.against, window, charge.reference, own)
+        assessment = assess(Case(charge.reference, window.rows, window.labelled, earlier, baseline=baseline), own)
+        decision = assessment.decision
+        seen.insert(0, Seen(decision.verdict.value, decision.signals, window.end or 0.0, window.labels_until or 0.0))
+        outcome = Outcome(
+            model=plan.model,
+            version=charge.target.version,
+            at=moment,
+            window_start=window.start,
+            window_end=window.end,
+            rows=len(window.rows),
+            labelled=len(window.labelled),
+            labels_until=window.labels_until,
+            assessment=_light(assessment),
+            window=str(plan.window),
+            against=baseline.name,
+            against_rows=len(baseline.rows),
+        )
+        return Step(moment, outcome, follows.of(outcome, self._known(charge, own, decision.retrain, follows, moment)))
+
+    def _known(self, charge: _Charge, own: Settings, wish: str, follows: Consequences, moment: float) -> Known:
+        """What the triggers go by, counted of the labels that had come."""
+        reference = charge.reference
+        matters = wish or own.retrain_every_labels
+        if not matters or LABEL not in reference or not reference[LABEL].notna().any():
+            return Known(wish)
+        query = Query(charge.target.model, since=charge.target.trained_until, until=moment, labels_until=moment)
+        times = self._journal.labelled(query, columns=["label_time"])["label_time"].to_numpy()
+        return Known(wish, labels=len(times), new_labels=int((times > follows.learned()).sum()))
+
+
+def _light(assessment: Assessment) -> Assessment:
+    """Without the columns' values: of many windows they are more than memory holds."""
+    return replace(assessment, examination=replace(assessment.examination, columns=()), labelled=None)

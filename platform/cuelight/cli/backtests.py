@@ -1,0 +1,101 @@
+"""`cuelight drift NAME --since 30d --every 1d`: what drift jobs would have said of the past."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
+    from cuelight.monitoring.backtests.backtest import Plan, Step
+    from cuelight.monitoring.windows.baseline import Against
+    from cuelight.monitoring.windows.extent import Extent
+
+_ENDINGS = (".png", ".svg")
+
+
+@dataclass(frozen=True)
+class Span:
+    """How far back, and how often; seconds."""
+
+    since: float
+    every: float
+
+
+def run(
+    settings: Settings,
+    name: str,
+    span: Span,
+    window: Extent | None,
+    against: Against | None,
+    version: int | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Play it, print it and, where there is a path, draw it."""
+    import time
+
+    from cuelight.cli import backtest_tables
+    from cuelight.monitoring.backtests.backtest import Plan
+    from cuelight.monitoring.backtests.moments import moments
+    from cuelight.monitoring.windows.baseline import Against
+    from cuelight.monitoring.windows.extent import Extent
+
+    if plot and plot.suffix.lower() not in _ENDINGS:
+        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
+    own, now = settings.of(name), time.time()
+    plan = Plan(
+        model=name,
+        moments=moments(now - span.since, now, span.every),
+        window=window or Extent.of(own),
+        against=against or Against(own.monitoring_against),
+        version=version,
+    )
+    steps = _played(settings, plan)
+    if plot:
+        _draw(plan, steps, own.monitoring_z, plot)
+    if as_json:
+        click.echo(json.dumps([step.document() for step in steps], indent=2, allow_nan=False))
+    else:
+        backtest_tables.show(plan, steps)
+
+
+def _played(settings: Settings, plan: Plan) -> list[Step]:
+    """All steps; how far it is is shown on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from cuelight.cli import compose, drift
+    from cuelight.journal.query import Journal
+    from cuelight.monitoring.backtests.backtest import Backtest
+    from cuelight.monitoring.windows.references import References
+
+    compose.compactor(settings).run_once()
+    references = References(compose.tracking(settings), settings.home / "monitoring" / "references")
+    backtest = Backtest(settings, drift.targets(settings), references, Journal(settings.journal_folder))
+    console = Console(stderr=True)
+    steps = track(
+        backtest.play(plan),
+        description="Windows",
+        total=len(plan.moments),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    return list(steps)
+
+
+def _draw(plan: Plan, steps: Sequence[Step], threshold: float, path: Path) -> None:
+    from cuelight.pipelines.plots.windows import Scored, figure
+
+    scored = [
+        Scored(step.at, step.outcome.verdict, {each.name: each.z for each in step.outcome.assessment.columns})
+        for step in steps
+        if step.outcome
+    ]
+    figure(f"{plan.model}: windows of {plan.window}", scored, threshold).savefig(path)
