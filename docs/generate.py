@@ -38,7 +38,8 @@ _TAGS = {
     "RETRAIN_REQUEST": "Number of the retrain request that asked for it.",
     "RETRAIN_ASKED": "When that request was filed, in seconds since the epoch; also on the run.",
     "CHAMPION": "Version that it was compared with on the same rows.",
-    "CANARY": "Percent of Production's requests that Staging's version answers. The next version there starts at 0.",
+    "CANARY": "Percent of Production's requests that Staging's version answers: `10`, or `10 for version 7`. The next "
+    "version there starts at 0.",
     "ROLLOUT": "Raises the canary by itself: `5,25,50,100 every 10m`. The next version in Staging starts at `off`.",
     "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
     "CONTROL": "Percent of callers that the version before keeps while a new one in Production bakes, to compare with.",

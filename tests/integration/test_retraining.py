@@ -182,6 +182,18 @@ def test_a_challenger_below_its_floor_stays_out_of_staging(theatre: Theatre) -> 
     assert theatre.version(1).stage == "Production"
 
 
+def test_live_requests_for_a_challenger_are_a_setting(theatre: Theatre) -> None:
+    """`retrain.rollout` and `retrain.shadow` set the model's tags, for this version, when it goes to Staging."""
+    theatre.arrive(600)
+    theatre.ask()
+    own = {theatre.pipeline.name: {"retrain_rollout": "5,25 every 10m", "retrain_shadow": 100.0}}
+    outcome = theatre.retrainer(settings=Settings(models=own)).run_next()
+    assert outcome is not None
+    assert outcome.outcome == STAGED
+    found = theatre.workshop.registry.snapshot().models[theatre.pipeline.name].tags
+    assert found == {"cuelight.rollout": "5,25 every 10m for version 2", "cuelight.shadow": "100"}
+
+
 def test_promotion_is_a_setting(theatre: Theatre) -> None:
     """With `retrain.promote`, a challenger that passes goes to Production, and the old champion is archived."""
     theatre.arrive(600)

@@ -176,6 +176,10 @@ class Settings:
     retrain_recent: str = _setting(
         "30d", "rows or time", "What is recent (5000, 12h, 30d); weighted: the age at which a row counts half."
     )
+    retrain_rollout: str = _setting(
+        "", "plan", "Live requests for a challenger in Staging: 5,25,50 every 10m, or a percentage; empty: none."
+    )
+    retrain_shadow: float = _setting(0.0, "%", "Requests that are mirrored to a challenger in Staging; 0: as it is.")
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 
     alerts_webhook: str = _setting("", _HIDDEN, "URL that alerts are posted to, as JSON; empty: none.")

@@ -76,12 +76,8 @@ class Tracking:
             run = mlflow.get_run(run_id)
         return _url(self._uri, run.info), dict(run.data.metrics)
 
-    def end_runs(self, experiment: str, tags: Mapping[str, str], why: str, well: str = "") -> None:
-        """End the runs with these tags that still count as running: their process is gone.
-
-        `well` is the run that had come to its end, and is FINISHED; the others are KILLED, and their tag
-        `cuelight.reason` says `why`.
-        """
+    def end_runs(self, experiment: str, tags: Mapping[str, str], why: str) -> None:
+        """End runs whose process is gone: those with these tags are KILLED, and their `cuelight.reason` says why."""
         mlflow = self._mlflow()
         wanted = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
         with _told_plainly(self._uri):
@@ -90,9 +86,8 @@ class Tracking:
             )
             client = mlflow.MlflowClient()
             for each in runs:
-                if each.info.run_id != well:
-                    client.set_tag(each.info.run_id, REASON, why)
-                client.set_terminated(each.info.run_id, "FINISHED" if each.info.run_id == well else "KILLED")
+                client.set_tag(each.info.run_id, REASON, why)
+                client.set_terminated(each.info.run_id, "KILLED")
 
     def download(self, uri: str, folder: Path) -> Path:
         """Download what is at an artifact URI (`models:/...`, `runs:/...`, `s3://...`) into `folder`; the path of it.

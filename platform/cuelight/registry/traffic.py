@@ -3,11 +3,13 @@
 A canary's share, or a rollout that raises it, is meant for the version that is in Staging when it is set: the next one
 to arrive there takes no live traffic until a person sets the tag again. Registries keep no time of a tag, so what the
 tag says when a version arrives, or when it is promoted, is spent: it counts again once it says something else. `spent`
-names the tags that should be set to nothing, for people to see.
+names the tags that should be set to nothing, for people to see. A tag may name the version that it is for, `10 for
+version 7`: it counts for that one alone, and may be set before it arrives.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +23,7 @@ from cuelight.registry.tags import AUTO_ROLLBACK, CANARY, CONTROL, ROLLOUT, SHAD
 
 NOTHING = {CANARY: "0", ROLLOUT: "off"}
 """What a tag is set to once it is spent."""
+_ADDRESS = re.compile(r"\s+for\s+version\s+([0-9]{1,18})\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], me
         known = memory.get(name) or Spell(here)  # at first sight, what the tags say is taken to be meant
         promoted = known.version is not None and winners.get((name, Track.PRODUCTION)) == known.version
         arrived = here is not None and known.version not in (None, here)
-        before = over(model, known) if promoted or arrived else known
+        before = over(model, known, here if arrived else None) if promoted or arrived else known
         spells[name] = _spell(model, replace(before, version=here or known.version), notes)
     traffic = {name: spells[name].traffic for name, track in sorted(winners) if track == Track.PRODUCTION}
     spent = tuple(sorted((name, tag) for name, spell in spells.items() for tag in spell.spent))
@@ -94,25 +97,49 @@ def share(snapshot: Snapshot, winners: Mapping[tuple[str, Track], VersionId], me
     return Sharing(traffic, tuple(notes), spent, spells, unwatched)
 
 
-def over(model: RegisteredModel, spell: Spell) -> Spell:
-    """The spell after its version's time as a canary: what the tags say now is spent, unless they say nothing."""
-    idle = {CANARY: percent(_text(model, CANARY)) == 0.0, ROLLOUT: read_plan(_text(model, ROLLOUT)) == OFF}
-    spent = {tag: _text(model, tag) for tag in NOTHING if not idle[tag]}
+def addressed(shares: Mapping[str, str], version: int) -> dict[str, str]:
+    """Tags with the version that they are for: those of a canary, since the others are for any."""
+    return {tag: f"{text} for version {version}" if tag in NOTHING else text for tag, text in shares.items()}
+
+
+def meaning(text: str) -> tuple[str, int | None]:
+    """What a tag says, and the version that it is for; None: for the one that is in Staging."""
+    found = _ADDRESS.search(text)
+    return (text[: found.start()], int(found[1])) if found else (text, None)
+
+
+def over(model: RegisteredModel, spell: Spell, next_one: VersionId | None = None) -> Spell:
+    """The spell after its version's time as a canary: what the tags say now is spent, unless they say nothing.
+
+    What they say for the `next_one`, by its number, is not.
+    """
+    spent = {}
+    for tag in NOTHING:
+        said, version = meaning(_text(model, tag))
+        idle = percent(said) == 0.0 if tag == CANARY else read_plan(said) == OFF
+        if not idle and (next_one is None or version != next_one.version):
+            spent[tag] = _text(model, tag)
     return replace(spell, traffic=replace(spell.traffic, canary=0.0), plan=OFF, spent=spent)
 
 
 def _spell(model: RegisteredModel, before: Spell, notes: list[str]) -> Spell:
     spent = {tag: text for tag, text in before.spent.items() if text == _text(model, tag)}
-    canary = 0.0 if CANARY in spent else _share(model, CANARY, before.traffic.canary, notes)
+    void = {tag for tag in NOTHING if tag in spent or _is_for_another(model, tag, before)}
+    canary = 0.0 if CANARY in void else _share(model, CANARY, before.traffic.canary, notes)
     shadow = _share(model, SHADOW, before.traffic.shadow, notes)
     control = _share(model, CONTROL, before.traffic.control, notes)
-    plan = OFF if ROLLOUT in spent else _plan(model, before.plan, notes)
+    plan = OFF if ROLLOUT in void else _plan(model, before.plan, notes)
     watched = _watched(model, before.watched, notes)
     return Spell(before.version, Traffic(canary, shadow, control), plan, spent, watched)
 
 
+def _is_for_another(model: RegisteredModel, tag: str, spell: Spell) -> bool:
+    version = meaning(_text(model, tag))[1]
+    return version is not None and (spell.version is None or spell.version.version != version)
+
+
 def _share(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> float:
-    text = _text(model, tag)
+    text = meaning(_text(model, tag))[0]
     value = percent(text)
     if value is None:
         notes.append(f"{model.name}: tag {tag} = {text[:40]!r} is no percentage from 0 to 100; it stays {last:g}.")
@@ -121,7 +148,7 @@ def _share(model: RegisteredModel, tag: str, last: float, notes: list[str]) -> f
 
 
 def _plan(model: RegisteredModel, last: Plan, notes: list[str]) -> Plan:
-    text = _text(model, ROLLOUT)
+    text = meaning(_text(model, ROLLOUT))[0]
     plan = read_plan(text)
     if plan is None:
         example = "'5,25,50,100 every 10m' (rising percentages; s, m, h or d)"

@@ -10,7 +10,7 @@ import pytest
 from cuelight.registry.model import RegisteredModel, Snapshot, Track, VersionId
 from cuelight.registry.percent import percent
 from cuelight.registry.rollout import OFF, Plan
-from cuelight.registry.traffic import Sharing, Spell, Traffic, from_json, over, share, to_json
+from cuelight.registry.traffic import Sharing, Spell, Traffic, addressed, from_json, meaning, over, share, to_json
 
 PROD, STAG = Track.PRODUCTION, Track.STAGING
 
@@ -155,3 +155,37 @@ def test_memory_survives_a_restart() -> None:
     assert from_json(json.loads(json.dumps(to_json(memory)))) == memory
     memory = _share(tags).memory
     assert from_json(json.loads(json.dumps(to_json(memory)))) == memory
+
+
+@pytest.mark.parametrize(("tag", "said"), [("cuelight.canary", "10"), ("cuelight.rollout", "5,25 every 10m")])
+def test_a_tag_that_names_its_version_counts_for_that_one_alone(tag: str, said: str) -> None:
+    """It may be set before the version arrives, or with it, and is spent once that is promoted or followed."""
+    tags = addressed({tag: said}, 3)
+    assert tags == {tag: f"{said} for version 3"}
+    early = _share(tags, staging=2)
+    assert not early.memory["m"].has_canary
+    assert early.spent == ()
+    there = _share(tags, staging=3, memory=early.memory)
+    assert there.memory["m"].has_canary
+    assert (there.spent, there.notes) == ((), ())
+    later = _share(tags, staging=4, memory=there.memory)
+    promoted = _share(tags, staging=None, production=3, memory=there.memory)
+    for after in (later, promoted):
+        assert not after.memory["m"].has_canary
+        assert after.spent == (("m", tag),)
+    together = _share(tags, staging=3, memory=_share({}, staging=2).memory)
+    assert together.memory["m"].has_canary
+
+
+def test_a_named_version_that_failed_as_a_canary_is_not_tried_again() -> None:
+    """What its tag says is spent, as any other's."""
+    tags = {"cuelight.canary": "10 for version 2"}
+    failed = {"m": over(RegisteredModel("m", tags=tags), _share(tags).memory["m"])}
+    assert (_canary(_share(tags)), _canary(_share(tags, memory=failed))) == (10.0, 0.0)
+
+
+def test_only_what_shares_a_canary_names_a_version() -> None:
+    """A shadow is for whatever version is in Staging."""
+    assert addressed({"cuelight.shadow": "100"}, 3) == {"cuelight.shadow": "100"}
+    assert meaning("25,50 every 1h For Version 12 ") == ("25,50 every 1h", 12)
+    assert meaning("10") == ("10", None)

@@ -20,13 +20,14 @@ from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.model import ModelVersion, Track
+from cuelight.registry.traffic import addressed
 
 if TYPE_CHECKING:
     from cuelight.registry.tracking import Run
 
 
 class Unsettled(RegistryUnavailable):
-    """A version is registered, and the registry was gone before it could be put where it belongs."""
+    """A version is registered, or may be, and the registry was gone before it was where it belongs."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Commission:
         stage: where a version goes that passes the gate; None: nowhere.
         mark: tags by which a version and a run of this commission are known again; empty: nobody looks for them.
         more_tags: others for the version.
+        traffic: tags for the model, that share its requests with the version when it is put into Staging.
         still_mine: called before anything is registered; raises if another has taken the work over.
     """
 
@@ -45,6 +47,7 @@ class Commission:
     stage: Track | None = Track.STAGING
     mark: Mapping[str, str] = field(default_factory=dict)
     more_tags: Mapping[str, str] = field(default_factory=dict)
+    traffic: Mapping[str, str] = field(default_factory=dict)
     still_mine: Callable[[], None] = lambda: None
 
 
@@ -76,15 +79,12 @@ def train_and_register(
     }
     with workshop.tracking.run(pipeline.training_experiment, _run_name(workshop, pipeline), run_tags) as run:
         logged = log(run, pipeline, lesson, candidate, progress)
-        with progress.step("Sign and register"):
-            found = _tags(workshop, pipeline, lesson, candidate, logged, run)
-            everything = {**found, tags.TRAINED_BECAUSE: commission.because, **commission.more_tags, **commission.mark}
-            commission.still_mine()
-            version = _register(workshop, pipeline.name, logged.source, run.id, everything, told)
-            if first := registered(workshop, pipeline.name, commission.mark):
-                version = _only(workshop, first, version)
-                commission.still_mine()
-    return settle(workshop, version, commission.stage)
+    with progress.step("Sign and register"):
+        found = _tags(workshop, pipeline, lesson, candidate, logged, run)
+        found |= {tags.TRAINED_BECAUSE: commission.because, **commission.more_tags, **commission.mark}
+        commission.still_mine()
+        version = _register(workshop, commission, pipeline.name, Draft(logged.source, run.id, found, told))
+    return settle(workshop, version, commission)
 
 
 def registered(workshop: Workshop, model: str, mark: Mapping[str, str]) -> ModelVersion | None:
@@ -94,17 +94,26 @@ def registered(workshop: Workshop, model: str, mark: Mapping[str, str]) -> Model
     return min(marked, key=lambda each: each.version, default=None)
 
 
-def settle(workshop: Workshop, version: ModelVersion, stage: Track | None) -> Trained:
-    """Put a registered version where it belongs, unless it was moved already; what it is, as its tags and run say."""
-    verdict = version.tags.get(tags.GATE) == "passed"
+def settle(workshop: Workshop, version: ModelVersion, commission: Commission) -> Trained:
+    """Put a registered version where it belongs, unless it was moved already; what it is, as its tags and run say.
+
+    Raises:
+        Unsettled: the registry does not answer; to be called again.
+    """
+    passed, stage = version.tags.get(tags.GATE) == "passed", commission.stage
     where = version.stage
-    if verdict and stage is not None and where == "None" and not _overtaken(workshop, version, stage):
-        _stage(workshop, version, stage)
-        where = stage.value
+    try:
+        if passed and stage is not None and where == "None" and not _overtaken(workshop, version, stage):
+            _stage(workshop, version, stage, commission.traffic)
+            where = stage.value
+        url, figures = workshop.tracking.told(version.run_id)
+    except RegistryUnavailable as error:
+        put = f" {version.name} {version.version} --stage {stage.value} --archive-others" if passed and stage else ""
+        hint = f" Put it there by `cuelight promote{put}`." if put else ""
+        raise Unsettled(f"{version.id} is registered, but may not be where it belongs yet: {error}{hint}") from error
     workshop.progress.note(f"{version.id} is {'in no stage' if where == 'None' else f'in {where}'}")
-    url, figures = workshop.tracking.told(version.run_id)
     measured = {name: each for name, each in figures.items() if name.startswith("gate.")}
-    gate = GateVerdict(verdict, version.tags.get(tags.GATE_REASON, ""), measured)
+    gate = GateVerdict(passed, version.tags.get(tags.GATE_REASON, ""), measured)
     metrics = {name: each for name, each in figures.items() if name not in measured}
     return Trained(version.name, version.version, version.run_id, url, metrics, gate, where)
 
@@ -113,13 +122,6 @@ def _overtaken(workshop: Workshop, version: ModelVersion, stage: Track) -> bool:
     """Whether a later version is there: one that was finished after a long pause must not displace it."""
     others = workshop.registry.snapshot().models[version.name].versions.values()
     return any(each.stage == stage.value and each.version > version.version for each in others)
-
-
-def _only(workshop: Workshop, first: ModelVersion, mine: ModelVersion) -> ModelVersion:
-    """The first version of a commission, which two may have registered at once: whoever came later takes his back."""
-    if first.version != mine.version:
-        workshop.registry.delete_version(mine.name, mine.version)
-    return first
 
 
 def _run_name(workshop: Workshop, pipeline: TrainingPipeline) -> str:
@@ -148,18 +150,38 @@ def _tags(
     return found
 
 
-def _stage(workshop: Workshop, version: ModelVersion, put: Track) -> None:
+def _stage(workshop: Workshop, version: ModelVersion, put: Track, traffic: Mapping[str, str]) -> None:
+    """Tags first: they name the version, and mean nothing before it is there."""
+    if traffic and put == Track.STAGING:
+        workshop.registry.set_model_tags(version.name, addressed(traffic, version.version))
+    workshop.registry.set_stage(version.name, version.version, put.value, archive_others=True)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A version to be: where its files are, its run, its tags, and its description."""
+
+    source: str
+    run_id: str
+    tags: Mapping[str, str]
+    description: str
+
+
+def _register(workshop: Workshop, commission: Commission, model: str, draft: Draft) -> ModelVersion:
+    """The version of a commission. Two may register at once: then the first is it, and who came later takes his back.
+
+    Raises:
+        Unsettled: the registry does not answer, so nobody knows whether there is one.
+    """
+    registry = workshop.registry
     try:
-        workshop.registry.set_stage(version.name, version.version, put.value, archive_others=True)
+        registry.create_model(model)
+        mine = registry.create_version(model, draft.source, draft.run_id, draft.tags, draft.description)
+        first = registered(workshop, model, commission.mark) or mine
+        if first.version != mine.version:
+            registry.delete_version(model, mine.version)
     except RegistryUnavailable as error:
-        raise Unsettled(
-            f"{version.id} is registered and passed its gate, but is not in {put.value} yet: {error} Put it there by "
-            f"`cuelight promote {version.name} {version.version} --stage {put.value} --archive-others`."
-        ) from error
-
-
-def _register(
-    workshop: Workshop, model: str, source: str, run_id: str, version_tags: Mapping[str, str], description: str
-) -> ModelVersion:
-    workshop.registry.create_model(model)
-    return workshop.registry.create_version(model, source, run_id, version_tags, description)
+        raise Unsettled(f"Whether a version of {model} was registered is not known: {error}") from error
+    if commission.mark:
+        commission.still_mine()
+    return first

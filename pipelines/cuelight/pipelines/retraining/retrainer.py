@@ -29,6 +29,7 @@ from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.retraining.fresh import fresh_rows
 from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
 from cuelight.pipelines.retraining.recency import Recency
+from cuelight.pipelines.retraining.trial_traffic import wanted
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.model import Track
@@ -119,10 +120,10 @@ class Retrainer:
         """What a holder who is gone had registered already, brought to its end; else all anew."""
         try:
             version = registered(self.workshop, request.model, _mark(request))
-            self._clear(request, version.run_id if version else "")
+            self._clear(request)
             if version is not None:
                 self._hold(request)
-                return settle(self.workshop, version, self._target(request.model))
+                return settle(self.workshop, version, self._commission(request))
         except RegistryUnavailable as error:
             # It may have a version by now: before that is known, the request must not end.
             raise PutOff(str(error)) from error
@@ -130,10 +131,20 @@ class Retrainer:
             raise GivenUp(f"It was taken up {_MOST_TAKES} times and never came to an end: look at memory and logs.")
         return self._train(request)
 
-    def _clear(self, request: RetrainRequest, well: str) -> None:
+    def _clear(self, request: RetrainRequest) -> None:
+        """End the runs that a dead holder left open."""
         experiment = self.find(request.model).training_experiment
         why = f"Its process was ended before it was done; request {request.id} was taken up again."
-        self.workshop.tracking.end_runs(experiment, _mark(request), why, well)
+        self.workshop.tracking.end_runs(experiment, _mark(request), why)
+
+    def _commission(self, request: RetrainRequest) -> Commission:
+        return Commission(
+            request.reason,
+            self._target(request.model),
+            mark=_mark(request),
+            traffic=wanted(self.settings.of(request.model)),
+            still_mine=lambda: self._hold(request),
+        )
 
     def _target(self, model: str) -> Track:
         return Track.PRODUCTION if self.settings.of(model).retrain_promote else Track.STAGING
@@ -141,7 +152,7 @@ class Retrainer:
     def _train(self, request: RetrainRequest) -> Trained:
         pipeline, progress = self.find(request.model), self.workshop.progress
         own = self.settings.of(request.model)
-        recency = Recency.of(own)
+        recency, commission = Recency.of(own), self._commission(request)
         with progress.step(f"Load the champion of {request.model}"):
             version = champions.in_charge(self.workshop, request.model)
             champion = champions.load(self.workshop, version) if version else None
@@ -152,9 +163,6 @@ class Retrainer:
             fresh = fresh_rows(self.journal, pipeline, base)
         progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
         lesson = retraining_lesson(base, fresh, champion, own.retrain_min_labels, recency)
-        commission = Commission(
-            request.reason, self._target(request.model), mark=_mark(request), still_mine=lambda: self._hold(request)
-        )
         try:
             return train_and_register(self.workshop, pipeline, lesson, champion, commission)
         except Unsettled as error:

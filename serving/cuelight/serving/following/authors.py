@@ -13,7 +13,7 @@ from cuelight.registry.percent import percent
 from cuelight.registry.rollout import OFF
 from cuelight.registry.rollout import read as read_plan
 from cuelight.registry.tags import CANARY, CONTROL, ROLLOUT, SERVE, SHADOW
-from cuelight.registry.traffic import NOTHING
+from cuelight.registry.traffic import NOTHING, meaning
 from cuelight.serving.following.reporter import Recorder
 from cuelight.serving.host.changes import Line
 
@@ -111,7 +111,7 @@ def _takes_off(edit: Edit, track: Track, version: int | None, aliases: Mapping[s
 
 
 def _asks_for(edit: Edit, detail: Mapping[str, Any]) -> bool:
-    value = edit.value if edit.what == What.TAG else ""
+    value = meaning(edit.value)[0] if edit.what == What.TAG else ""
     if edit.name in _SHARES:
         return percent(value) == detail.get(_SHARES[edit.name])
     if edit.name == ROLLOUT:

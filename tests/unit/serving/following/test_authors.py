@@ -94,6 +94,7 @@ def test_what_is_not_certain_is_nobodys_doing(line: Line, edits: list[Edit]) -> 
         (_traffic(0, 50), [_tag("canary", "0"), _tag("shadow", "50")], 1),
         (_traffic(0), [_tag("canary", "10"), Edit(What.TAG_REMOVED, "m", None, "cuelight.canary")], 1),
         (_traffic(5), [_tag("rollout", "5,25,100 every 10m")], 0),
+        (_traffic(10), [_stage(3, "Staging"), _tag("canary", "10 for version 3")], 1),
         (_traffic(0), [_tag("rollout", "5,25,100 every 10m"), _tag("rollout", "off", "bob")], 1),
         # A version that arrives ends the canary of the one before; the follower then says so in the tag.
         (_traffic(0), [_tag("canary", "10"), _stage(3, "Staging", "bob"), _tag("canary", "0", "cuelight")], 1),
