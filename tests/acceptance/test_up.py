@@ -16,7 +16,7 @@ from tests.support.host import eventually, free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
-OURS = {"follow", "serve", "compact", "schedule"}
+OURS = {"follow", "serve", "compact", "run"}  # the scheduler is `cuelight schedule run`
 
 
 @pytest.fixture(scope="module")
