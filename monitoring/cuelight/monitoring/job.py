@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.settings import Settings
+from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.changes import changes
 from cuelight.monitoring.reports.outcome import Outcome, figures
@@ -79,6 +80,7 @@ class DriftJob:
         self._publisher = publisher
         self._clock = clock or SystemClock()
         self._next_look = next_look
+        self._calibrations = Calibrations(settings.home / "monitoring" / "calibrations")
 
     def run(self, order: Order) -> Outcome | None:
         """Judge and record; None when only new rows were asked for and none came since the last report.
@@ -104,7 +106,7 @@ class DriftJob:
             return None
         reference = self._references.read(target)
         baseline = windows.baseline(against, window, reference, settings)
-        case = Case(reference, window.rows, window.labelled, earlier, baseline=baseline)
+        case = Case(reference, window.rows, window.labelled, earlier, self._calibrations, baseline)
         assessment = assess(case, settings)
         outcome = Outcome(
             model=target.model,

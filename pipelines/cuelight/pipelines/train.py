@@ -80,6 +80,8 @@ def first_lesson(data: Data, parts: Split, loaded_at: float, comparable: Array, 
         fingerprint=data.fingerprint,
         comparable=comparable,
         why_not=why_not,
+        held_times=None if data.times is None else data.times[parts.held_out],
+        held_groups=None if data.groups is None else data.groups[parts.held_out],
     )
 
 

@@ -28,6 +28,7 @@ _CHOICES = {
     "journal_pii": ("drop", "mask", "hash"),
     "retrain_rows": ("all", "recent", "weighted"),
     "monitoring_against": ("reference", "previous", "weekday"),
+    "monitoring_cycle": ("none", "daily", "weekly"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -154,6 +155,12 @@ class Settings:
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
     monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")
     monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")
+    monitoring_group: str = _setting(
+        "", "column", "Rows of one value of it belong together, such as a person's; empty: as the pipeline says."
+    )
+    monitoring_cycle: str = _setting(
+        "none", "name", "Compare with rows of the same hours: of the day (daily), of the week (weekly), or none."
+    )
     monitoring_plot_rows: int = _setting(10_000, "rows", "Rows that Evidently's plots are drawn on.")
 
     retrain_auto: bool = _setting(True, "flag", "Let a verdict ask for retraining.")

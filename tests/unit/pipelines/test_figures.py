@@ -84,3 +84,12 @@ def test_the_reference_of_a_clustering_has_no_label() -> None:
     assert "label" not in columns
     assert columns[-1] == "output.prediction"
     assert all(each.startswith("input.") for each in columns[:-1])
+
+
+def test_the_reference_says_when_its_rows_came_and_which_belong_together() -> None:
+    """Times and groups have columns of their own where they are known, beside the model's."""
+    _, _, answers = trained("wine")
+    times, groups = np.arange(len(answers.prediction), dtype=float), np.repeat("a", len(answers.prediction))
+    found = reference(answers, times, groups)
+    assert list(found.columns[-2:]) == ["time", "group"]
+    assert list(found["time"]) == list(times)

@@ -5,11 +5,17 @@ disjoint samples of one population, as the real window and the reference are. A 
 whole reference would share rows with it and stray too little (its variance lacks the reference's own 1/n), so it would
 alarm too often. The scores do not depend on the sample sizes, so a window larger than half the reference is
 calibrated by halves.
+
+Where rows come in groups, such as a person's, so do those of a driftless window: whole groups are drawn. They stray
+further than as many independent rows, and by how much is what the p-values, which take rows to be independent, are
+corrected by (the first-order correction of Rao and Scott 1981 for surveys by clusters: the statistic over its design
+effect). Where the window's groups are of another size, the design effect 1 + (size - 1) rho (Kish 1965) says how far
+they stray.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +23,8 @@ import numpy.typing as npt
 
 from cuelight.monitoring.drift.dependence import TOGETHER, Design, design, tell_apart
 from cuelight.monitoring.drift.statistics import Bools, compare_counts, frequent
-from cuelight.monitoring.examination.columns import Column, Floats, Kind
+from cuelight.monitoring.examination.columns import Codes, Column, Floats, Kind
+from cuelight.monitoring.examination.likeness import Groups
 
 ROUNDS, TOGETHER_ROUNDS = 100, 50
 # A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of the
@@ -27,10 +34,15 @@ LEAST_SD = 0.05
 
 @dataclass(frozen=True)
 class Null:
-    """Mean and standard deviation of a test's score over driftless windows."""
+    """Mean and standard deviation of a test's score over driftless windows.
+
+    Attributes:
+        stretch: how many times as far as with independent rows they stray, at least 1.
+    """
 
     mean: float
     sd: float
+    stretch: float = 1.0
 
     def z(self, score: float) -> float:
         """How many standard deviations `score` lies above what driftless windows show."""
@@ -42,29 +54,59 @@ class Null:
 _UNTRIED = Null(0.80, 0.60)
 
 
+Nulls = Mapping[str, Null]
+# (columns, rows of the window, how rows are grouped) -> nulls: `calibrate`, or what remembers its results.
+Calibration = Callable[[Sequence[Column], int, Groups | None], Nulls]
+# Windows of groups so many times as large as the reference's show a dependence that its draws can't.
+_LARGER = 1.25
+
+
 def rows_at_random(generator: np.random.Generator, rows: int, size: int) -> Bools:
-    """Rows that are independent of each other."""
+    """A mask (rows,) of `size` rows that are independent of each other."""
     mask = np.zeros(rows, dtype=np.bool_)
     mask[generator.choice(rows, size=size, replace=False)] = True
     return mask
 
 
-def calibrate(columns: Sequence[Column], size: int, rounds: int = ROUNDS, seed: int = 0) -> Mapping[str, Null]:
+def groups_at_random(generator: np.random.Generator, codes: Codes, count: int) -> Bools:
+    """A mask (rows,) of all rows of `count` groups, but of half of the groups at most."""
+    present = np.unique(codes)
+    taken = min(max(1, count), len(present) // 2)
+    return np.isin(codes, generator.choice(present, size=taken, replace=False))
+
+
+def calibrate(
+    columns: Sequence[Column], size: int, groups: Groups | None = None, rounds: int = ROUNDS, seed: int = 0
+) -> Nulls:
     """The null of each column, and of the columns together, for windows of `size` rows; the same seed, the same nulls.
 
     All tests are made on the same drawn rows, so correlated columns stray together, as in a real window.
+    Without `groups`, rows are independent of each other.
     """
     if not columns:
         return {}
     rows = len(columns[0].reference)
     taken = min(size, rows // 2)
-    together = design(columns)
     if taken < 1:
         return {column.name: Null(0.0, 1.0) for column in columns}
     generator = np.random.default_rng(seed)
     windows = np.stack([rows_at_random(generator, rows, taken) for _ in range(rounds)])
     nulls = {column.name: _null(column, windows, size) for column in columns}
+    together = design(columns)
+    if groups is not None and groups.count > 1:
+        count = round(size / groups.window_size)
+        windows = np.stack([groups_at_random(generator, groups.codes, count) for _ in range(rounds)])
+        grouped = {column.name: _null(column, windows, size) for column in columns}
+        nulls = {name: _stretched(null, nulls[name], groups) for name, null in grouped.items()}
+        together = together if groups.window_size <= _LARGER * groups.size else None
     return nulls if together is None else nulls | {TOGETHER: _null_together(together, windows[:TOGETHER_ROUNDS])}
+
+
+def _stretched(null: Null, independent: Null, groups: Groups) -> Null:
+    """The null of groups of the window's size, by that of groups of the reference's."""
+    found = max(1.0, null.mean / max(independent.mean, LEAST_SD))
+    stretch = groups.stretch(found)
+    return Null(null.mean * stretch / found, null.sd * stretch / found, stretch)
 
 
 def _null(column: Column, windows: Bools, size: int) -> Null:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cuelight.monitoring.drift.calibration import Null, calibrate
+from cuelight.monitoring.drift.calibration import Null, Nulls, calibrate
 from cuelight.monitoring.drift.dependence import TOGETHER, Dependence, design, tell_apart
 from cuelight.monitoring.drift.statistics import Comparison, adjusted, compare
 from cuelight.monitoring.examination.columns import Column, Kind
@@ -64,9 +64,7 @@ class Measured:
 
 
 def measure(
-    columns: Sequence[Column],
-    weights: Mapping[str, float] | None = None,
-    nulls: Mapping[str, Null] | None = None,
+    columns: Sequence[Column], weights: Mapping[str, float] | None = None, nulls: Nulls | None = None
 ) -> list[Measured]:
     """Test and calibrate each column of one reference and one window, and what the model got of them together.
 
@@ -102,22 +100,27 @@ def judge(
     q: float,
     z: float,
     weights: Mapping[str, float] | None = None,
-    nulls: Mapping[str, Null] | None = None,
+    nulls: Nulls | None = None,
 ) -> list[ColumnDrift]:
     """Measure and correct the columns of one window; the most drifted come first. Arguments as of those two."""
     return corrected([measure(columns, weights, nulls)], q, z)[0]
 
 
 def _measured(column: Column, null: Null, weights: Mapping[str, float] | None) -> Measured:
-    comparison = compare(column)
+    comparison = compare(column, null.stretch)
     weight = None if weights is None or column.is_output else weights.get(column.name, 0.0)
     return Measured(column.name, column.kind, comparison, null.z(comparison.score), column.is_output, weight)
 
 
 def _together(found: Dependence, null: Null, weights: Mapping[str, float] | None) -> Measured:
+    from scipy import stats
+
     weight = None if weights is None else sum(weights.get(name, 0.0) for name in found.carriers)
-    z = null.z(found.comparison.score)
-    return Measured(TOGETHER, Kind.JOINT, found.comparison, z, False, weight, found.carriers)
+    score = found.comparison.score
+    # Rows of one group on both sides of the halves make a coin seem to know something: its null says how much.
+    p_value = float(stats.norm.sf((score - max(0.0, null.mean)) / max(1.0, null.sd)))
+    comparison = replace(found.comparison, p_value=p_value)
+    return Measured(TOGETHER, Kind.JOINT, comparison, null.z(score), False, weight, found.carriers)
 
 
 def _judged(each: Measured, adjusted_p: float, q: float, z: float) -> ColumnDrift:

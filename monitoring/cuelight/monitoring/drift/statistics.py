@@ -44,36 +44,43 @@ SAME = {
 }
 
 
-def compare(column: Column) -> Comparison:
-    """Test one column on all its rows that are not null; with nothing on one side there is nothing to tell apart."""
+def compare(column: Column, stretch: float = 1.0) -> Comparison:
+    """Test one column on all its rows that are not null; with nothing on one side there is nothing to tell apart.
+
+    `stretch`: how many times as far as with independent rows the score strays; the p-value is of the score over it.
+    """
     reference = column.reference[column.present(column.reference)]
     current = column.current[column.present(column.current)]
     if not len(reference) or not len(current):
         return SAME[column.kind]
     if column.kind is Kind.NUMERIC:
-        return compare_numbers(reference, current)
-    return compare_codes(reference, current, frequent(reference, len(column.levels), len(current)))
+        return compare_numbers(reference, current, stretch)
+    return compare_codes(reference, current, frequent(reference, len(column.levels), len(current)), stretch)
 
 
-def compare_numbers(reference: Floats, current: Floats) -> Comparison:
+def compare_numbers(reference: Floats, current: Floats, stretch: float = 1.0) -> Comparison:
     """Two-sample Kolmogorov-Smirnov test, asymptotic p-value; (n,) and (m,) without NaN."""
     from scipy import stats
 
     result = stats.ks_2samp(reference, current, method="asymp")
-    distance = float(result.statistic)
-    return Comparison(KS, float(result.pvalue), distance, distance * _root_size(len(reference), len(current)))
+    distance, n, m = float(result.statistic), len(reference), len(current)
+    p_value = float(result.pvalue)
+    if stretch > 1.0:
+        p_value = float(stats.kstwo.sf(distance / stretch, max(1, round(n * m / (n + m)))))  # as SciPy has it
+    return Comparison(KS, p_value, distance, distance * _root_size(n, m))
 
 
-def compare_codes(reference: Codes, current: Codes, kept: Bools) -> Comparison:
+def compare_codes(reference: Codes, current: Codes, kept: Bools, stretch: float = 1.0) -> Comparison:
     """Pearson's chi-square test of homogeneity on the 2 x levels table; (n,) and (m,) codes without nulls.
 
     `kept` says which levels have a column of their own; all others, those never seen before included, share one.
     So one odd row with a new level is one row in a pool, and not a proof.
     """
-    return compare_counts(np.bincount(reference, minlength=len(kept)), np.bincount(current, minlength=len(kept)), kept)
+    before, now = (np.bincount(side, minlength=len(kept)) for side in (reference, current))
+    return compare_counts(before, now, kept, stretch)
 
 
-def compare_counts(reference: Codes, current: Codes, kept: Bools) -> Comparison:
+def compare_counts(reference: Codes, current: Codes, kept: Bools, stretch: float = 1.0) -> Comparison:
     """The chi-square test on rows per level: both (levels,)."""
     from scipy import stats
 
@@ -83,7 +90,8 @@ def compare_counts(reference: Codes, current: Codes, kept: Bools) -> Comparison:
     result = stats.chi2_contingency(table, correction=False)
     statistic = max(0.0, float(result.statistic))
     distance = float(np.sqrt(statistic / table.sum()))
-    return Comparison(CHI_SQUARE, float(result.pvalue), distance, float(np.sqrt(statistic)))
+    p_value = float(stats.chi2.sf(statistic / stretch**2, int(result.dof)))
+    return Comparison(CHI_SQUARE, p_value, distance, float(np.sqrt(statistic)))
 
 
 def frequent(reference: Codes, levels: int, current_rows: int) -> Bools:

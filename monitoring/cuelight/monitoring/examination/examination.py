@@ -49,12 +49,15 @@ class Examination:
         return tuple(each for each in self.findings if each.alert)
 
 
-def examine(reference: pd.DataFrame, current: pd.DataFrame) -> Examination:
-    """Look at every column of either side; column names must be unique."""
+def examine(reference: pd.DataFrame, current: pd.DataFrame, group: str = "") -> Examination:
+    """Look at every column of either side but `group`, which says what rows belong together; names must be unique."""
     findings: list[Finding] = []
     columns: list[Column] = []
     answered = _answers_otherwise(current)
     for name in watched(reference.columns):
+        if name == group:
+            findings.append(Finding(name, Fault.NOT_TESTED, False, f"{name} says which rows belong together"))
+            continue
         if PERSONAL + name.removeprefix(INPUT) in current.columns:
             findings.append(Finding(name, Fault.NOT_TESTED, False, f"{name} is personal: the journal does not hold it"))
             continue

@@ -19,6 +19,7 @@ from cuelight.monitoring.examination.columns import (
     numbers,
     texts,
 )
+from cuelight.monitoring.examination.likeness import Groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +73,18 @@ class Labelled:
     classes: bool
 
 
-def measure(reference: pd.DataFrame, labelled: pd.DataFrame) -> Performance | None:
+def measure(reference: pd.DataFrame, labelled: pd.DataFrame, groups: Groups | None = None) -> Performance | None:
     """Compare the two losses; None where the reference or the window has no labels.
 
-    Both hold `label`, `output.prediction` and, for classifiers that have them, `output.proba.<class>`.
+    Both hold `label`, `output.prediction` and, for classifiers that have them, `output.proba.<class>`. `groups` says
+    which rows belong together; without it they are independent.
     """
     before = reference[reference[LABEL].notna()] if LABEL in reference else reference.iloc[:0]
     now = labelled[labelled[LABEL].notna()] if LABEL in labelled else labelled.iloc[:0]
     name = _loss_name(before, now) if len(before) > 1 and len(now) > 1 else None
     if name is None:
         return None
-    old, new = _losses(name, before), _losses(name, now)
+    old, new = (_present(_losses(name, side)) for side in (before, now))
     if len(old) < 2 or len(new) < 2:
         return None
     return Performance(
@@ -90,7 +92,7 @@ def measure(reference: pd.DataFrame, labelled: pd.DataFrame) -> Performance | No
         rows=len(new),
         current=float(new.mean()),
         reference=float(old.mean()),
-        z=welch(old, new),
+        z=welch(old, new, *_stretches(name, reference, groups)),
         metrics=_metrics(name, now),
     )
 
@@ -106,11 +108,38 @@ def answers(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
     return pd.DataFrame({"label": spelled(known[LABEL]), "prediction": spelled(known[PREDICTION])}).dropna()
 
 
-def welch(reference: Floats, current: Floats) -> float:
-    """Difference of the means in its own standard errors, variances not assumed equal (Welch 1947)."""
-    error = np.sqrt(reference.var(ddof=1) / len(reference) + current.var(ddof=1) / len(current))
+def welch(reference: Floats, current: Floats, before: float = 1.0, now: float = 1.0) -> float:
+    """Difference of the means in its own standard errors, variances not assumed equal (Welch 1947).
+
+    `before` and `now`: how many times those of independent rows the standard errors of either side are.
+    """
+    errors = (
+        side.std(ddof=1) * stretch / np.sqrt(len(side)) for side, stretch in ((reference, before), (current, now))
+    )
+    error = np.hypot(*errors)
     difference = float(current.mean() - reference.mean())
     return difference / float(error) if error > 0 else float(np.sign(difference)) * 1e3
+
+
+def _stretches(name: str, reference: pd.DataFrame, groups: Groups | None) -> tuple[float, float]:
+    """How many times those of independent rows the standard errors of the mean losses are, at least 1: of both sides.
+
+    The variance of a mean of whole groups, by their sums of deviations (the sandwich of Liang and Zeger 1986).
+    """
+    if groups is None:
+        return 1.0, 1.0
+    known = reference[LABEL].notna().to_numpy()
+    losses, codes = _losses(name, reference[known]), groups.codes[known]
+    known = ~np.isnan(losses)
+    deviations = losses[known] - losses[known].mean()
+    independent = float((deviations**2).sum())
+    together = float((np.bincount(codes[known], weights=deviations) ** 2).sum())
+    found = max(1.0, float(np.sqrt(together / independent))) if independent > 0 else 1.0
+    return found, groups.stretch(found)
+
+
+def _present(losses: Floats) -> Floats:
+    return losses[~np.isnan(losses)]
 
 
 def _loss_name(reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
@@ -130,14 +159,14 @@ def _classes(frame: pd.DataFrame) -> list[str]:
 
 
 def _losses(name: str, frame: pd.DataFrame) -> Floats:
-    """Loss per row (n,); rows whose label or prediction can't be read are left out."""
+    """Loss per row (n,); NaN where the label or the prediction can't be read."""
     if name == ABSOLUTE_ERROR:
         errors = np.abs(numbers(frame[LABEL]) - numbers(frame[PREDICTION]))
-        return cast("Floats", errors[~np.isnan(errors)])
+        return cast("Floats", errors)
     labels = _aligned(frame[LABEL])
     if name == ERROR_RATE:
         wrong = np.asarray(labels != _aligned(frame[PREDICTION]), dtype=np.float64)
-        return cast("Floats", wrong[frame[PREDICTION].notna().to_numpy()])
+        return cast("Floats", np.where(frame[PREDICTION].notna().to_numpy(), wrong, np.nan))
     return _log_losses(labels, frame)
 
 
@@ -149,7 +178,7 @@ def _log_losses(labels: Any, frame: pd.DataFrame) -> Floats:
     known |= {_canonical(name): index for name, index in list(known.items())}
     position = np.array([known.get(each, -1) for each in labels])
     chosen = np.where(position >= 0, values[np.arange(len(values)), position], 0.0)
-    return cast("Floats", -np.log(np.clip(chosen[~np.isnan(chosen)], _SMALLEST, 1.0)))
+    return cast("Floats", -np.log(np.clip(chosen, _SMALLEST, 1.0)))
 
 
 def _aligned(series: pd.Series[Any]) -> Any:
@@ -176,7 +205,7 @@ def _metrics(name: str, frame: pd.DataFrame) -> dict[str, float]:
     if len(answered):
         figures["accuracy"] = float(np.mean(_aligned(answered[LABEL]) == _aligned(answered[PREDICTION])))
     if name == LOG_LOSS:
-        figures["log_loss"] = float(_losses(LOG_LOSS, frame).mean())
+        figures["log_loss"] = float(_present(_losses(LOG_LOSS, frame)).mean())
     return figures
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.drift.calibration import Null
-from cuelight.monitoring.drift.judgement import ColumnDrift, corrected, measure
+from cuelight.monitoring.drift.calibration import Calibration, calibrate
+from cuelight.monitoring.drift.judgement import ColumnDrift, Measured, corrected, measure
 from cuelight.monitoring.drift.weights import weights
 from cuelight.monitoring.examination.examination import Examination, examine
+from cuelight.monitoring.examination.likeness import Cycle, Likeness, likeness
 from cuelight.monitoring.quality import performance as performances
 from cuelight.monitoring.quality.performance import ABSOLUTE_ERROR, LEAST_LABELS, Labelled, Performance, answers
 from cuelight.monitoring.verdicts.rule import Decision, Earlier, Evidence, decide
@@ -18,6 +19,9 @@ from cuelight.monitoring.windows.baseline import Baseline
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Fewer rows of a window's hours are not compared with.
+_LEAST_LIKE = 100
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Case:
         rows: the window.
         labelled: rows that have a label by now; may be empty.
         earlier: earlier reports on the same version, newest first.
-        nulls: a calibration made before for what is compared with and this size of window; made anew without it.
+        calibration: says how far driftless windows stray; `Calibrations` remembers what it found.
         baseline: earlier traffic that the columns are compared with; None: with the reference. What is bad data, and
             what quality was, the reference says all the same.
     """
@@ -49,7 +53,7 @@ class Case:
     rows: pd.DataFrame
     labelled: pd.DataFrame
     earlier: Sequence[Earlier] = ()
-    nulls: Mapping[str, Null] | None = None
+    calibration: Calibration = calibrate
     baseline: Baseline | None = None
 
     @property
@@ -68,42 +72,69 @@ def assess_together(cases: Sequence[Case], settings: Settings) -> list[Assessmen
 
     So with more segments the chance that any of them alarms by chance stays what it was with one.
     """
-    examinations = [_examine(case, settings) for case in cases]
-    measured = [
-        measure(each.columns, weights(case.compared.rows, each.columns), case.nulls)
-        for case, each in zip(cases, examinations, strict=True)
-    ]
-    judged = corrected(measured, settings.monitoring_q, settings.monitoring_z)
-    return [_assessment(*each, settings) for each in zip(cases, examinations, judged, strict=True)]
+    looked = [_look(case, settings) for case in cases]
+    judged = corrected([_measured(each) for each in looked], settings.monitoring_q, settings.monitoring_z)
+    return [_assessment(each, columns, settings) for each, columns in zip(looked, judged, strict=True)]
 
 
-def _examine(case: Case, settings: Settings) -> Examination:
+@dataclass(frozen=True)
+class _Look:
+    """A case, the part of what it is compared with that is like its window, and what is wrong with its data."""
+
+    case: Case
+    baseline: Baseline
+    like: Likeness
+    examination: Examination
+
+
+def _look(case: Case, settings: Settings) -> _Look:
+    compared = case.compared
     if len(case.rows) < settings.monitoring_min_rows:
-        return Examination((), ())
-    found, compared = examine(case.reference, case.rows), case.compared
+        return _Look(case, compared, Likeness(compared.rows), Examination((), ()))
+    like = likeness(compared.rows, case.rows, settings.monitoring_group, Cycle(settings.monitoring_cycle))
+    if like.rows is not compared.rows:
+        name = f"the part of {compared.name} with the same hours"
+        compared = Baseline(like.rows, name, max(compared.least, _LEAST_LIKE))
+    found = examine(case.reference, case.rows, like.column)
+    found = replace(found, findings=(*found.findings, *like.notes))
     if compared.is_reference:
-        return found
+        return _Look(case, compared, like, found)
     comparable = len(compared.rows) >= compared.least
-    return replace(found, columns=examine(compared.rows, case.rows).columns if comparable else ())
+    columns = examine(compared.rows, case.rows, like.column).columns if comparable else ()
+    return _Look(case, compared, like, replace(found, columns=columns))
 
 
-def _assessment(case: Case, examination: Examination, judged: Sequence[ColumnDrift], settings: Settings) -> Assessment:
-    performance = performances.measure(case.reference, case.labelled)
+def _measured(look: _Look) -> list[Measured]:
+    columns = look.examination.columns
+    if not columns:
+        return []
+    nulls = look.case.calibration(columns, len(look.case.rows), look.like.groups)
+    return measure(columns, weights(look.like.rows, columns), nulls)
+
+
+def _performance(case: Case, settings: Settings) -> Performance | None:
+    """Quality next to the reference's rows of the labelled rows' hours."""
+    like = likeness(case.reference, case.labelled, settings.monitoring_group, Cycle(settings.monitoring_cycle))
+    return performances.measure(like.rows, case.labelled, like.groups)
+
+
+def _assessment(look: _Look, judged: Sequence[ColumnDrift], settings: Settings) -> Assessment:
+    case, performance = look.case, _performance(look.case, settings)
     decision = decide(
         Evidence(
             rows=len(case.rows),
-            compared_rows=len(case.compared.rows),
-            alerts=examination.alerts,
+            compared_rows=len(look.baseline.rows),
+            alerts=look.examination.alerts,
             columns=judged,
             performance=performance,
             earlier=case.earlier,
             min_rows=settings.monitoring_min_rows,
-            min_compared=case.compared.least,
-            against=case.compared.name,
+            min_compared=look.baseline.least,
+            against=look.baseline.name,
         )
     )
     labelled = _answers(case.reference, case.labelled, performance)
-    return Assessment(decision, examination, tuple(judged), performance, labelled)
+    return Assessment(decision, look.examination, tuple(judged), performance, labelled)
 
 
 def _answers(reference: pd.DataFrame, labelled: pd.DataFrame, performance: Performance | None) -> Labelled | None:

@@ -41,6 +41,7 @@ class Lesson:
     Attributes:
         features, truth: rows to fit on.
         held_features, held_truth: rows to be evaluated on; they become the reference.
+        held_times, held_groups: when they came, in epoch seconds, and which belong together, where that is known.
         trained_until: epoch seconds of the latest fitted row.
         fingerprint: SHA-256 of all data that went in.
         comparable: positions of held-out rows that the champion was not fitted on either.
@@ -62,6 +63,8 @@ class Lesson:
     policy: str = "all"
     journal_rows: pd.DataFrame | None = None
     journal_held: pd.DataFrame | None = None
+    held_times: Array | None = None
+    held_groups: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def _log_frames(run: Run, lesson: Lesson, answers: Answers) -> str:
     with tempfile.TemporaryDirectory(prefix="cuelight-training-") as folder:
         path = Path(folder, REFERENCE)
         path.parent.mkdir()
-        reference(answers).to_parquet(path, index=False)
+        reference(answers, lesson.held_times, lesson.held_groups).to_parquet(path, index=False)
         run.file(path, "reference")
         for keys, name in ((lesson.journal_rows, FITTED_ROWS), (lesson.journal_held, HELD_ROWS)):
             if keys is not None:

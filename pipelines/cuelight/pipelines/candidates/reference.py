@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuelight.pipelines.answers import Answers
+from cuelight.pipelines.answers import Answers, Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,9 @@ def sample(answers: Answers) -> pd.DataFrame:
     return answers.features.iloc[:: -(-len(answers.features) // _SAMPLE_ROWS)]
 
 
-def reference(answers: Answers) -> pd.DataFrame:
-    """Columns `input.<column>`, `output.prediction`, `output.proba.<class>` and, where there is a truth, `label`."""
+def reference(answers: Answers, times: Array | None = None, groups: Array | None = None) -> pd.DataFrame:
+    """Columns `input.<column>`, `output.prediction`, `output.proba.<class>` and, where they are known, `label`, `time`
+    (seconds since the epoch) and `group` (rows of one value belong together), by row."""
     import pandas as pd
 
     columns: dict[str, Any] = {f"input.{name}": answers.features[name].to_numpy() for name in answers.features.columns}
@@ -32,4 +33,5 @@ def reference(answers: Answers) -> pd.DataFrame:
             columns[f"output.proba.{each}"] = answers.probabilities[:, position]
     if answers.truth is not None:
         columns["label"] = answers.truth
+    columns |= {name: each for name, each in (("time", times), ("group", groups)) if each is not None}
     return pd.DataFrame(columns)

@@ -92,6 +92,7 @@ def _lesson(base: Data, fresh: Fresh, learned: Array, held: Array, cut: float, r
         comparable=np.arange(int(held.sum())),
         journal_rows=fresh.keys[learned].reset_index(drop=True),
         journal_held=fresh.keys[held].reset_index(drop=True),
+        held_times=fresh.times[held],
     )
 
 
