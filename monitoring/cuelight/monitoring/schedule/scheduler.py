@@ -121,11 +121,12 @@ class Scheduler:
 
     def _elected(self) -> bool:
         now = self._clock.now()
-        self._lease = self._operations.acquire(LEASE, self._holder, _LEASE_SECONDS, now)
-        if self._lease is None:
+        self._lease = None  # until it is known what the one before knew
+        lease = self._operations.acquire(LEASE, self._holder, _LEASE_SECONDS, now)
+        if lease is None:
             return False
-        self._until = now + _LEASE_SECONDS
         self._timetable = Timetable(self._operations.jobs())
+        self._lease, self._until = lease, now + _LEASE_SECONDS
         planned = [name.split(":", 1) for name, job in self._timetable.jobs.items() if job.line]
         self._known = sorted({model for _, model in planned})
         self._asked_at = None

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +161,22 @@ def test_a_scheduler_without_its_database_ends_its_child(stage: Stage) -> None:
     assert scheduler.tick() == IDLE
     stage.clock.advance(60)
     assert scheduler.tick() == "drift:wine was started."
+
+
+def test_nobody_leads_without_what_was_known_before(stage: Stage) -> None:
+    """A scheduler that could not read the jobs must not take every turn for a new one: it tries again."""
+    first = stage.scheduler()
+    first.tick()
+    first.stop()
+    stage.clock.advance(600)
+    path, second = stage.settings.home / "operations.db", stage.scheduler()
+    for names, fails in (("jobs RENAME TO away", True), ("away RENAME TO jobs", False)):
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"ALTER TABLE {names}")
+        with pytest.raises(Unavailable) if fails else nullcontext():
+            second.tick()
+    stage.clock.advance(30)
+    assert second.tick() == "drift:wine was started."
 
 
 def test_what_was_done_elsewhere_is_no_failure(stage: Stage) -> None:
