@@ -10,6 +10,7 @@ from cuelight.journal.query import Journal, Query
 from cuelight.kit.errors import NotFound
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.backtests.consequences import Consequence, Consequences
+from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.job import remembered
 from cuelight.monitoring.reports.outcome import Outcome
@@ -130,7 +131,9 @@ class Backtest:
         if nothing_new(window.end, earlier):
             return Step(moment)
         baseline = windows.baseline(plan.against, window, charge.reference, own)
-        assessment = assess(Case(charge.reference, window.rows, window.labelled, earlier, baseline=baseline), own)
+        calibrations = Calibrations(own.home / "monitoring" / "calibrations")
+        case = Case(charge.reference, window.rows, window.labelled, earlier, calibrations, baseline)
+        assessment = assess(case, own)
         decision = assessment.decision
         seen.insert(0, Seen(decision.verdict.value, decision.signals, window.end or 0.0, window.labels_until or 0.0))
         outcome = Outcome(

@@ -15,6 +15,7 @@ class Fault(StrEnum):
     ALL_NULL = "all null"
     MISSING_VALUES = "missing values"
     UNSEEN_LEVELS = "unseen levels"
+    OUT_OF_RANGE = "out of range"
     CONSTANT = "constant"
     NOT_FINITE = "not finite"
     NOT_TESTED = "not tested"

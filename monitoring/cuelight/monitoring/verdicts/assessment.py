@@ -95,12 +95,13 @@ def _look(case: Case, settings: Settings) -> _Look:
     if like.rows is not compared.rows:
         name = f"the part of {compared.name} with the same hours"
         compared = Baseline(like.rows, name, max(compared.least, _LEAST_LIKE))
-    found = examine(case.reference, case.rows, like.column)
+    clustering = max(like.groups.size, like.groups.window_size) if like.groups else 1.0
+    found = examine(case.reference, case.rows, like.column, clustering)
     found = replace(found, findings=(*found.findings, *like.notes))
     if compared.is_reference:
         return _Look(case, compared, like, found)
     comparable = len(compared.rows) >= compared.least
-    columns = examine(compared.rows, case.rows, like.column).columns if comparable else ()
+    columns = examine(compared.rows, case.rows, like.column, clustering).columns if comparable else ()
     return _Look(case, compared, like, replace(found, columns=columns))
 
 

@@ -114,3 +114,56 @@ def test_a_personal_column_is_said_to_be_untested_and_is_no_bad_data() -> None:
         assert [each.text for each in found.findings] == ["input.name is personal: the journal does not hold it"]
         assert found.alerts == ()
         assert [each.name for each in found.columns] == ["input.x"]
+
+
+@pytest.mark.parametrize(
+    ("share", "value", "alert"), [(0.05, -999.0, True), (0.05, 5.0, False), (0.004, -999.0, False), (1.0, 400.0, True)]
+)
+def test_impossible_numbers_are_bad_data_and_drifted_ones_are_not(share: Any, value: Any, alert: Any) -> None:
+    """A sentinel or another unit alerts when it is no single row; what lies just outside the range is for the tests."""
+    current = scored(1000, 3)
+    current.loc[np.random.default_rng(0).random(1000) < share, "input.used"] = value + current["input.used"] * 0.1
+    examined = examine(scored(3000, 1), current)
+    assert [each.fault for each in examined.alerts] == ([Fault.OUT_OF_RANGE] if alert else [])
+    told = [each.text for each in examined.findings if each.fault is Fault.OUT_OF_RANGE]
+    assert bool(told) is (abs(value) > 100)
+
+
+def _rare(generator: np.random.Generator, rows: int) -> pd.DataFrame:
+    """Columns whose sound windows look odd: hardly ever filled, hardly ever other than 0, heavy tails, rare words."""
+    filled = generator.random(rows) < 0.001
+    return pd.DataFrame(
+        {
+            "input.sparse": np.where(filled, generator.normal(size=rows), 0.0),
+            "input.null": np.where(filled, generator.normal(size=rows), np.nan),
+            "input.pareto": generator.pareto(1.0, size=rows),
+            "input.cauchy": generator.standard_cauchy(size=rows),
+            "input.words": [f"w{each}" for each in generator.zipf(1.3, size=rows)],
+            "input.code": generator.poisson(0.5, size=rows).astype(float),
+        }
+    )
+
+
+@pytest.mark.parametrize(("before", "now"), [(20_000, 500), (5000, 2000), (600, 500), (200, 2000)])
+def test_odd_but_sound_columns_are_no_bad_data(before: Any, now: Any) -> None:
+    """Of forty driftless windows none is bad, though columns are hardly filled, heavy-tailed or full of words."""
+    generator = np.random.default_rng(7)
+    alerts = [examine(_rare(generator, before), _rare(generator, now)).alerts for _ in range(40)]
+    assert sum(bool(each) for each in alerts) <= 1, alerts
+
+
+def test_whole_groups_without_a_value_are_no_bad_data() -> None:
+    """Where a value is a person's, and rows come by fifties, missing shares go up and down with the persons."""
+    generator = np.random.default_rng(8)
+    plain = grouped = 0
+    for _ in range(60):
+        reference, current = (
+            pd.DataFrame({"input.x": np.repeat(np.where(generator.random(people) < 0.3, np.nan, 1.0), 50)})
+            for people in (60, 15)
+        )
+        for frame in (reference, current):
+            frame["input.x"] += generator.normal(size=len(frame))
+        plain += bool(examine(reference, current).alerts)
+        grouped += bool(examine(reference, current, clustering=50.0).alerts)
+    assert plain > 5
+    assert grouped <= 1
