@@ -101,11 +101,12 @@ def shadow(rounds: int, seconds: int) -> None:
     results, tell = Results.read(PUBLISHED), pages.teller()
     results.shadowings.clear()
     results.conditions |= _shadow_conditions(plan)
+    conditions = {**machine.describe(), **_shadow_conditions(plan)}
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for each in dict.fromkeys(case.model for case in shadows.CASES):
             for _ in shadows.measure(Run(plan, results, tell), models.make(each, Path(name)), Path(name) / "shadows"):
                 results.write(LAST)
-    found = Results({"rounds": rounds, "seconds": seconds}, shadowings=results.shadowings)
+    found = Results(conditions, shadowings=results.shadowings)
     pages.show(tables.tables(found), tables.conditions(found))
     if plan == Plan():
         shutil.copyfile(LAST, PUBLISHED)
@@ -119,13 +120,12 @@ def on_demand(rounds: int, seconds: int) -> None:
     plan = Plan(guest_rounds=rounds, guest_seconds=seconds)
     results, tell = Results.read(PUBLISHED), pages.teller()
     results.askings.clear()
-    load = round(os.getloadavg()[0], 2)
+    known = machine.describe()
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for _ in guests.measure(Run(plan, results, tell), models.make(models.LINEAR, Path(name)), Path(name)):
             results.write(LAST)
-    results.conditions["guests"]["load_before"] = load
-    known = {"rounds": rounds, "seconds": seconds, "guests": results.conditions["guests"]}
-    found = Results(known, askings=results.askings)
+    results.conditions["guests"]["load_before"] = known["load_before"]
+    found = Results({**known, "guests": results.conditions["guests"]}, askings=results.askings)
     pages.show(tables.tables(found), tables.conditions(found))
     if plan == Plan():
         results.write(PUBLISHED)
@@ -137,7 +137,7 @@ def journal(quick: bool) -> None:
     """Measure only the journal: what it adds to a request, bytes, compaction, and windows of ten million rows."""
     wrk.check()
     size = journals.Size(rows=200_000, window=2000, requests=2000, rounds=1, seconds=1) if quick else journals.Size()
-    tell, rows = pages.teller(), list[list[str]]()
+    tell, rows, conditions = pages.teller(), list[list[str]](), machine.line()
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         folder = Path(name)
         parts = (
@@ -149,7 +149,7 @@ def journal(quick: bool) -> None:
             for row in part():
                 tell(": ".join(row))
                 rows.append(row)
-    pages.show([journals.table(rows)], f"{size}, load before: {os.getloadavg()[0]:.2f}")
+    pages.show([journals.table(rows)], f"{conditions} {size}.")
 
 
 @main.command("labels")
@@ -159,24 +159,24 @@ def journal(quick: bool) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of each kind.")
 def label_join(rows: int, rounds: int) -> None:
     """Measure only how quickly labels are joined to what was predicted, and made figures of quality."""
-    tell, found, load = pages.teller(), list[list[str]](), os.getloadavg()[0]
+    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for row in labels.measure(Path(name), rows, rounds):
             tell(": ".join(row))
             found.append(row)
-    pages.show([labels.table(found)], f"Median of {rounds} rounds. Load before: {load:.2f}.")
+    pages.show([labels.table(found)], f"{conditions} Median of {rounds} rounds.")
 
 
 @main.command("drift")
 @click.option("--rows", type=click.IntRange(1000), multiple=True, default=drift_jobs.ROWS, show_default=True)
 def drift(rows: tuple[int, ...]) -> None:
     """Measure only drift jobs: seconds and the peak of memory, whole and by part, for windows of so many rows."""
-    tell, found, load = pages.teller(), list[list[str]](), os.getloadavg()[0]
+    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for row in drift_jobs.measure(Path(name), rows):
             tell(", ".join(row))
             found.append(row)
-    pages.show([drift_jobs.table(found)], f"{machine.describe()['machine']}. Load before: {load:.2f}.")
+    pages.show([drift_jobs.table(found)], conditions)
 
 
 @main.command("show")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import arrivals, wrk
+from benchmarks import answered, arrivals, wrk
 from benchmarks.models import Model
 from benchmarks.peers.cuelight import Cuelight, CuelightUnrecorded
 from benchmarks.plan import rotated
@@ -20,7 +19,7 @@ from benchmarks.tables import Table
 from cuelight.journal import layout, storage
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
-from cuelight.journal.record import Prediction, Schema
+from cuelight.journal.record import Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.identity import new_id
@@ -58,7 +57,7 @@ def windows(folder: Path, size: Size) -> Iterator[list[str]]:
         "the newest 2,000": lambda: journal.rows_table(Query("m", last_rows=2000)).num_rows,
     }
     for name, read in asked.items():
-        taken = [_seconds(read) for _ in range(size.rounds)]
+        taken = [answered.seconds(read) for _ in range(size.rounds)]
         rows = read()
         yield [f"{name}: {rows:,} of {size.rows:,} rows", f"{1000 * statistics.median(taken):.0f} ms"]
 
@@ -68,8 +67,8 @@ def compaction(folder: Path, size: Size) -> Iterator[list[str]]:
     for rows, name in ((1, "single rows"), (1000, "batches of 1,000 rows")):
         place, count = folder / str(rows), max(10, size.requests // rows)
         raw = _write(place, count, rows)
-        seconds = _seconds(Compactor(place, clock=FakeClock(_BEGAN)).run_once)
-        merged = _seconds(Compactor(place, clock=FakeClock(_BEGAN + 2 * _DAY)).run_once)
+        seconds = answered.seconds(Compactor(place, clock=FakeClock(_BEGAN)).run_once)
+        merged = answered.seconds(Compactor(place, clock=FakeClock(_BEGAN + 2 * _DAY)).run_once)
         disk = {each: _bytes(place / each) / count for each in (layout.REQUESTS, layout.ROWS)}
         yield [f"compaction, {name}", f"{count * rows / seconds:,.0f} rows/s"]
         yield [f"merging, {name}", f"{count * rows / merged:,.0f} rows/s"]
@@ -150,39 +149,11 @@ def _write(folder: Path, count: int, rows: int) -> int:
         asked = json.dumps({"dataframe_split": {"columns": _COLUMNS, "data": data}}, separators=(",", ":")).encode()
         answer = json.dumps({"predictions": [sum(each) for each in data]}, separators=(",", ":")).encode()
         raw += len(asked) + len(answer)
-        writer.append(_prediction(_BEGAN + number / 100, rows, asked, answer))
+        writer.append(answered.prediction(_BEGAN + number / 100, new_id(), rows, asked, answer, new_id()))
         if (number + 1) * rows % 5000 == 0:
             writer.close()
     writer.close()
     return raw
-
-
-def _prediction(at: float, rows: int, asked: bytes, answer: bytes) -> Prediction:
-    return Prediction(
-        time=at,
-        prediction_id=new_id(),
-        request_id=new_id(),
-        client="127.0.0.1",
-        caller="",
-        model="m",
-        version=1,
-        digest="d",
-        track="Production",
-        arm="champion",
-        generation=1,
-        status=200,
-        latency_ms=1.0,
-        rows=rows,
-        media_type="application/json",
-        request=asked,
-        response=answer,
-    )
-
-
-def _seconds(do: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    do()
-    return time.perf_counter() - began
 
 
 def _bytes(folder: Path) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import answered
 from benchmarks.tables import Table
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.groups import Cut, groups
@@ -32,7 +32,7 @@ def measure(folder: Path, rows: int, rounds: int) -> Iterator[list[str]]:
     """What was done, and how quickly: the median of the rounds, after one that is not counted."""
     for way in ("id", "key"):
         for name, do in _work(_fill(folder / way, rows, way)).items():
-            taken = [_seconds(do) for _ in range(rounds + 1)][1:]
+            taken = [answered.seconds(do) for _ in range(rounds + 1)][1:]
             yield [f"{rows:,} labels by {way}, {name}", f"{rows / statistics.median(taken):,.0f} rows/s"]
 
 
@@ -73,29 +73,11 @@ def _fill(folder: Path, rows: int, way: str) -> Journal:
 
 def _prediction(number: int, orders: list[int], shares: list[float]) -> Prediction:
     data = [[order, share] for order, share in zip(orders, shares, strict=True)]
-    return Prediction(
-        time=_BEGAN + number / 1000,
-        prediction_id=f"{number:032x}",
-        request_id="",
-        client="127.0.0.1",
-        caller="",
-        model="m",
-        version=1,
-        digest="d",
-        track="Production",
-        arm="champion",
-        generation=1,
-        status=200,
-        latency_ms=1.0,
-        rows=len(orders),
-        media_type="application/json",
-        request=json.dumps({"dataframe_split": {"columns": ["order_id", "x"], "data": data}}).encode(),
-        response=json.dumps({"predictions": [int(share > 0.5) for share in shares]}).encode(),
+    return answered.prediction(
+        _BEGAN + number / 1000,
+        f"{number:032x}",
+        len(orders),
+        json.dumps({"dataframe_split": {"columns": ["order_id", "x"], "data": data}}).encode(),
+        json.dumps({"predictions": [int(share > 0.5) for share in shares]}).encode(),
         probabilities={"classes": list(_CLASSES), "values": [[1.0 - share, share] for share in shares]},
     )
-
-
-def _seconds(do: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    do()
-    return time.perf_counter() - began

@@ -8,6 +8,12 @@ import re
 from pathlib import Path
 
 
+def line() -> str:
+    """The same as a sentence."""
+    known = describe()
+    return f"{known['machine']}; {known['system']}; load before: {known['load_before']:.2f}."
+
+
 def describe() -> dict[str, object]:
     """Processor, system, and how many processes wanted to run in the minute before."""
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())

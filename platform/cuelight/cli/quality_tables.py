@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 _TOO_FEW = "not enough data"
 _UNDEFINED = "-"
 _ABREAST = 4  # groups that stand beside each other, with all their figures
+_UNBOUNDED = 10_000  # characters
 _CHIEF = ("accuracy", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "r2", "mape")
 
 
 def show(model: str, found: Sequence[Group], least: int, classes: bool = False) -> None:
-    """Print a few groups beside each other, many below each other with the chief figures only."""
+    """Print a few groups beside each other, many below each other with the chief figures only, as far as they fit."""
     console = Console()
     predicted, labelled = (sum(getattr(each, name) for each in found) for name in ("predicted", "labelled"))
     console.print(Text(f"{model}: {labelled:,} of {predicted:,} rows are labelled.\n", style="bold"))
-    console.print(_beside(found) if len(found) <= _ABREAST else _below(found))
+    console.print(*_tables(console, found), sep="\n\n")
     if any(each.quality is None for each in found):
         console.print(Text(f"\n{_TOO_FEW}: fewer than {least:,} labelled rows (--least).", style="dim"))
     for name, reason in _reasons(found).items():
@@ -36,11 +37,29 @@ def show(model: str, found: Sequence[Group], least: int, classes: bool = False) 
             console.print(_classes(each.quality.classes))
 
 
+def _tables(console: Console, found: Sequence[Group]) -> list[Table]:
+    """One table; several of fewer groups where the terminal is too narrow for whole words and numbers."""
+    unbounded = console.options.update(width=_UNBOUNDED)  # else the least width is never said to be more than there is
+
+    def fits(table: Table) -> bool:
+        return console.measure(table, options=unbounded).minimum <= console.width
+
+    if len(found) > _ABREAST and fits(table := _below(found)):
+        return [table]
+    tables: list[Table] = []
+    for count in range(min(len(found), _ABREAST), 0, -1):
+        tables = [_beside(found[start : start + count]) for start in range(0, len(found), count)]
+        if all(map(fits, tables)):
+            break
+    return tables
+
+
 def _beside(found: Sequence[Group]) -> Table:
     names = dict.fromkeys(name for each in found if each.quality for name in _names(each))
     lines = {"predicted": [f"{each.predicted:,}" for each in found], "labelled": [_labelled(each) for each in found]}
     lines |= {name: [_cell(each, name) for each in found] for name in names}
-    return _table(["", *map(_title, found)], [[name, *cells] for name, cells in lines.items()])
+    titles = [_title(each).replace(", ", ",\n") for each in found]
+    return _table(["", *titles], [[name, *cells] for name, cells in lines.items()], fold=False)
 
 
 def _below(found: Sequence[Group]) -> Table:
@@ -99,10 +118,12 @@ def _value(value: object) -> str:
     return "(none)" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], keys: int = 1) -> Table:
+def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], keys: int = 1, fold: bool = True) -> Table:
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="left" if place < keys else "right", overflow="fold")
+        # Rich would rather fold a name than a heading of two words: only what people called something is folded.
+        justify: Literal["left", "right"] = "left" if place < keys else "right"
+        table.add_column(Text(heading), justify=justify, no_wrap=not (fold and place < keys), overflow="fold")
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))  # as it is: a value may be called [b]
     return table

@@ -100,6 +100,19 @@ def test_many_groups_stand_below_each_other(home: Path) -> None:
     assert {each[2] for each in lines[3:] if each} == {"1", "2"}
 
 
+def test_a_narrow_terminal_breaks_no_name_and_no_number(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not all groups fit beside or below each other, there are several tables, with every figure as a row."""
+    wide = _quality("kinds", "--by", "version", "--by", "city", "--least", "5")
+    monkeypatch.setitem(_WIDE, "COLUMNS", "34")
+    narrow = _quality("kinds", "--by", "version", "--by", "city", "--least", "5")
+    rows = [each for each in _lines(narrow) if each and each[0] == "balanced_accuracy"]
+    assert len(rows) > 1
+    (together,) = [each[1:] for each in _lines(wide) if each and each[0] == "balanced_accuracy"]
+    assert [cell for each in rows for cell in each[1:]] == together
+    hours = _quality("kinds", "--by", "version", "--every", "1h", "--least", "3")
+    assert {"accuracy", "log_loss", "f1_weighted"} <= {each[0] for each in _lines(hours) if each}
+
+
 def test_programs_get_json(home: Path) -> None:
     """The groups with their keys and counts, figures in full, and why one is missing."""
     found = json.loads(_quality("sizes", "--by", "track", "--json").output)
