@@ -212,7 +212,10 @@ def test_drift_is_remembered_however_many_reports_lie_between(installation: Inst
 
 
 def test_without_drift_nothing_is_asked_for(installation: Installation) -> None:
-    """Rows like the reference's are ok, too few rows are not enough data and never ok, and both are recorded."""
+    """Rows like the reference's are ok, too few rows are not enough data and never ok, and both are recorded.
+
+    Where the number of new labels may ask (`retrain.every_labels`), it does, whatever the verdict.
+    """
     installation.serve(scored(300, 40))
     few = _judged(installation.job().run(Order(MODEL)))
     assert few.verdict == "not enough data"
@@ -220,6 +223,12 @@ def test_without_drift_nothing_is_asked_for(installation: Installation) -> None:
     assert _judged(installation.job().run(Order(MODEL))).verdict in ("ok", "watch")
     assert installation.operations.retrains(MODEL) == []
     assert len(installation.operations.reports(MODEL)) == 2
+
+    installation.settings = replace(installation.settings, models={MODEL: {"retrain_every_labels": 1201}})
+    assert _judged(installation.job().run(Order(MODEL))).request is None
+    installation.settings = replace(installation.settings, models={MODEL: {"retrain_every_labels": 1200}})
+    assert _judged(installation.job().run(Order(MODEL))).request is not None
+    assert installation.operations.retrains(MODEL)[0].reason.startswith("1,200 new labels have come since the last")
 
 
 def test_a_window_may_be_compared_with_the_one_before(installation: Installation) -> None:

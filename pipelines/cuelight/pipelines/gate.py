@@ -57,7 +57,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Segment:
-    """Held-out rows of one value: the challenger's metrics on them, and both on those that both may be held to."""
+    """Held-out rows of one value: the challenger's metrics that are defined, and both on rows that are fair to both."""
 
     value: str
     rows: int
@@ -138,7 +138,8 @@ def _objections(gate: Gate, evidence: Evidence) -> Iterator[str]:
         yield f"Not shown to be as good {_sides(found, f'; it may lose {allowed:.3g} at most')}."
     for each in evidence.segments:
         where = f"Where {gate.segments} is {each.value}"
-        if each.is_judged and (missed := _missed(gate.segment_floors, each.metrics)):
+        floors = {name: floor for name, floor in gate.segment_floors.items() if name in each.metrics}
+        if each.is_judged and (missed := _missed(floors, each.metrics)):
             yield f"{where}, below the floor: {'; '.join(missed)}."
         if each.is_judged and each.comparison and _is_worse(each.comparison, gate.segment_margin):
             yield f"{where}, worse {_sides(each.comparison)}."

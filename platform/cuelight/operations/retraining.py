@@ -40,11 +40,6 @@ class RetrainRequest:
     detail: Mapping[str, Any]
 
 
-def cooling(ended: float | None, now: float, cooldown: float) -> bool:
-    """Whether the last retraining ended (epoch s; None: there was none) less than the cooldown (s) ago."""
-    return ended is not None and now - ended < cooldown
-
-
 @dataclass(frozen=True)
 class Limits:
     """How often a model may be retrained without a person's asking.

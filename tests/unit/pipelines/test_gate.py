@@ -148,3 +148,10 @@ def test_limits_of_time_and_size_are_off_unless_they_are_set() -> None:
     assert decide(Gate(most_time=100.0, most_size=5.0), evidence).passed
     assert "time to predict is 100 times" in decide(Gate(most_time=99.0), evidence).reason
     assert "size is 5 times" in decide(Gate(most_size=4.9), evidence).reason
+
+
+def test_a_segment_is_not_judged_by_what_its_rows_do_not_define() -> None:
+    """A segment of one class has no area under a curve: its other floors count, and that one does not."""
+    gate = Gate(segments="plan", segment_floors={"roc_auc": 0.6, "accuracy": 0.5})
+    assert decide(gate, Evidence({}, segments=(Segment("free", 80, {"accuracy": 0.9}),))).passed
+    assert not decide(gate, Evidence({}, segments=(Segment("free", 80, {"accuracy": 0.4}),))).passed

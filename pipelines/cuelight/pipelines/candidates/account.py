@@ -42,7 +42,7 @@ def _segments(pipeline: TrainingPipeline, found: Sequence[Segment]) -> Iterator[
     heads = ["rows", *floors, "champion's loss", "challenger's", "gain"]
     yield f"\n| {pipeline.gate.segments} | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}"
     for each in found:
-        scores = [f"{each.metrics[name]:.4g}" if name in each.metrics else "too few rows" for name in floors]
+        scores = [f"{each.metrics[name]:.4g}" if name in each.metrics else "-" for name in floors]
         beside = each.comparison
         losses = [f"{beside.champion:.4g}", f"{beside.challenger:.4g}", _gain(beside)] if beside else ["", "", ""]
         value = each.value.replace("|", "\\|")

@@ -32,7 +32,9 @@ def segments(
     for value, rows in found:
         part = answers.take(np.flatnonzero(rows))
         enough = rows.sum() >= LEAST_SEGMENT
-        scores = {name: metric(name, pipeline.task).score(part) for name in pipeline.gate.segment_floors if enough}
+        names = pipeline.gate.segment_floors if enough else ()
+        scores = {name: metric(name, pipeline.task).score(part) for name in names}
+        scores = {name: score for name, score in scores.items() if np.isfinite(score)}  # one class has no roc_auc
         beside = _compare(pipeline, answers, theirs, comparable, rows, confidence) if theirs else None
         judged.append(Segment(value, int(rows.sum()), scores, beside))
     return tuple(sorted(judged, key=lambda each: (-each.rows, each.value)))
