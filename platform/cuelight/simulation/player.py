@@ -5,13 +5,17 @@ All decisions are those of the real loop, by its own functions; here is only who
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.settings import Settings
+from cuelight.monitoring.drift.calibration import Calibration
+from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.retraining.triggers import Known, decide
 from cuelight.monitoring.verdicts.assessment import Case, assess
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
@@ -86,20 +90,21 @@ def play(stream: Stream, plan: Plan, settings: Settings) -> Played:
         raise Misconfigured("Only the reference is compared with in fast time: set `monitoring.against` to reference.")
     start, end = float(stream.times[0]), float(stream.times[-1])
     jobs = turns(plan.schedule or chosen.monitoring_schedule, start, end)
-    player = _Player(stream, plan, chosen)
-    for moment, is_job in in_turn(jobs, chosen.retrain_schedule, start, end):
-        player.carry_on(moment)
-        if is_job:
-            player.judge(moment)
-        else:
-            player.take_turn(moment)
-    player.carry_on(end)
-    return player.played()
+    with tempfile.TemporaryDirectory(prefix="cuelight-simulation-") as folder:
+        player = _Player(stream, plan, chosen, Calibrations(Path(folder)))
+        for moment, is_job in in_turn(jobs, chosen.retrain_schedule, start, end):
+            player.carry_on(moment)
+            if is_job:
+                player.judge(moment)
+            else:
+                player.take_turn(moment)
+        player.carry_on(end)
+        return player.played()
 
 
 class _Player:
-    def __init__(self, stream: Stream, plan: Plan, settings: Settings) -> None:
-        self._stream, self._plan, self._settings = stream, plan, settings
+    def __init__(self, stream: Stream, plan: Plan, settings: Settings, calibration: Calibration) -> None:
+        self._stream, self._plan, self._settings, self._calibration = stream, plan, settings, calibration
         self._extent = Extent.of(settings)
         self._label_times = stream.times + plan.labels_after
         self._judged: list[Judged] = []
@@ -137,7 +142,7 @@ class _Player:
             return
         rows = version.rows(version.first + part.start, version.first + part.stop)
         known = version.labelled(labelled - max(len(rows), self._settings.monitoring_min_rows), labelled)
-        case = Case(version.trained.reference, rows, known, earlier)
+        case = Case(version.trained.reference, rows, known, earlier, self._calibration)
         decision = assess(case, self._settings).decision
         reports.insert(0, Seen(decision.verdict.value, decision.signals, rows_until or 0.0, labels_until or 0.0))
         asked = decide(self._known(now, decision.retrain, labelled), self._settings)
@@ -213,8 +218,7 @@ class _Player:
         """Train at once on what is known now; nobody knows of it before its end."""
         ended, number = now + self._plan.retraining_takes, None
         try:
-            least = self._settings.retrain_min_labels
-            trained = retrain(self._stream, labelled, self._champion, least, self._versions + 1)
+            trained = retrain(self._stream, labelled, self._champion, self._settings, self._versions + 1)
         except CuelightError as error:
             outcome, sentence = NOT_ENOUGH if isinstance(error, NotEnoughLabels) else FAILED, str(error)
         else:

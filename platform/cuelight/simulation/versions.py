@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.pipelines.answers import Answers, Array, ask
 from cuelight.pipelines.candidates.candidate import Candidate, Lesson, make
@@ -15,6 +16,7 @@ from cuelight.pipelines.candidates.reference import reference
 from cuelight.pipelines.progress import Silent
 from cuelight.pipelines.retraining.fresh import Fresh, fresh_of
 from cuelight.pipelines.retraining.lessons import retraining_lesson
+from cuelight.pipelines.retraining.recency import Recency
 from cuelight.pipelines.split import split
 from cuelight.pipelines.train import first_lesson
 from cuelight.registry.model import ModelVersion
@@ -78,13 +80,14 @@ def train_first(stream: Stream) -> Trained:
     return _train(stream, lesson, None, 1)
 
 
-def retrain(stream: Stream, labelled: int, champion: Champion, least: int, number: int) -> Trained:
+def retrain(stream: Stream, labelled: int, champion: Champion, settings: Settings, number: int) -> Trained:
     """A challenger, as `cuelight retrain` makes it, when the labels of the first `labelled` rows have come.
 
     Raises:
         NotEnoughLabels: there are too few that the champion does not know.
     """
-    lesson = retraining_lesson(stream.base, fresh(stream, labelled), champion, least)
+    least, recency = settings.retrain_min_labels, Recency.of(settings)
+    lesson = retraining_lesson(stream.base, fresh(stream, labelled), champion, least, recency)
     return _train(stream, lesson, champion, number)
 
 
@@ -99,14 +102,16 @@ def fresh(stream: Stream, labelled: int) -> Fresh:
 def put_in_charge(stream: Stream, trained: Trained, first: int) -> Version:
     """Let a version answer all rows from `first` on."""
     answers = ask(trained.champion.estimator, stream.features[first:], stream.truth[first:])
-    return Version(trained, first, answers, reference(answers))
+    return Version(trained, first, answers, reference(answers, stream.times[first:]))
 
 
 def _train(stream: Stream, lesson: Lesson, champion: Champion | None, number: int) -> Trained:
-    candidate = make(stream.pipeline, lesson, champion, Silent())
+    # How long this machine takes is no part of what is played, or two runs would differ.
+    pipeline = replace(stream.pipeline, gate=replace(stream.pipeline.gate, most_time=None))
+    candidate = make(pipeline, lesson, champion, Silent())
     version = ModelVersion(stream.pipeline.name, number, 0, 0, "")
     trained = Champion(version, candidate.estimator, lesson.trained_until, _keys(lesson.journal_rows))
-    return Trained(trained, candidate, reference(candidate.answers))
+    return Trained(trained, candidate, reference(candidate.answers, lesson.held_times, lesson.held_groups))
 
 
 def _keys(rows: pd.DataFrame | None) -> frozenset[tuple[str, int]]:

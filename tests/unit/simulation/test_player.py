@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -13,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cuelight.kit.errors import BadInput
+from cuelight.simulation.figure import save
 from cuelight.simulation.player import Plan, play
 from cuelight.simulation.records import Judged, Played, Retraining
 from cuelight.simulation.result import weigh
@@ -55,8 +57,18 @@ def test_two_runs_give_the_same_bytes() -> None:
     assert one == two
 
 
+@pytest.mark.parametrize("name", ["picture.png", "picture.svg"])
+def test_its_picture_is_the_same_to_the_byte(name: str, tmp_path: Path) -> None:
+    """As PNG and as SVG."""
+    for turn in ("one", "two"):
+        save(weigh(played()), tmp_path / f"{turn}-{name}")
+    one, two = ((tmp_path / f"{turn}-{name}").read_bytes() for turn in ("one", "two"))
+    assert one == two
+    assert len(one) > 10_000
+
+
 @given(row=st.integers(400, 1000))
-@hypothesis_settings(max_examples=4, deadline=None)
+@hypothesis_settings(max_examples=3, deadline=None)
 def test_what_is_not_known_yet_changes_nothing(row: int) -> None:
     """Other rows after a moment, and other labels that come after it: until then all happens as before."""
     whole = stream()
@@ -125,6 +137,12 @@ def test_retrainings_by_schedule_need_no_verdict() -> None:
     outcomes = [each.outcome for each in found.retrainings]
     assert outcomes == ["not enough labels", "staged", "staged"]  # what had too few labels costs no budget
     assert all("its turn by schedule came" in each.because for each in found.retrainings)
+
+
+def test_a_challenger_of_recent_rows_alone_is_better_where_the_truth_has_changed() -> None:
+    """The policy of rows is the setting's: old rows, which tell another truth, are left out."""
+    recent = play(stream(), PLAN, replace(SETTINGS, retrain_rows="recent", retrain_recent="4h"))
+    assert weigh(recent).worth.gain > weigh(played()).worth.gain
 
 
 def test_settings_of_the_model_win() -> None:

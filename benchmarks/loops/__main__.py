@@ -1,0 +1,70 @@
+"""`python -m benchmarks.loops`: what the loop gains where data drifts, and how often it retrains where nothing does."""
+
+from __future__ import annotations
+
+import os
+
+from benchmarks.processes import QUIET
+
+os.environ.update(QUIET)  # before NumPy is imported: each process has one thread
+
+import shutil
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks import environments, machine, pages
+from benchmarks.loops import picture, simulation, tables
+from benchmarks.loops.records import Figures
+
+LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "loops.json", Path(__file__).parent / "results.json"
+PAGE = environments.ROOT / "docs" / "loop-figures.md"
+PICTURE = environments.ROOT / "docs" / "pictures" / "loops.svg"
+
+
+@click.group(invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="One stream of each kind: does everything work?")
+@click.pass_context
+def main(context: click.Context, quick: bool) -> None:
+    """Play all streams, print what was found, and keep it as JSON, after each."""
+    if context.invoked_subcommand:
+        return
+    figures = _measure(1 if quick else None)
+    pages.show(tables.tables(figures), tables.conditions(figures))
+    pages.console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
+    if not quick:
+        shutil.copyfile(LAST, PUBLISHED)
+
+
+@main.command("show")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
+def show(file: Path) -> None:
+    """Print the tables of a run, the last one's if none is named."""
+    figures = Figures.read(file)
+    pages.show(tables.tables(figures), tables.conditions(figures))
+
+
+@main.command("picture")
+@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
+def draw(file: Path) -> None:
+    """Draw the picture for the docs, and write the tables into their page, from a whole run's figures."""
+    figures = Figures.read(file)
+    picture.draw(figures, PICTURE)
+    shown = f"![The primary metric over time with the loop and without](pictures/{PICTURE.name})\n\n"
+    pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
+
+
+def _measure(seeds: int | None) -> Figures:
+    began, tell = time.monotonic(), pages.teller()
+    figures = Figures(machine.describe())
+    for loop in simulation.loops(seeds):
+        tell(f"{loop.case}, {loop.seed}: {loop.retrainings} retrainings, gain {loop.gain:.3g} ({loop.low:.3g} or more)")
+        figures.loops.append(loop)
+        figures.conditions["minutes"] = round((time.monotonic() - began) / 60, 1)
+        figures.write(LAST)
+    return figures
+
+
+if __name__ == "__main__":
+    main()
