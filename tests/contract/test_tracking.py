@@ -51,6 +51,19 @@ def test_a_run_keeps_what_it_is_given(tracking: Tracking, tmp_path: Path) -> Non
     assert run.url.endswith(f"/runs/{run.id}")
 
 
+def test_a_lasting_run_takes_points_at_any_time(tracking: Tracking) -> None:
+    """It is found again by its tags, is never open, and keeps each point with its step and moment."""
+    marks = {"cuelight.trend": "3"}
+    for step, at in ((0, 1000.0), (10, 1600.0)):
+        run = tracking.lasting_run("tracking/trends", "trend", marks)
+        run.metrics({"z/input.a": step / 2}, step=step, at=at)
+    client = tracking._mlflow().MlflowClient()
+    points = [(each.step, each.timestamp, each.value) for each in client.get_metric_history(run.id, "z/input.a")]
+    assert points == [(0, 1_000_000, 0.0), (10, 1_600_000, 5.0)]
+    assert client.get_run(run.id).info.status == "FINISHED"
+    assert tracking.lasting_run("tracking/trends", "trend", {"cuelight.trend": "4"}).id != run.id
+
+
 def test_a_run_that_raises_is_failed(tracking: Tracking) -> None:
     """An error inside the block is the caller's to see, and MLflow shows the run as FAILED."""
     with pytest.raises(ZeroDivisionError), tracking.run("tracking/basics", "two") as run:

@@ -183,6 +183,14 @@ def test_drift_is_found_reported_and_asks_for_retraining_the_second_time(
     assert "features and predictions drifted in two windows running: input.used" in asked.reason
     assert asked.evidence["link"] == second.link
 
+    client = installation.tracking._mlflow().MlflowClient()
+    trend = installation.tracking.lasting_run(
+        f"cuelight/{MODEL}/monitoring", "", {"cuelight.trend": str(installation.version)}
+    )
+    drawn = client.get_metric_history(trend.id, "z/input.used")
+    assert [each.timestamp for each in drawn] == [int(each.at * 1000) for each in (first, second)]
+    assert {each.value for each in client.get_metric_history(trend.id, "severity")} == {2.0}
+
     third = _judged(installation.job().run(Order(MODEL)))
     assert third.request is None
     kinds = [event.kind for event in installation.operations.history(MODEL)]

@@ -65,6 +65,22 @@ class Tracking:
         with _told_plainly(self._uri):
             mlflow.end_run("FINISHED")
 
+    def lasting_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> Run:
+        """The run of an experiment that has these tags, or a new one: it is FINISHED, and takes metrics all the same.
+
+        Raises:
+            RegistryUnavailable: the server does not answer.
+        """
+        mlflow = self._mlflow()
+        wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        with _told_plainly(self._uri):
+            client, chosen = mlflow.MlflowClient(), mlflow.set_experiment(experiment).experiment_id
+            found = client.search_runs([chosen], wanted, max_results=1)
+            if not found:
+                found = [client.create_run(chosen, run_name=name, tags=dict(tags))]
+                client.set_terminated(found[0].info.run_id)
+        return Run(mlflow, self._uri, found[0].info)
+
     def told(self, run_id: str) -> tuple[str, dict[str, float]]:
         """Where MLflow's UI shows a run, and its metrics as they were logged last.
 
@@ -110,23 +126,26 @@ class Tracking:
 
 
 class Run:
-    """An open run. `id` is MLflow's run id, `url` opens it in MLflow's UI."""
+    """A run. `id` is MLflow's run id, `url` opens it in MLflow's UI, `began` is when it was made, epoch seconds."""
 
     def __init__(self, mlflow: Any, uri: str, info: Any) -> None:
         self._mlflow = mlflow
         self._uri = uri
         self.id: str = info.run_id
         self.url = _url(uri, info)
+        self.began = info.start_time / 1000.0
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters; long values are cut at 6,000 characters."""
         with _told_plainly(self._uri):
             self._mlflow.log_params({key: str(value)[:6000] for key, value in values.items()})
 
-    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        """Log numbers, at a step of training if there is one."""
+    def metrics(self, values: Mapping[str, float], step: int | None = None, at: float | None = None) -> None:
+        """Log numbers, at a step of training if there is one, and as of a moment (epoch s; now, if none is given)."""
+        numbers = {key: float(value) for key, value in values.items()}
+        moment = None if at is None else int(at * 1000)
         with _told_plainly(self._uri):
-            self._mlflow.log_metrics({key: float(value) for key, value in values.items()}, step=step)
+            self._mlflow.log_metrics(numbers, step=step, run_id=self.id, timestamp=moment)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags on the run."""

@@ -25,12 +25,14 @@ _LOOKED_AT = 3
 class Place:
     """Where a report lies: the address of its run in MLflow, the files beside it, and how Evidently's plots were made.
 
-    `sampled` is one sentence; empty where there is no page of Evidently's.
+    `sampled` is one sentence; empty where there is no page of Evidently's. `trend_url` draws all
+    reports on the version.
     """
 
     run_url: str
     files: tuple[str, ...] = ()
     sampled: str = ""
+    trend_url: str = ""
 
     def version_url(self, model: str, version: int) -> str:
         """The version's page on the same server."""

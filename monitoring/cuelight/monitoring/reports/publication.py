@@ -1,11 +1,9 @@
-"""The report as a run in MLflow, and its verdict on the version."""
+"""The report as a run in MLflow, a point in the version's trend, and its verdict on the version."""
 
 from __future__ import annotations
 
 import json
-import re
 import tempfile
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +13,13 @@ from cuelight.kit.log import Log
 from cuelight.monitoring.reports.front import FRONT, Place, front
 from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.reports.report import QUALITY_PAGE, Page, sampled, write
+from cuelight.monitoring.reports.trend import metrics, minutes
 from cuelight.registry import tags
 from cuelight.registry.port import Registry
 from cuelight.registry.tracking import Tracking
 
 REPORTS = "reports"
-_LONGEST_NAME, _LONGEST_TAG, _LARGEST = 200, 4_000, 1e9
+_LONGEST_TAG = 4_000
 _log = Log("monitoring")
 
 
@@ -67,22 +66,34 @@ class Publisher:
             tags.REASON: outcome.assessment.decision.reason[:_LONGEST_TAG],
         }
         name = f"version {outcome.version}: {outcome.verdict}"
-        with self.tracking.run(f"cuelight/{outcome.model}/monitoring", name, marks) as run:
+        with self.tracking.run(_experiment(outcome), name, marks) as run:
             run.metrics(metrics(outcome))
+            trend = self._trend(outcome)
             files, notes = evidently(page, quality=outcome.assessment.labelled is not None)
             for path in files:
                 run.file(path, REPORTS)
             drawn = sampled(outcome.assessment.examination.columns, self.plot_rows) if files else ""
-            place = Place(run.url, tuple(path.name for path in files), drawn)
+            place = Place(run.url, tuple(path.name for path in files), drawn, trend)
             outcome = replace(outcome, run_id=run.id, link=place.file_url(FRONT), notes=(*outcome.notes, *notes))
             run.text(front(outcome, place), f"{REPORTS}/{FRONT}")
             document = outcome.document()
             run.text(json.dumps(document, indent=1, allow_nan=False), f"{REPORTS}/verdict.json")
         return outcome
 
+    def _trend(self, outcome: Outcome) -> str:
+        """Add a point to the run that draws the version's reports as lines; the address of its charts."""
+        name, mark = f"version {outcome.version}: trend", {"cuelight.trend": str(outcome.version)}
+        run = self.tracking.lasting_run(_experiment(outcome), name, mark)
+        run.metrics(metrics(outcome), step=minutes(run.began, outcome.at), at=outcome.at)
+        return f"{run.url}/model-metrics"
+
     def _tag(self, outcome: Outcome) -> None:
         values = {tags.DRIFT: outcome.sentence[:_LONGEST_TAG], tags.REPORT: outcome.link}
         self.registry.set_version_tags(outcome.model, outcome.version, values)
+
+
+def _experiment(outcome: Outcome) -> str:
+    return f"cuelight/{outcome.model}/monitoring"
 
 
 def evidently(page: Future[list[Path]], quality: bool) -> tuple[list[Path], list[str]]:
@@ -94,26 +105,3 @@ def evidently(page: Future[list[Path]], quality: bool) -> tuple[list[Path], list
         return [], [f"There is no page of Evidently's for this report: {error}"]
     missing = bool(files) and quality and not any(path.name == QUALITY_PAGE for path in files)
     return files, ["Evidently could not draw the page on quality."] if missing else []
-
-
-def metrics(outcome: Outcome) -> Mapping[str, float]:
-    """Numbers that MLflow draws over time: per column `p/` and `z/`, the window's size, quality on labels."""
-    found = {
-        "rows": float(outcome.rows),
-        "labelled_rows": float(outcome.labelled),
-        "drifted_columns": float(sum(each.drifted for each in outcome.assessment.columns)),
-        "findings": float(len(outcome.assessment.examination.findings)),
-    }
-    for each in outcome.assessment.columns:
-        found[f"p/{_name(each.name)}"] = each.comparison.p_value
-        found[f"z/{_name(each.name)}"] = max(-_LARGEST, min(_LARGEST, each.z))
-    performance = outcome.assessment.performance
-    if performance is not None:
-        found |= {"loss": performance.current, "reference_loss": performance.reference, "loss_z": performance.z}
-        found |= {f"quality/{name}": value for name, value in performance.metrics.items()}
-    return found
-
-
-def _name(column: str) -> str:
-    """A column's name as MLflow takes it in a metric."""
-    return re.sub(r"[^\w\-. ]", "_", column)[:_LONGEST_NAME]
