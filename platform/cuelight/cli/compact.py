@@ -10,7 +10,7 @@ import click
 def command(once: bool) -> None:
     """Turn the journal's closed segments into Parquet."""
     from cuelight.cli import compose
-    from cuelight.kit.log import Log
+    from cuelight.kit.log import Log, adopt_libraries
     from cuelight.kit.loop import Loop
 
     settings = compose.settings()
@@ -20,6 +20,7 @@ def command(once: bool) -> None:
         while compactor.behind:
             click.echo(compactor.run_once())
         return
+    adopt_libraries()
     pause = settings.journal_compact_seconds
     loop = Loop(compactor.run_once, lambda: 0.0 if compactor.behind else pause, Log("compactor"))
     loop.stop_on_signals()

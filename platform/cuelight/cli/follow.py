@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cuelight.cli import compose
-from cuelight.kit.log import Log
+from cuelight.kit.log import Log, adopt_libraries
 from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
 
@@ -30,6 +30,7 @@ def command() -> None:
     from cuelight.serving.versions.store import ModelStore
 
     settings = compose.settings()
+    adopt_libraries()
     registry = compose.registry(settings)
     store = ModelStore(Places(settings.serving_folder).store)
     preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))

@@ -9,7 +9,7 @@ import time
 import click
 
 from cuelight.cli import compose
-from cuelight.kit.log import Log
+from cuelight.kit.log import Log, adopt_libraries
 from cuelight.kit.loop import Loop
 
 _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
@@ -49,6 +49,7 @@ def run() -> None:
     from cuelight.monitoring.schedule.scheduler import TICK_SECONDS, Scheduler
 
     settings = compose.settings()
+    adopt_libraries()
     sending = dispatcher(settings)
     alerts = Loop(sending.tick, lambda: ALERT_SECONDS, Log("monitoring.alerts"))
     # The follower's memory moves while this runs, so it is read anew each time.

@@ -121,6 +121,12 @@ def adopt(name: str, action: str, seconds: float = 0.0) -> None:
     logger.propagate = False
 
 
+def adopt_libraries() -> None:
+    """Send everybody's lines the same way, warnings too: for programs whose standard error is a log."""
+    logging.captureWarnings(True)
+    adopt("", "library")
+
+
 def _handler(action: str = "log") -> logging.Handler:
     handler = _StandardError()
     handler.setFormatter(_JsonFormatter(action))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -17,7 +16,7 @@ from gunicorn.arbiter import Arbiter
 
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.log import Log, adopt
+from cuelight.kit.log import Log, adopt_libraries
 from cuelight.kit.settings import Settings
 from cuelight.serving.answering.door import Door
 from cuelight.serving.answering.residents import Residents
@@ -106,8 +105,7 @@ def serve(settings: Settings) -> None:
         Misconfigured: traces can't be made as the settings say.
     """
     _check_traces(settings)
-    logging.captureWarnings(True)
-    adopt("", "library")
+    adopt_libraries()
     metrics = _metrics_folder(Places(settings.serving_folder))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # read when prometheus_client is imported
     for name, value in loader.ONE_THREAD.items():

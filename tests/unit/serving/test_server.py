@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings
 from cuelight.serving import server
 from cuelight.serving.host import places
 from cuelight.serving.host.places import Places
@@ -46,3 +49,17 @@ def test_a_place_in_memory_that_is_not_ours_is_not_used(
     metrics = server._metrics_folder(Places(tmp_path / "home"))
     assert metrics == tmp_path / "home" / "metrics"
     assert metrics.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"telemetry_traces": "collector:4318"}, "telemetry.traces must be a URL"),
+        ({"telemetry_traces": "http://c/v1/traces", "telemetry_sample": 10.0}, "telemetry.sample must be a share"),
+    ],
+)
+def test_traces_that_cannot_be_made_are_refused_at_the_start(tmp_path: Path, wrong: dict[str, Any], says: str) -> None:
+    """Before there is any process, with what to do; nothing is left behind."""
+    with pytest.raises(Misconfigured, match=says):
+        server.serve(Settings(home=tmp_path / "home", **wrong))
+    assert not (tmp_path / "home").exists()
