@@ -63,7 +63,7 @@ def draw(file: Path) -> None:
 
 
 def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> Figures:
-    began, tell, load = time.monotonic(), pages.teller(), machine.describe()
+    began, tell, here = time.monotonic(), pages.teller(), machine.describe()
     todo = list(_todo(plan, only))
     for key, play in todo:
         found = play()
@@ -71,7 +71,8 @@ def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> F
         figures.write(path)
         tell(f"{key}: {', '.join(_said(each) for each in found)}")
     minutes = round((time.monotonic() - began) / 60, 1)
-    figures.add(Run(", ".join(only) or "all", len(todo), simulation.SEED, minutes, **load))
+    said = str(here["machine"]), str(here["system"]), float(str(here["load_before"]))
+    figures.add(Run(", ".join(only) or "all", len(todo), simulation.SEED, minutes, *said))
     figures.write(path)
     return figures
 

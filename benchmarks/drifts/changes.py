@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ class Shifted:
     def __call__(self, population: Population, _: np.random.Generator, rows: Rows) -> Rows:
         name = population.features[0]
         by = np.linspace(0.0, 2 * self.sigmas, len(rows)) if self.ramp else self.sigmas
-        return rows.with_column(name, rows.values[name] + by)
+        return rows.with_column(name, (rows.values[name] + by).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Scaled:
 
     def __call__(self, population: Population, _: np.random.Generator, rows: Rows) -> Rows:
         name = population.features[0]
-        return rows.with_column(name, self.factor * rows.values[name])
+        return rows.with_column(name, (self.factor * rows.values[name]).astype(np.float64))
 
 
 def moved_levels(population: Population, generator: np.random.Generator, rows: Rows) -> Rows:
@@ -72,7 +72,7 @@ def relabelled(population: Population, generator: np.random.Generator, rows: Row
 TENTH, QUARTER, HALF = "mean + 0.1 sd", "mean + 0.25 sd", "mean + 0.5 sd"
 RAMP, SCALE = "mean ramps to + 0.5 sd", "sd times 1.25"
 LEVEL, CORRELATION, LABEL = "a level - 10 points", "correlation 0.64 to 0", "label + 10 points"
-CHANGES: Mapping[str, Change] = {
+CHANGES: dict[str, Change] = {
     TENTH: Shifted(0.1),
     QUARTER: Shifted(0.25),
     HALF: Shifted(0.5),

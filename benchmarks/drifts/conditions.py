@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.drifts.changes import CHANGES, CORRELATION, HALF, LABEL, LEVEL, QUARTER, TENTH, Change
+from benchmarks.drifts.changes import CHANGES, CORRELATION, HALF, LABEL, LEVEL, QUARTER, SCALE, Change
 from benchmarks.drifts.populations import Shape, World
 
-SIZES, WIDTHS, REFERENCE = (500, 2_000, 10_000), (5, 20, 100), 5_000
-_WIDTH = 20
+SIZES = (500, 2_000, 10_000)
+REFERENCE, SMALL = 5_000, 1_000
 
 _TURNS = (Shape.NORMAL, Shape.LOGNORMAL, Shape.JOINT, Shape.JOINT)
 MIXED = World("mixed", _TURNS)
@@ -26,8 +26,8 @@ class Plan:
     """How many references a cell has, and windows each: without drift, and of each change."""
 
     references: int = 20
-    quiet: int = 25
-    changed: int = 10
+    quiet: int = 20
+    changed: int = 5
 
 
 QUICK = Plan(2, 4, 2)
@@ -51,17 +51,20 @@ class Cell:
 
 def cells() -> Iterator[Cell]:
     """All of them."""
-    for columns in WIDTHS:
-        yield from _sizes(MIXED, columns, REFERENCE, CHANGES)
-    yield from _sizes(MIXED, _WIDTH, 1_000, _some(QUARTER, HALF))
-    yield from _sizes(MIXED, _WIDTH, 50_000, _some(TENTH, QUARTER))
-    yield from _sizes(NUMERIC, _WIDTH, REFERENCE, _but(LEVEL, CORRELATION))
-    yield from _sizes(CATEGORIES, _WIDTH, REFERENCE, _some(LEVEL, LABEL))
-    yield from _sizes(CORRELATED, _WIDTH, REFERENCE, CHANGES)
-    yield from _sizes(SKEWED, _WIDTH, REFERENCE, _but(CORRELATION))
+    yield from _sizes(MIXED, 20, REFERENCE, CHANGES)
+    yield from _sizes(MIXED, 5, REFERENCE, CHANGES)
+    yield from _sizes(CLUSTERED, 20, REFERENCE, _some(QUARTER, HALF, LEVEL))
+    yield from _sizes(SEASONAL, 20, REFERENCE, _some(QUARTER, HALF, LEVEL))
+    yield from _sizes(CATEGORIES, 20, REFERENCE, _some(LEVEL, LABEL))
+    yield from _sizes(NUMERIC, 20, REFERENCE, _some(QUARTER, SCALE, LABEL))
+    yield from _sizes(CORRELATED, 20, REFERENCE, _some(QUARTER, LEVEL, CORRELATION))
+    yield from _sizes(SKEWED, 20, REFERENCE, _some(SCALE, LEVEL, LABEL))
+    yield from _sizes(MIXED, 20, SMALL, _some(QUARTER, LEVEL))
+    yield from _sizes(CLUSTERED, 5, REFERENCE, _some(QUARTER, LEVEL))
+    yield from _sizes(SEASONAL, 5, REFERENCE, _some(QUARTER, LEVEL))
+    yield from _sizes(MIXED, 100, REFERENCE, CHANGES)
     for world in (CLUSTERED, SEASONAL):
-        for columns in WIDTHS:
-            yield from _sizes(world, columns, REFERENCE, _some(QUARTER, HALF, LEVEL))
+        yield Cell(world, 100, 2_000, REFERENCE, _some(QUARTER, LEVEL))
 
 
 def _sizes(world: World, columns: int, reference: int, changes: Mapping[str, Change]) -> Iterator[Cell]:
@@ -70,7 +73,3 @@ def _sizes(world: World, columns: int, reference: int, changes: Mapping[str, Cha
 
 def _some(*names: str) -> Mapping[str, Change]:
     return {name: CHANGES[name] for name in names}
-
-
-def _but(*names: str) -> Mapping[str, Change]:
-    return {name: change for name, change in CHANGES.items() if name not in names}

@@ -77,7 +77,7 @@ def _statsmodels(name: str) -> pd.DataFrame:
 
 def _persons() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     same = _randhie()[_PERSON]
-    return (same != same.shift()).any(axis=1).cumsum().to_numpy(dtype=np.int64)
+    return np.asarray((same != same.shift()).any(axis=1).cumsum(), dtype=np.int64)
 
 
 def _rows(frame: pd.DataFrame, labels: Any = None, groups: Any = None) -> Rows:

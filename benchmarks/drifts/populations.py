@@ -79,8 +79,8 @@ class Rows:
     def take(self, chosen: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Rows:
         """These rows, in this order."""
         values = {name: each[chosen] for name, each in self.values.items()}
-        groups, times = (each if each is None else each[chosen] for each in (self.groups, self.times))
-        return Rows(values, self.labels[chosen], groups, times)
+        groups = None if self.groups is None else self.groups[chosen]
+        return Rows(values, self.labels[chosen], groups, None if self.times is None else self.times[chosen])
 
     def with_column(self, name: str, values: Floats | Codes) -> Rows:
         """The same with one column replaced."""
@@ -134,11 +134,12 @@ class Population:
         return Rows({**values, **answers}, labels, groups if grouped else None, times if seasonal else None)
 
     def _normal(self, generator: np.random.Generator, groups: Codes) -> Floats:
-        own = generator.standard_normal(len(groups))
+        own: Floats = generator.standard_normal(len(groups))
         if not self.world.grouped:
             return own
-        callers = generator.standard_normal(groups[-1] + 1)
-        return math.sqrt(WITHIN) * callers[groups] + math.sqrt(1 - WITHIN) * own
+        callers: Floats = generator.standard_normal(groups[-1] + 1)
+        found: Floats = math.sqrt(WITHIN) * callers[groups] + math.sqrt(1 - WITHIN) * own
+        return found
 
     def _hidden(
         self, spec: _Spec, generator: np.random.Generator, shared: Floats, groups: Codes, times: Floats
@@ -171,15 +172,15 @@ def _number(index: int, shape: Shape, generator: np.random.Generator) -> _Spec:
 
 
 def _shaped(spec: _Spec, hidden: Floats) -> Floats | Codes:
+    found: Floats = hidden
     match spec.shape:
         case Shape.LEVELS:
             return np.searchsorted(spec.edges, hidden).astype(np.int64)
         case Shape.LOGNORMAL:
-            return (np.exp(hidden) - math.exp(0.5)) / math.sqrt((math.e - 1) * math.e)
+            found = (np.exp(hidden) - math.exp(0.5)) / math.sqrt((math.e - 1) * math.e)
         case Shape.COUNT:
-            return np.floor(2 * np.exp(hidden))
-        case _:
-            return hidden
+            found = np.floor(2 * np.exp(hidden))
+    return found
 
 
 def _seen(spec: _Spec, hidden: Floats) -> Floats:

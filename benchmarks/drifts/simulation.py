@@ -12,13 +12,12 @@ import numpy as np
 
 from benchmarks.drifts.changes import NONE
 from benchmarks.drifts.conditions import Cell, Plan
-from benchmarks.drifts.populations import WEEK, Population, Rows, columns
+from benchmarks.drifts.populations import DAY, WEEK, Population, Rows
 from benchmarks.drifts.records import Counted, Found
 from benchmarks.drifts.rules import panel
-from benchmarks.drifts.rules.cuelight import Cuelight
 
 SEED = 6
-_LATER = 4 * WEEK  # windows of a seasonal world begin at any moment of so long after the reference
+_DAYS = 28  # after the reference; windows of a seasonal world begin on any of them, at the same hour
 
 
 def play(cell: Cell, plan: Plan) -> list[Found]:
@@ -35,12 +34,10 @@ def generator(key: str, number: int) -> np.random.Generator:
 
 
 def counted(reference: Rows, windows: Iterable[tuple[str, Rows]]) -> Mapping[str, Counted]:
-    """Each rule's alarms on windows of one size, by what was done to them; calibrated once."""
-    cuelight, found = None, dict[str, list[Mapping[str, bool | None]]]()
+    """Each rule's alarms on windows of one size, by what was done to them; what changed a window comes after it."""
+    rules, found = panel.Panel(reference), dict[str, list[Mapping[str, bool | None]]]()
     for what, window in windows:
-        both = columns(reference, window)
-        cuelight = cuelight or Cuelight.calibrated(both)
-        found.setdefault(what, []).append(panel.alarms(cuelight, both))
+        found.setdefault(what, []).append(rules.alarms(window))
     return {what: Counted.of(alarms) for what, alarms in found.items()}
 
 
@@ -53,8 +50,9 @@ def _play(cell: Cell, plan: Plan, number: int) -> Mapping[str, Counted]:
 
 def _windows(cell: Cell, plan: Plan, population: Population, chance: np.random.Generator) -> Iterator[tuple[str, Rows]]:
     """Without drift, and by each change what becomes of the same rows; in as long as they take at the same pace."""
+    hour = chance.random()
     for index in range(plan.quiet):
-        begin = WEEK + _LATER * chance.random()
+        begin = WEEK + DAY * (chance.integers(_DAYS) + hour)
         window = population.draw(chance, cell.rows, begin, WEEK * cell.rows / cell.reference)
         yield NONE, window
         if index < plan.changed:

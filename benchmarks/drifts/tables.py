@@ -68,7 +68,7 @@ def _changed(found: Sequence[Found]) -> Iterator[Table]:
 
 
 def _beside(cells: Sequence[Found | None], rule: str) -> str:
-    shares = [cell and cell.counted.share(rule) for cell in cells]
+    shares = [None if cell is None else cell.counted.share(rule) for cell in cells]
     text = " / ".join("-" if share is None else f"{100 * share:.0f}" for share in shares)
     return f"**{text}**" if rule == CUELIGHT else text
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from benchmarks.drifts.populations import Rows, columns
 from benchmarks.drifts.rules import evidently, psi
 from benchmarks.drifts.rules.cuelight import Cuelight
+from cuelight.monitoring.drift.statistics import compare
 from cuelight.monitoring.examination.columns import Column
 
 CUELIGHT = "Cuelight"
@@ -16,16 +19,43 @@ RULES = (CUELIGHT, EVIDENTLY, EVIDENTLY_SHARE, *PSI.values(), BONFERRONI)
 _LEVEL = 0.05
 
 
-def alarms(cuelight: Cuelight, columns: Sequence[Column]) -> Mapping[str, bool | None]:
-    """Rule to whether it alarms; None: it says that there is not enough data."""
-    judged = cuelight.judged(columns)
-    flags = evidently.flags(columns)
-    most = max(psi.index(column) for column in columns)
-    least = min(each.comparison.p_value for each in judged if not each.is_joint)
-    return {
-        CUELIGHT: cuelight.alarms(columns, judged),
-        EVIDENTLY: any(flags),
-        EVIDENTLY_SHARE: sum(flags) >= evidently.SHARE * len(flags),
-        **{name: most >= threshold for threshold, name in PSI.items()},
-        BONFERRONI: least * len(columns) <= _LEVEL,
-    }
+@dataclass(frozen=True)
+class _Single:
+    """What the other rules know of one column."""
+
+    flagged: bool
+    psi: float
+    p_value: float
+
+
+class Panel:
+    """The rules for one reference and windows of one size."""
+
+    def __init__(self, reference: Rows) -> None:
+        self._reference = reference
+        self._cuelight = Cuelight.of(reference)
+        self._window, self._singles = reference, dict[str, _Single]()
+
+    def alarms(self, window: Rows) -> Mapping[str, bool | None]:
+        """Rule to whether it alarms; None: it says that there is not enough data."""
+        singles = self._look(window).values()
+        return {
+            CUELIGHT: self._cuelight.alarms(window, self._cuelight.judged(window)),
+            EVIDENTLY: any(each.flagged for each in singles),
+            EVIDENTLY_SHARE: sum(each.flagged for each in singles) >= evidently.SHARE * len(singles),
+            **{name: max(each.psi for each in singles) >= threshold for threshold, name in PSI.items()},
+            BONFERRONI: min(each.p_value for each in singles) * len(singles) <= _LEVEL,
+        }
+
+    def _look(self, window: Rows) -> Mapping[str, _Single]:
+        """By column; those that a change left as they were in the window before it are not looked at again."""
+        same = {name for name in self._singles if window.values[name] is self._window.values[name]}
+        fresh = {column.name: _single(column) for column in columns(self._reference, window) if column.name not in same}
+        if same:
+            return {**self._singles, **fresh}
+        self._window, self._singles = window, fresh
+        return fresh
+
+
+def _single(column: Column) -> _Single:
+    return _Single(evidently.flagged(column), psi.index(column), compare(column).p_value)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.drifts.changes import Shifted, moved_levels
-from benchmarks.drifts.conditions import MIXED
-from benchmarks.drifts.populations import Population, columns
+from benchmarks.drifts.changes import CHANGES, Shifted, moved_levels
+from benchmarks.drifts.conditions import CLUSTERED, MIXED, SEASONAL
+from benchmarks.drifts.populations import DAY, WEEK, Population, Rows, columns
 from benchmarks.drifts.rules import evidently, panel, psi
 from benchmarks.drifts.rules.cuelight import Cuelight
 from cuelight.monitoring.drift.statistics import compare
@@ -20,13 +20,13 @@ from cuelight.monitoring.examination.columns import Column, Kind
 from cuelight.monitoring.reports.report import Page, write
 
 
-def _window(reference: int, rows: int, shifted: bool = False, seed: int = 1) -> list[Column]:
+def _pair(reference: int, rows: int, shifted: bool = False, seed: int = 1) -> tuple[Rows, Rows]:
     generator = np.random.default_rng(seed)
     population = Population(MIXED, 12, generator)
     before, now = population.draw(generator, reference), population.draw(generator, rows)
     if shifted:
         now = moved_levels(population, generator, Shifted(0.5)(population, generator, now))
-    return columns(before, now)
+    return before, now
 
 
 def _frame(given: Sequence[Column], side: str) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def _library(given: Sequence[Column]) -> tuple[dict[str, float], dict[str, bool]
 @pytest.mark.parametrize("shifted", [False, True])
 def test_evidently_s_defaults_are_evidently_s(reference: int, shifted: bool) -> None:
     """Values, flags and the verdict on the whole are the library's, by tests and by distances."""
-    given = _window(reference, 700, shifted)
+    given = columns(*_pair(reference, 700, shifted))
     values, flags, drifted = _library(given)
     assert {column.name: evidently.score(column)[1] for column in given} == pytest.approx(values, rel=1e-6, abs=1e-9)
     assert dict(zip((column.name for column in given), evidently.flags(given), strict=True)) == flags
@@ -69,9 +69,9 @@ def test_evidently_s_defaults_are_evidently_s(reference: int, shifted: bool) -> 
 
 def test_cuelight_s_figures_are_those_of_its_report(tmp_path: Path) -> None:
     """The tests that are called here directly give what Evidently's report shows of the same columns."""
-    given = _window(3_000, 700, shifted=True)
-    rule = Cuelight.calibrated(given)
-    judged = rule.judged(given)
+    before, now = _pair(3_000, 700, shifted=True)
+    given, rule = columns(before, now), Cuelight.of(before)
+    judged = rule.judged(now)
     page = Page("drifts", "drift", "A test.", rule.settings.monitoring_q, 300)
     *_, data = write(page, given, judged, tmp_path)
     document = json.loads(data.read_text())["evidently"]
@@ -86,7 +86,7 @@ def test_cuelight_s_figures_are_those_of_its_report(tmp_path: Path) -> None:
     assert shown == pytest.approx({each.name: each.comparison.p_value for each in mine}, rel=1e-9)
     assert {each.name: failed[each.name] for each in mine} == {each.name: each.drifted for each in mine}
     assert {each.drifted for each in mine} == {True, False}
-    assert rule.alarms(given, judged)
+    assert rule.alarms(now, judged)
 
 
 def test_psi_is_its_formula() -> None:
@@ -104,8 +104,8 @@ def test_psi_is_its_formula() -> None:
 
 def test_all_rules_see_what_is_plain() -> None:
     """Half a standard deviation and ten points in 2,000 rows: all but those that want more of it."""
-    given = _window(5_000, 2_000, shifted=True)
-    found = panel.alarms(Cuelight.calibrated(given), given)
+    before, now = _pair(5_000, 2_000, shifted=True)
+    found = panel.Panel(before).alarms(now)
     assert tuple(found) == panel.RULES
     assert [rule for rule, alarm in found.items() if alarm is False] in (
         [panel.EVIDENTLY_SHARE],
@@ -113,8 +113,29 @@ def test_all_rules_see_what_is_plain() -> None:
     )
 
 
+def test_a_changed_window_is_judged_as_if_it_came_alone() -> None:
+    """Columns that a change left alone are not tested again, and nothing else comes of it."""
+    generator = np.random.default_rng(4)
+    population = Population(MIXED, 12, generator)
+    before, now = population.draw(generator, 2_000), population.draw(generator, 600)
+    together = panel.Panel(before)
+    for change in (lambda _p, _g, rows: rows, *CHANGES.values()):
+        window = change(population, generator, now)
+        assert together.alarms(window) == panel.Panel(before).alarms(window)
+
+
 def test_too_few_rows_are_no_verdict() -> None:
     """Cuelight alone says that it can't tell."""
-    given = _window(1_000, 100)
-    found = panel.alarms(Cuelight.calibrated(given), given)
+    before, now = _pair(1_000, 100)
+    found = panel.Panel(before).alarms(now)
     assert [rule for rule, alarm in found.items() if alarm is None] == [panel.CUELIGHT]
+
+
+def test_callers_and_hours_are_told() -> None:
+    """Where rows come by callers, or by the hour, Cuelight is told, and does not alarm on either."""
+    for world, seconds in ((CLUSTERED, WEEK), (SEASONAL, DAY / 2)):
+        generator = np.random.default_rng(9)
+        population = Population(world, 5, generator)
+        before, now = population.draw(generator, 5_000), population.draw(generator, 1_000, 2 * WEEK, seconds)
+        found = panel.Panel(before).alarms(now)
+        assert (found[panel.CUELIGHT], found[panel.BONFERRONI]) == (False, True)
