@@ -17,6 +17,7 @@ import click
 
 from benchmarks import environments, machine, pages
 from benchmarks.drifts import conditions, picture, real, simulation, tables
+from benchmarks.drifts.changes import DRIFT, NONE
 from benchmarks.drifts.conditions import QUICK, Plan
 from benchmarks.drifts.records import Figures, Found, Run
 from benchmarks.drifts.rules.panel import CUELIGHT, EVIDENTLY
@@ -64,23 +65,24 @@ def draw(file: Path) -> None:
 
 def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> Figures:
     began, tell, here = time.monotonic(), pages.teller(), machine.describe()
-    todo = list(_todo(plan, only))
-    for key, play in todo:
+    said = str(here["machine"]), str(here["system"]), float(str(here["load_before"]))
+    for count, (key, play) in enumerate(_todo(plan, only), 1):
         found = play()
+        minutes = round((time.monotonic() - began) / 60, 1)
         figures.put(found)
+        figures.add(Run(", ".join(only) or "all", count, simulation.SEED, minutes, *said))
         figures.write(path)
         tell(f"{key}: {', '.join(_said(each) for each in found)}")
-    minutes = round((time.monotonic() - began) / 60, 1)
-    said = str(here["machine"]), str(here["system"]), float(str(here["load_before"]))
-    figures.add(Run(", ".join(only) or "all", len(todo), simulation.SEED, minutes, *said))
-    figures.write(path)
     return figures
 
 
 def _todo(plan: Plan, only: Sequence[str]) -> Iterator[tuple[str, Callable[[], list[Found]]]]:
-    for cell in conditions.cells():
-        if _wanted(cell.key, only):
-            yield cell.key, partial(simulation.play, cell, plan)
+    """The most important first: what alarms in vain, then what is found, then real tables."""
+    for drift in (False, True):
+        for cell in conditions.cells():
+            key = f"{cell.key}/{DRIFT if drift else NONE}"
+            if _wanted(key, only):
+                yield key, partial(simulation.play, cell, plan, drift)
     for story in real.STORIES:
         for rows in story.sizes:
             if _wanted(story.key(rows), only):

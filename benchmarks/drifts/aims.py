@@ -53,7 +53,8 @@ def _quiet(what: str, found: Sequence[Found]) -> Iterator[Outcome]:
 
 def _best(found: Sequence[Found]) -> Iterator[Outcome]:
     """Against every rule that keeps the rate in the same cell: Cuelight finds as much, but for chance."""
-    cells = [each for each in found if each.what != NONE]
+    known = {each.key for each in found}
+    cells = [each for each in found if each.what != NONE and (*each.key[:4], NONE) in known]
     gaps = [(gap, each) for each in cells for gap, error in [_gap(each, found)] if gap > 2 * error]
     if not cells:
         return

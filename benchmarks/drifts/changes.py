@@ -13,7 +13,7 @@ POINTS = 0.10  # that a level, or the label's rate, moves by
 
 # (population, generator, rows of a window that did not drift) -> rows of one that did
 Change = Callable[[Population, np.random.Generator, Rows], Rows]
-NONE = "no drift"
+NONE, DRIFT = "no drift", "drift"
 
 
 @dataclass(frozen=True)

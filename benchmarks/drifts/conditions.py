@@ -50,19 +50,19 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """All of them."""
+    """All of them, the most important first."""
     yield from _sizes(MIXED, 20, REFERENCE, CHANGES)
     yield from _sizes(MIXED, 5, REFERENCE, CHANGES)
     yield from _sizes(CLUSTERED, 20, REFERENCE, _some(QUARTER, HALF, LEVEL))
     yield from _sizes(SEASONAL, 20, REFERENCE, _some(QUARTER, HALF, LEVEL))
+    yield from _sizes(MIXED, 100, REFERENCE, CHANGES)
+    yield from _sizes(CLUSTERED, 5, REFERENCE, _some(QUARTER, LEVEL))
+    yield from _sizes(SEASONAL, 5, REFERENCE, _some(QUARTER, LEVEL))
     yield from _sizes(CATEGORIES, 20, REFERENCE, _some(LEVEL, LABEL))
     yield from _sizes(NUMERIC, 20, REFERENCE, _some(QUARTER, SCALE, LABEL))
     yield from _sizes(CORRELATED, 20, REFERENCE, _some(QUARTER, LEVEL, CORRELATION))
     yield from _sizes(SKEWED, 20, REFERENCE, _some(SCALE, LEVEL, LABEL))
     yield from _sizes(MIXED, 20, SMALL, _some(QUARTER, LEVEL))
-    yield from _sizes(CLUSTERED, 5, REFERENCE, _some(QUARTER, LEVEL))
-    yield from _sizes(SEASONAL, 5, REFERENCE, _some(QUARTER, LEVEL))
-    yield from _sizes(MIXED, 100, REFERENCE, CHANGES)
     for world in (CLUSTERED, SEASONAL):
         yield Cell(world, 100, 2_000, REFERENCE, _some(QUARTER, LEVEL))
 

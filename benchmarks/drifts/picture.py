@@ -73,11 +73,11 @@ def _quiet(axis: Any, found: Sequence[Found]) -> None:
 
 
 def _found(axis: Any, found: Sequence[Found]) -> None:
-    quiet = next(each for each in found if each.what == NONE)
+    quiet = next((each for each in found if each.what == NONE), None)
     names = [name for name in reversed(CHANGES) if any(each.what == name for each in found)]
     for rule in RULES:
         shares = [100 * (next(e for e in found if e.what == name).counted.share(rule) or 0.0) for name in names]
-        trusted = (quiet.counted.share(rule) or 0.0) <= aims.MOST
+        trusted = quiet is not None and (quiet.counted.share(rule) or 0.0) <= aims.MOST
         face = _COLOURS[rule] if trusted else "white"
         style = {"color": _COLOURS[rule], "markerfacecolor": face, "markersize": 4.5, "linewidth": 0}
         axis.plot(shares, range(len(names)), "o", label=rule, zorder=3 if rule == CUELIGHT else 2, **style)

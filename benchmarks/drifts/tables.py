@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.drifts import aims, real
 from benchmarks.drifts.changes import NONE
+from benchmarks.drifts.conditions import cells
 from benchmarks.drifts.records import Figures, Found
 from benchmarks.drifts.rules.panel import CUELIGHT, RULES
 from benchmarks.tables import Table
@@ -16,7 +17,14 @@ _STORIES = {story.name: story for story in real.STORIES}
 def tables(figures: Figures) -> Iterator[Table]:
     """All tables; those without rows are left out."""
     drawn = [each for each in figures.found if each.world not in _STORIES]
-    found = [_aims(drawn), _quiet(drawn), *_changed(drawn), _real(figures.found), _runs(figures)]
+    found = [
+        _aims(drawn),
+        _quiet(drawn),
+        *_changed(drawn),
+        _real(figures.found),
+        _missing(figures.found),
+        _runs(figures),
+    ]
     yield from (each for each in found if each.rows)
 
 
@@ -82,6 +90,24 @@ def _real(found: Sequence[Found]) -> Table:
             rows.append([each.world, each.what, *_where(each)[1:], f"{each.rows:,}", windows, *shares])
     columns = ("table", "drift?", "columns", "reference", "rows", "windows, of references", *RULES)
     return Table("Real tables: reports that alarm, mean (with the worst reference)", columns, rows)
+
+
+def _missing(found: Sequence[Found]) -> Table:
+    """What a whole run would have measured."""
+    known = {each.key for each in found}
+    rows = []
+    for cell in cells():
+        where = (cell.world.name, cell.columns, cell.rows, cell.reference)
+        missing = [what for what in (NONE, *cell.changes) if (*where, what) not in known]
+        rows += [[cell.key, ", ".join(missing)]] if missing else []
+    names = {(each.world, each.rows) for each in found}
+    rows += [
+        [story.key(size), story.drifts]
+        for story in real.STORIES
+        for size in story.sizes
+        if (story.name, size) not in names
+    ]
+    return Table("Not measured yet", ("cell", "windows"), rows)
 
 
 def _runs(figures: Figures) -> Table:

@@ -38,24 +38,34 @@ class Panel:
 
     def alarms(self, window: Rows) -> Mapping[str, bool | None]:
         """Rule to whether it alarms; None: it says that there is not enough data."""
-        singles = self._look(window).values()
+        judged = self._cuelight.judged(window)
+        plain = self._reference.groups is None and self._reference.times is None
+        singles = self._look(window, {each.name: each.comparison.p_value for each in judged} if plain else {}).values()
         return {
-            CUELIGHT: self._cuelight.alarms(window, self._cuelight.judged(window)),
+            CUELIGHT: self._cuelight.alarms(window, judged),
             EVIDENTLY: any(each.flagged for each in singles),
             EVIDENTLY_SHARE: sum(each.flagged for each in singles) >= evidently.SHARE * len(singles),
             **{name: max(each.psi for each in singles) >= threshold for threshold, name in PSI.items()},
             BONFERRONI: min(each.p_value for each in singles) * len(singles) <= _LEVEL,
         }
 
-    def _look(self, window: Rows) -> Mapping[str, _Single]:
-        """By column; those that a change left as they were in the window before it are not looked at again."""
+    def _look(self, window: Rows, tested: Mapping[str, float]) -> Mapping[str, _Single]:
+        """By column; those that a change left as they were in the window before it are not looked at again.
+
+        `tested`: p-values that are known, since Cuelight has made the same tests of the same rows.
+        """
         same = {name for name in self._singles if window.values[name] is self._window.values[name]}
-        fresh = {column.name: _single(column) for column in columns(self._reference, window) if column.name not in same}
+        fresh = {
+            column.name: _single(column, tested)
+            for column in columns(self._reference, window)
+            if column.name not in same
+        }
         if same:
             return {**self._singles, **fresh}
         self._window, self._singles = window, fresh
         return fresh
 
 
-def _single(column: Column) -> _Single:
-    return _Single(evidently.flagged(column), psi.index(column), compare(column).p_value)
+def _single(column: Column, tested: Mapping[str, float]) -> _Single:
+    p_value = tested[column.name] if column.name in tested else compare(column).p_value
+    return _Single(evidently.flagged(column), psi.index(column), p_value)

@@ -27,7 +27,7 @@ def _counted(alarms: int, windows: int = 400) -> Counted:
 def test_a_tiny_run_becomes_a_page_and_a_picture(tmp_path: Path) -> None:
     """From drawing windows to what the docs show; what is read is what was written."""
     figures = Figures([RUN])
-    figures.put(simulation.play(_cell(), TINY))
+    figures.put([*simulation.play(_cell(), TINY, drift=False), *simulation.play(_cell(), TINY, drift=True)])
     figures.put(real.play(real.STORIES[0], 500, TINY))
     figures.write(tmp_path / "figures.json")
     again = Figures.read(tmp_path / "figures.json")
@@ -46,7 +46,7 @@ def test_a_tiny_run_becomes_a_page_and_a_picture(tmp_path: Path) -> None:
 
 def test_a_cell_is_the_same_whatever_else_is_run() -> None:
     """Each reference has a seed of its own, by the cell's name."""
-    first, second = (simulation.play(_cell(), Plan(1, 2, 1)) for _ in range(2))
+    first, second = (simulation.play(_cell(), Plan(1, 2, 1), drift=True) for _ in range(2))
     assert first == second
     draws = {simulation.generator(key, number).random() for key in ("a", "b") for number in (0, 1)}
     assert len(draws) == 4
@@ -85,6 +85,24 @@ def test_what_is_not_judged_is_neither_alarm_nor_none() -> None:
     nothing = Counted.of([{"a": None}])
     assert (nothing.share("a"), nothing.worst("a")) == (None, None)
     assert tables.percent(nothing.share("a")) == "-"
+
+
+def test_what_is_missing_is_named() -> None:
+    """A page of a part of the cells says which others there are; one of all says nothing."""
+    cell, story = _cell(), real.STORIES[0]
+    where = (cell.world.name, cell.columns, cell.rows, cell.reference)
+    part = Figures([RUN], [Found(*where, NONE, _counted(1)), Found(story.name, 10, 500, 5_000, "no", _counted(0))])
+    missing = {row[0]: row[1] for row in [*tables.tables(part)][-2].rows}
+    assert missing[cell.key] == ", ".join(cell.changes)
+    assert story.key(500) not in missing
+    assert missing[story.key(2_000)] == "no"
+    whole = [
+        Found(each.world.name, each.columns, each.rows, each.reference, what, _counted(0))
+        for each in conditions.cells()
+        for what in (NONE, *each.changes)
+    ]
+    whole += [Found(each.name, 1, rows, 1, each.drifts, _counted(0)) for each in real.STORIES for rows in each.sizes]
+    assert not [each for each in tables.tables(Figures([RUN], whole)) if "Not measured" in each.title]
 
 
 def test_aims_name_the_worst_cell_and_the_furthest_behind() -> None:
