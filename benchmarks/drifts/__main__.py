@@ -21,6 +21,7 @@ from benchmarks.drifts.changes import DRIFT, NONE
 from benchmarks.drifts.conditions import QUICK, Plan
 from benchmarks.drifts.records import Figures, Found, Run
 from benchmarks.drifts.rules.panel import CUELIGHT, EVIDENTLY
+from cuelight.kit.settings import Settings
 
 LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "drifts.json", Path(__file__).parent / "results.json"
 PAGE = environments.ROOT / "docs" / "drift-figures.md"
@@ -56,16 +57,21 @@ def show(file: Path) -> None:
 @main.command("picture")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
 def draw(file: Path) -> None:
-    """Draw the picture for the docs, and write the tables into their page."""
+    """Draw the picture for the docs, if there is enough for one, and write the tables into their page."""
     figures = Figures.read(file)
-    picture.draw(figures, PICTURE)
-    shown = f"![False alarms, and shifts found, by rule](pictures/{PICTURE.name})\n\n"
+    try:
+        picture.draw(figures, PICTURE)
+        shown = f"![False alarms, and shifts found, by rule](pictures/{PICTURE.name})\n\n"
+    except ValueError as error:
+        shown = f"{error}\n\n"
     pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
 
 
 def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> Figures:
     began, tell, here = time.monotonic(), pages.teller(), machine.describe()
-    said = str(here["machine"]), str(here["system"]), float(str(here["load_before"]))
+    chosen = Settings()
+    rule = f"q {chosen.monitoring_q:g}, z {chosen.monitoring_z:g}"
+    said = str(here["machine"]), str(here["system"]), float(str(here["load_before"])), rule
     for count, (key, play) in enumerate(_todo(plan, only), 1):
         found = play()
         minutes = round((time.monotonic() - began) / 60, 1)

@@ -27,7 +27,7 @@ def draw(figures: Figures, path: Path) -> None:
     """Write the picture as SVG: above, a dot a cell without drift; below, what is found in the mixed table.
 
     Raises:
-        ValueError: the figures hold no mixed table of 20 columns.
+        ValueError: the figures hold no drift in the mixed table of 20 columns.
     """
     import matplotlib as mpl
 
@@ -36,9 +36,9 @@ def draw(figures: Figures, path: Path) -> None:
 
     drawn = [each for each in figures.found if each.world not in {story.name for story in real.STORIES}]
     mixed = [each for each in drawn if (each.world, each.columns, each.reference) == (MIXED.name, _WIDTH, REFERENCE)]
-    sizes = sorted({each.rows for each in mixed})
+    sizes = sorted({each.rows for each in mixed if each.what != NONE})
     if not sizes:
-        raise ValueError(f"These figures hold no mixed table of {_WIDTH} columns: nothing can be drawn.")
+        raise ValueError(f"Nothing is drawn: drift in the mixed table of {_WIDTH} columns is not measured yet.")
     plt.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "cuelight", "font.size": 8.5, "font.family": "sans-serif"}
     )

@@ -72,7 +72,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the program: how many cells, which, and under what conditions."""
+    """One run of the program: how many cells, which, and under what conditions; `rule`: Cuelight's thresholds."""
 
     only: str
     cells: int
@@ -81,6 +81,7 @@ class Run:
     machine: str
     system: str
     load_before: float
+    rule: str = ""
 
 
 @dataclass

@@ -44,7 +44,7 @@ def percent(share: float | None) -> str:
 
 
 def _aims(found: Sequence[Found]) -> Table:
-    reached = {True: "reached", False: "**not reached**"}
+    reached = {True: "reached", False: "**not reached**", None: "not all measured yet"}
     rows = [[each.what, each.wanted, each.found, reached[each.reached]] for each in aims.outcomes(found)]
     return Table("Figures to reach", ("what", "wanted", "found", ""), rows)
 
@@ -112,9 +112,11 @@ def _missing(found: Sequence[Found]) -> Table:
 
 def _runs(figures: Figures) -> Table:
     rows = [
-        [run.only, str(run.cells), str(run.seed), f"{run.minutes:g}", f"{run.load_before:g}"] for run in figures.runs
+        [run.only, str(run.cells), run.rule, str(run.seed), f"{run.minutes:g}", f"{run.load_before:g}"]
+        for run in figures.runs
     ]
-    return Table("Runs", ("cells", "how many", "seed", "minutes", "processes that wanted to run before"), rows)
+    columns = ("cells", "how many", "Cuelight's thresholds", "seed", "minutes", "processes that wanted to run before")
+    return Table("Runs", columns, rows)
 
 
 def _where(found: Found) -> tuple[str, str, str]:

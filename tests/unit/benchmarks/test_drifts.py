@@ -13,7 +13,7 @@ from benchmarks.drifts.records import Counted, Figures, Found, Run
 from benchmarks.drifts.rules.panel import BONFERRONI, CUELIGHT, RULES
 
 TINY = Plan(references=2, quiet=3, changed=1)
-RUN = Run("all", 2, 6, 0.1, "one, 2 cores", "Linux 6", 0.5)
+RUN = Run("all", 2, 6, 0.1, "one, 2 cores", "Linux 6", 0.5, "q 0.1, z 2")
 
 
 def _cell() -> Cell:
@@ -114,12 +114,14 @@ def test_aims_name_the_worst_cell_and_the_furthest_behind() -> None:
     cells = [Found(MIXED.name, 20, 500, 5_000, NONE, quiet), Found(MIXED.name, 20, 500, 5_000, QUARTER, found)]
     outcomes = {each.what: each for each in aims.outcomes(cells)}
     worst = outcomes["no drift, rows on their own: the most of any cell"]
-    assert (worst.found, worst.reached) == ("6.0% (mixed, 20 columns, 500 rows)", False)
+    assert (worst.found[:34], worst.reached) == ("6.0% (mixed, 20 columns, 500 rows)", False)
     assert not outcomes[f"{QUARTER}, 20 columns, 500 rows"].reached
-    assert "in 0 of 1 cells; furthest behind: 40 points" in outcomes["what is found"].found
+    assert "furthest behind: 40 points" in outcomes["what is found"].found
     noisy = Counted([400], {rule: [0] for rule in RULES} | {BONFERRONI: [40]}, {})
     rest = [Found(MIXED.name, 20, 500, 5_000, NONE, noisy), cells[1]]
-    assert {each.what: each.reached for each in aims.outcomes(rest)}["what is found"]
+    part = {each.what: each for each in aims.outcomes(rest)}
+    assert part["what is found"].found.startswith("in 1 of 1 cells")
+    assert part["what is found"].reached is None, "other cells may still fail"
 
 
 @pytest.mark.parametrize("story", real.STORIES, ids=lambda story: story.name)
