@@ -13,14 +13,15 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.reports.changes import changes
-from cuelight.monitoring.reports.outcome import Outcome, figures
+from cuelight.monitoring.reports.outcome import Outcome, figures, segments
 from cuelight.monitoring.reports.prospects import prospects
 from cuelight.monitoring.reports.publication import Publisher
 from cuelight.monitoring.retraining.petition import petition, weigh
 from cuelight.monitoring.retraining.triggers import Known
-from cuelight.monitoring.verdicts.assessment import Case, assess
+from cuelight.monitoring.verdicts.assessment import Case
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
 from cuelight.monitoring.verdicts.rule import Earlier
+from cuelight.monitoring.verdicts.segments import assess
 from cuelight.monitoring.windows.baseline import Against, Baseline
 from cuelight.monitoring.windows.extent import Extent
 from cuelight.monitoring.windows.references import References
@@ -46,6 +47,7 @@ class Order:
     """What to judge: a model's Production version, or `version`; otherwise than the settings say, where it says so.
 
     Attributes:
+        by: input column by whose values segments are judged as well; empty: none are.
         since: rows before this moment (epoch s) are not judged.
         only_new: nothing is to be done unless rows or labels came since the last report.
     """
@@ -54,6 +56,7 @@ class Order:
     version: int | None = None
     window: Extent | None = None
     against: Against | None = None
+    by: str | None = None
     since: float | None = None
     only_new: bool = False
 
@@ -95,6 +98,8 @@ class DriftJob:
 
     def _judge(self, order: Order, confirm: Callable[[], None]) -> Outcome | None:
         now, settings = self._clock.now(), self._settings.of(order.model)
+        if order.by is not None:
+            settings = replace(settings, monitoring_by=order.by)
         extent, against = order.window or Extent.of(settings), order.against or Against(settings.monitoring_against)
         target = self._targets.find(order.model, order.version)
         reports = self._operations.reports(target.model, target.version, limit=_LOOK_BACK)
@@ -147,6 +152,7 @@ class DriftJob:
                 run_id=outcome.run_id,
                 columns={
                     "tested": figures(outcome.assessment.columns),
+                    "segments": segments(outcome.assessment),
                     "labels_until": outcome.labels_until,
                     "window": outcome.window,
                     "against": outcome.against,

@@ -20,6 +20,16 @@ _ENDINGS = (".png", ".svg")
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What the command line says otherwise than the settings; None: as they are."""
+
+    window: Extent | None = None
+    against: Against | None = None
+    by: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
 class Span:
     """How far back, and how often; seconds."""
 
@@ -27,16 +37,7 @@ class Span:
     every: float
 
 
-def run(
-    settings: Settings,
-    name: str,
-    span: Span,
-    window: Extent | None,
-    against: Against | None,
-    version: int | None,
-    plot: Path | None,
-    as_json: bool,
-) -> None:
+def run(settings: Settings, name: str, span: Span, choice: Choice, plot: Path | None, as_json: bool) -> None:
     """Play it, print it and, where there is a path, draw it."""
     import time
 
@@ -52,9 +53,10 @@ def run(
     plan = Plan(
         model=name,
         moments=moments(now - span.since, now, span.every),
-        window=window or Extent.of(own),
-        against=against or Against(own.monitoring_against),
-        version=version,
+        window=choice.window or Extent.of(own),
+        against=choice.against or Against(own.monitoring_against),
+        version=choice.version,
+        by=choice.by,
     )
     steps = _played(settings, plan)
     if plot:

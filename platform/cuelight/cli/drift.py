@@ -47,6 +47,7 @@ class _Window(click.ParamType["Extent"]):
     type=click.Choice(["reference", "previous", "weekday"]),
     help="What they are compared with; without it monitoring.against.",
 )
+@click.option("--by", help="Judge each value of this input by itself too, such as region; without it monitoring.by.")
 @click.option("--version", type=click.IntRange(min=1), help="Judge this version; without it, the one on Production.")
 @click.option("--only-new", is_flag=True, help="Do nothing if no row and no label came since the last report.")
 @click.option(
@@ -61,6 +62,7 @@ def command(
     every: float | None,
     window: Extent | None,
     against: str | None,
+    by: str | None,
     version: int | None,
     only_new: bool,
     no_page: bool,
@@ -87,11 +89,12 @@ def command(
         raise click.UsageError("A look at the past takes --since and --every: --since 30d --every 1d.")
     if since and every:
         span = backtests.Span(since, every)
-        backtests.run(compose.settings(), name, span, window, compared, version, plot, as_json)
+        choice = backtests.Choice(window, compared, by, version)
+        backtests.run(compose.settings(), name, span, choice, plot, as_json)
         return
     job = drift_job(compose.settings(), pages=not no_page)
     moment = None if since is None else time.time() - since
-    outcome = job.run(Order(name, version, window, compared, moment, only_new))
+    outcome = job.run(Order(name, version, window, compared, by, moment, only_new))
     if outcome is None:
         click.echo("null" if as_json else f"No row and no label for {name} came since the last report.")
         return
@@ -169,6 +172,10 @@ def show(outcome: Outcome) -> None:
             figures = (f"{each.comparison.p_value:.2g}", f"{each.z:.1f}", "yes" if each.drifted else "", weight)
             table.add_row(Text(each.name), each.comparison.test, *figures, style="bold" if each.drifted else "")
         console.print(table)
+    for name, part in outcome.assessment.segments.items():
+        drifted = ", ".join(each.label for each in part.columns if each.drifted)
+        style = "bold" if drifted else ""
+        console.print(Text(f"{name}: {part.decision.verdict.value}{f' ({drifted})' if drifted else ''}", style=style))
     for finding in outcome.assessment.examination.findings:
         console.print(Text(f"{'bad data' if finding.alert else 'note'}: {finding.text}"))
     console.print(Text(outcome.sentence, style="bold"))

@@ -152,6 +152,9 @@ class Settings:
         "name",
         "What it is compared with: reference, previous (the window before), or weekday (the same).",
     )
+    monitoring_by: str = _setting(
+        "", "column", "Input whose values are segments, each judged by itself as well, such as region; empty: none."
+    )
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
     monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")
     monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cuelight.cli.drift import command
-from cuelight.kit.errors import RegistryUnavailable
+from cuelight.kit.errors import NotFound, RegistryUnavailable
 from tests.unit.monitoring.past import MODEL, home
 from tests.unit.monitoring.tables import scored
 
@@ -66,6 +66,16 @@ def test_programs_get_json() -> None:
     assert [step["verdict"] for step in steps] == ["ok", "drift", "ok"]
     assert steps[1]["against"]["rows"] == 200
     assert steps[1]["would_follow"]["alerts"]
+
+
+def test_segments_are_judged_as_well() -> None:
+    """Each value of an input that has enough rows; an input that is not there is named."""
+    usual = ("--since", "1d", "--every", "1d", "--window", "2000 rows")
+    (step,) = json.loads(_drift(*usual, "--by", "town", "--json").stdout)
+    assert {"town=Ulm", "town=Bonn"} <= set(step["segments"])
+    assert step["segments"]["town=Ulm"]["columns"]
+    with pytest.raises(NotFound, match=r"no input 'city' to segment by .* There are: used, unused, town\."):
+        _drift(*usual, "--by", "city")
 
 
 def test_the_picture_is_drawn(folder: Path) -> None:

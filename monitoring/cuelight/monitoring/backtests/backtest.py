@@ -15,8 +15,9 @@ from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.job import remembered
 from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.retraining.triggers import Known
-from cuelight.monitoring.verdicts.assessment import Assessment, Case, assess
+from cuelight.monitoring.verdicts.assessment import Assessment, Case
 from cuelight.monitoring.verdicts.lookback import Seen, nothing_new
+from cuelight.monitoring.verdicts.segments import assess
 from cuelight.monitoring.windows.baseline import Against
 from cuelight.monitoring.windows.extent import Extent
 from cuelight.monitoring.windows.references import References
@@ -35,7 +36,8 @@ _LOOK_BACK = 50  # windows; each of them saw something new
 class Plan:
     """What to play: the windows of a model, judged at these moments (epoch s), the oldest first.
 
-    `version` None: at each moment the one that was on Production then, as the journal tells.
+    `by` None: by segments as the settings say. `version` None: at each moment the one that was on Production then, as
+    the journal tells.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Plan:
     window: Extent
     against: Against
     version: int | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,14 @@ class _Charge:
 
 
 class Backtest:
-    """Plays a plan on real parts; writes to none of them but the references' cache."""
+    """Plays a plan on real parts; all that it keeps are references and calibrations, which can be had again."""
 
     def __init__(self, settings: Settings, targets: Targets, references: References, journal: Journal) -> None:
         self._settings = settings
         self._targets = targets
         self._references = references
         self._journal = journal
+        self._calibrations = Calibrations(settings.home / "monitoring" / "calibrations")
 
     def play(self, plan: Plan) -> Iterator[Step]:
         """Each moment's step, as it is judged.
@@ -92,6 +96,7 @@ class Backtest:
             RegistryUnavailable: the registry is down, and the version was never judged here.
         """
         own = self._settings.of(plan.model)
+        own = own if plan.by is None else replace(own, monitoring_by=plan.by)
         charges: dict[int, _Charge | str] = {}
         follows = Consequences(own)
         for moment in plan.moments:
@@ -131,8 +136,7 @@ class Backtest:
         if nothing_new(window.end, earlier):
             return Step(moment)
         baseline = windows.baseline(plan.against, window, charge.reference, own)
-        calibrations = Calibrations(own.home / "monitoring" / "calibrations")
-        case = Case(charge.reference, window.rows, window.labelled, earlier, calibrations, baseline)
+        case = Case(charge.reference, window.rows, window.labelled, earlier, self._calibrations, baseline)
         assessment = assess(case, own)
         decision = assessment.decision
         seen.insert(0, Seen(decision.verdict.value, decision.signals, window.end or 0.0, window.labels_until or 0.0))
@@ -165,4 +169,6 @@ class Backtest:
 
 def _light(assessment: Assessment) -> Assessment:
     """Without the columns' values: of many windows they are more than memory holds."""
-    return replace(assessment, examination=replace(assessment.examination, columns=()), labelled=None)
+    parts = {name: _light(each) for name, each in assessment.segments.items()}
+    examination = replace(assessment.examination, columns=())
+    return replace(assessment, examination=examination, labelled=None, segments=parts)

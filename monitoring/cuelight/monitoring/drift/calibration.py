@@ -15,6 +15,7 @@ they stray.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,6 +60,18 @@ Nulls = Mapping[str, Null]
 Calibration = Callable[[Sequence[Column], int, Groups | None], Nulls]
 # Windows of groups so many times as large as the reference's show a dependence that its draws can't.
 _LARGER = 1.25
+
+
+# Sizes of windows that are calibrated for, within a power of ten (Renard's preferred numbers).
+_SIZES = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0, 10.0)
+
+
+def near(size: int) -> int:
+    """The nearest of ten sizes in each power of ten: scores don't depend on it, so windows of about it share a null."""
+    if size < 10:
+        return size
+    power = 10.0 ** math.floor(math.log10(size))
+    return round(power * min(_SIZES, key=lambda step: abs(math.log(size / (step * power)))))
 
 
 def rows_at_random(generator: np.random.Generator, rows: int, size: int) -> Bools:

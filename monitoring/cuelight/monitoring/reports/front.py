@@ -60,6 +60,7 @@ def front(outcome: Outcome, place: Place) -> str:
         decision=outcome.assessment.decision,
         columns=outcome.assessment.columns,
         findings=outcome.assessment.examination.findings,
+        segments=outcome.assessment.segments,
         performance=outcome.assessment.performance,
         looks=looks(outcome),
         place=place,
@@ -72,6 +73,9 @@ def looks(outcome: Outcome) -> list[Look]:
     tested = {each.name: each for each in assessment.columns if not each.is_joint}
     arrays = {each.name: each for each in assessment.examination.columns}
     named = dict.fromkeys([*assessment.decision.ranked, *tested])
+    for segment, part in assessment.segments.items():
+        tested |= {f"{segment}: {each.name}": each for each in part.columns}
+        arrays |= {f"{segment}: {each.name}": each for each in part.examination.columns}
     return [
         Look(
             name=name,

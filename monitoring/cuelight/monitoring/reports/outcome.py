@@ -100,6 +100,7 @@ class Outcome:
                 "retrain": decision.retrain,
                 "request": self.request,
                 "columns": figures(self.assessment.columns),
+                "segments": segments(self.assessment),
                 "findings": [
                     {"column": each.column, "fault": each.fault.value, "alert": each.alert, "text": each.text}
                     for each in self.assessment.examination.findings
@@ -115,6 +116,14 @@ class Outcome:
             }
         )
         return document
+
+
+def segments(assessment: Assessment) -> dict[str, Any]:
+    """The verdict on each segment, and its columns."""
+    return {
+        name: {"verdict": each.decision.verdict.value, "reason": each.decision.reason, "columns": figures(each.columns)}
+        for name, each in assessment.segments.items()
+    }
 
 
 def figures(columns: tuple[ColumnDrift, ...]) -> list[dict[str, Any]]:

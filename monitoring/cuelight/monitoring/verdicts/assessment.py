@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.drift.calibration import Calibration, calibrate
+from cuelight.monitoring.drift.calibration import Calibration, calibrate, near
 from cuelight.monitoring.drift.judgement import ColumnDrift, Measured, corrected, measure
 from cuelight.monitoring.drift.weights import weights
 from cuelight.monitoring.examination.examination import Examination, examine
@@ -26,13 +26,17 @@ _LEAST_LIKE = 100
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was found in one window; `columns` the most drifted first, empty when there was too little to test."""
+    """All that was found in one window; `columns` the most drifted first, empty when there was too little to test.
+
+    `segments`: what was found in parts of it, by names such as `region=south`.
+    """
 
     decision: Decision
     examination: Examination
     columns: tuple[ColumnDrift, ...]
     performance: Performance | None
     labelled: Labelled | None = None
+    segments: Mapping[str, Assessment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Case:
         calibration: says how far driftless windows stray; `Calibrations` remembers what it found.
         baseline: earlier traffic that the columns are compared with; None: with the reference. What is bad data, and
             what quality was, the reference says all the same.
+        least: rows that the window needs; None: as the setting says.
     """
 
     reference: pd.DataFrame
@@ -55,6 +60,7 @@ class Case:
     earlier: Sequence[Earlier] = ()
     calibration: Calibration = calibrate
     baseline: Baseline | None = None
+    least: int | None = None
 
     @property
     def compared(self) -> Baseline:
@@ -63,7 +69,7 @@ class Case:
 
 
 def assess(case: Case, settings: Settings) -> Assessment:
-    """Judge one window."""
+    """Judge one window as a whole."""
     return assess_together([case], settings)[0]
 
 
@@ -89,7 +95,7 @@ class _Look:
 
 def _look(case: Case, settings: Settings) -> _Look:
     compared = case.compared
-    if len(case.rows) < settings.monitoring_min_rows:
+    if len(case.rows) < _least(case, settings):
         return _Look(case, compared, Likeness(compared.rows), Examination((), ()))
     like = likeness(compared.rows, case.rows, settings.monitoring_group, Cycle(settings.monitoring_cycle))
     if like.rows is not compared.rows:
@@ -105,11 +111,15 @@ def _look(case: Case, settings: Settings) -> _Look:
     return _Look(case, compared, like, replace(found, columns=columns))
 
 
+def _least(case: Case, settings: Settings) -> int:
+    return settings.monitoring_min_rows if case.least is None else case.least
+
+
 def _measured(look: _Look) -> list[Measured]:
     columns = look.examination.columns
     if not columns:
         return []
-    nulls = look.case.calibration(columns, len(look.case.rows), look.like.groups)
+    nulls = look.case.calibration(columns, near(len(look.case.rows)), look.like.groups)
     return measure(columns, weights(look.like.rows, columns), nulls)
 
 
@@ -129,7 +139,7 @@ def _assessment(look: _Look, judged: Sequence[ColumnDrift], settings: Settings) 
             columns=judged,
             performance=performance,
             earlier=case.earlier,
-            min_rows=settings.monitoring_min_rows,
+            min_rows=_least(case, settings),
             min_compared=look.baseline.least,
             against=look.baseline.name,
         )

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
+
+from cuelight.kit.settings import Settings
 from cuelight.monitoring.reports.front import Place, front, looks
+from cuelight.monitoring.verdicts.assessment import Case
+from cuelight.monitoring.verdicts.segments import assess
 from tests.unit.monitoring.reports.outcomes import judged
 from tests.unit.monitoring.tables import nasty, scored
 
@@ -73,3 +79,19 @@ def test_too_few_rows_have_a_page() -> None:
     page = _Page(front(judged(scored(3, 2)), PLACE))
     assert "not enough data" in page.words
     assert all(values.get("id") != "columns" for _, values in page.tags)
+
+
+def test_segments_are_on_the_page() -> None:
+    """Each with its verdict and reason; what carries theirs is looked at with its own plot."""
+    before, rows = scored(3000, 1), scored(1500, 2)
+    ulm = rows["input.town"] == "Ulm"
+    rows.loc[ulm, "input.used"] += np.where(rows.loc[ulm, "input.used"] > 0, 0.5, -0.5)
+    assessment = assess(Case(before, rows, rows.iloc[:0]), Settings(monitoring_by="town"))
+    outcome = replace(judged(rows), assessment=assessment)
+    page = _Page(front(outcome, PLACE))
+    assert any("segments by town: town=Ulm: input.used" in each for each in page.words)
+    assert {"town=Ulm:", "town=Bonn:", "town=Kiel:"} <= set(page.words)
+    look = next(each for each in looks(outcome) if each.name == "town=Ulm: input.used")
+    assert look.column
+    assert look.column.drifted
+    assert look.drawing
