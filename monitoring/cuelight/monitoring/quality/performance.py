@@ -108,6 +108,20 @@ def answers(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
     return pd.DataFrame({"label": spelled(known[LABEL]), "prediction": spelled(known[PREDICTION])}).dropna()
 
 
+def confidences(frame: pd.DataFrame) -> Floats:
+    """The probability that a classifier gave to its own answer (n,); NaN where it gave none, or no answer."""
+    if not _classes(frame) or PREDICTION not in frame or not len(frame):
+        return np.full(len(frame), np.nan)
+    answered = frame[PREDICTION].notna().to_numpy()
+    return cast("Floats", np.where(answered, _probabilities_of(_aligned(frame[PREDICTION]), frame), np.nan))
+
+
+def rightness(frame: pd.DataFrame) -> Floats:
+    """1 where the answer was the label, else 0 (n,); NaN where either is not known."""
+    known = (frame[LABEL].notna() & frame[PREDICTION].notna()).to_numpy()
+    return cast("Floats", np.where(known, _aligned(frame[LABEL]) == _aligned(frame[PREDICTION]), np.nan))
+
+
 def welch(reference: Floats, current: Floats, before: float = 1.0, now: float = 1.0) -> float:
     """Difference of the means in its own standard errors, variances not assumed equal (Welch 1947).
 
@@ -172,13 +186,17 @@ def _losses(name: str, frame: pd.DataFrame) -> Floats:
 
 def _log_losses(labels: Any, frame: pd.DataFrame) -> Floats:
     """-log of the probability of what came true; a class the model does not know counts as impossible."""
+    return cast("Floats", -np.log(np.clip(_probabilities_of(labels, frame), _SMALLEST, 1.0)))
+
+
+def _probabilities_of(answers: Any, frame: pd.DataFrame) -> Floats:
+    """What the model gave to each of `answers` (n,), in their one spelling: 0 for a class it does not know."""
     names = _classes(frame)
     values = np.stack([numbers(frame[name]) for name in names], axis=1)
     known = {name.removeprefix(PROBABILITY): index for index, name in enumerate(names)}
     known |= {_canonical(name): index for name, index in list(known.items())}
-    position = np.array([known.get(each, -1) for each in labels])
-    chosen = np.where(position >= 0, values[np.arange(len(values)), position], 0.0)
-    return cast("Floats", -np.log(np.clip(chosen, _SMALLEST, 1.0)))
+    position = np.array([known.get(each, -1) for each in answers], dtype=np.intp)
+    return cast("Floats", np.where(position >= 0, values[np.arange(len(values)), position], 0.0))
 
 
 def _aligned(series: pd.Series[Any]) -> Any:

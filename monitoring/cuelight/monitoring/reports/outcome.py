@@ -105,6 +105,7 @@ class Outcome:
                     {"column": each.column, "fault": each.fault.value, "alert": each.alert, "text": each.text}
                     for each in self.assessment.examination.findings
                 ],
+                "estimate": self.assessment.estimate and self.assessment.estimate.__dict__,
                 "performance": performance and {**performance.__dict__, "metrics": dict(performance.metrics)},
                 "labelled": {"rows": self.labelled, "until": self.labels_until},
                 "run_id": self.run_id,

@@ -41,6 +41,8 @@ def metrics(outcome: Outcome) -> Mapping[str, float]:
     if performance is not None:
         found |= {"loss": performance.current, "reference_loss": performance.reference, "loss_z": performance.z}
         found |= {f"quality/{name}": value for name, value in performance.metrics.items()}
+    if outcome.assessment.estimate is not None:
+        found["estimated_accuracy"] = outcome.assessment.estimate.value
     return found
 
 

@@ -13,6 +13,7 @@ from cuelight.monitoring.drift.weights import weights
 from cuelight.monitoring.examination.examination import Examination, examine
 from cuelight.monitoring.examination.likeness import Cycle, Likeness, likeness
 from cuelight.monitoring.quality import performance as performances
+from cuelight.monitoring.quality.estimate import Estimate, estimate
 from cuelight.monitoring.quality.performance import ABSOLUTE_ERROR, LEAST_LABELS, Labelled, Performance, answers
 from cuelight.monitoring.verdicts.rule import Decision, Earlier, Evidence, decide
 from cuelight.monitoring.windows.baseline import Baseline
@@ -26,9 +27,13 @@ _LEAST_LIKE = 100
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was found in one window; `columns` the most drifted first, empty when there was too little to test.
+    """All that was found in one window.
 
-    `segments`: what was found in parts of it, by names such as `region=south`.
+    Attributes:
+        columns: the most drifted first, empty when there was too little to test.
+        labelled: what the page on quality shows.
+        estimate: what quality is likely to be, where too few labels have come to measure it; the verdict is not by it.
+        segments: what was found in parts of it, by names such as `region=south`.
     """
 
     decision: Decision
@@ -36,6 +41,7 @@ class Assessment:
     columns: tuple[ColumnDrift, ...]
     performance: Performance | None
     labelled: Labelled | None = None
+    estimate: Estimate | None = None
     segments: Mapping[str, Assessment] = field(default_factory=dict)
 
 
@@ -129,8 +135,17 @@ def _performance(case: Case, settings: Settings) -> Performance | None:
     return performances.measure(like.rows, case.labelled, like.groups)
 
 
+def _expected(case: Case, settings: Settings) -> Estimate | None:
+    """What quality is likely to be where too few labels have come to tell."""
+    if len(case.rows) < _least(case, settings):
+        return None
+    groups = likeness(case.reference, case.rows, settings.monitoring_group).groups
+    return estimate(case.reference, case.rows, groups)
+
+
 def _assessment(look: _Look, judged: Sequence[ColumnDrift], settings: Settings) -> Assessment:
     case, performance = look.case, _performance(look.case, settings)
+    expected = _expected(case, settings) if performance is None or performance.rows < LEAST_LABELS else None
     decision = decide(
         Evidence(
             rows=len(case.rows),
@@ -142,10 +157,11 @@ def _assessment(look: _Look, judged: Sequence[ColumnDrift], settings: Settings) 
             min_rows=_least(case, settings),
             min_compared=look.baseline.least,
             against=look.baseline.name,
+            estimate=expected,
         )
     )
     labelled = _answers(case.reference, case.labelled, performance)
-    return Assessment(decision, look.examination, tuple(judged), performance, labelled)
+    return Assessment(decision, look.examination, tuple(judged), performance, labelled, expected)
 
 
 def _answers(reference: pd.DataFrame, labelled: pd.DataFrame, performance: Performance | None) -> Labelled | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.examination.findings import Finding
+from cuelight.monitoring.quality.estimate import Estimate
 from cuelight.monitoring.quality.performance import LEAST_LABELS, Performance
 from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.monitoring.windows.baseline import REFERENCE_NAME
@@ -41,6 +42,7 @@ class Evidence:
     Attributes:
         compared_rows: rows that the window is compared with; `against` names them.
         min_rows, min_compared: what either side needs to be judged.
+        estimate: quality without labels; told beside drift, and never what decides.
     """
 
     rows: int
@@ -52,6 +54,7 @@ class Evidence:
     min_rows: int
     min_compared: int = 2
     against: str = REFERENCE_NAME
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def decide(evidence: Evidence) -> Decision:
         named = "; ".join(each.text for each in evidence.alerts[:_NAMED])
         more = len(evidence.alerts) - _NAMED
         reason = f"Data quality: {named}{f'; and {more} more' if more > 0 else ''}."
-        return Decision(Verdict.BAD_DATA, reason, nothing, ranked=tuple(each.column for each in evidence.alerts))
+        ranked = tuple(dict.fromkeys(each.column for each in evidence.alerts))
+        return Decision(Verdict.BAD_DATA, reason, nothing, ranked=ranked)
     if evidence.compared_rows < evidence.min_compared and not signals[QUALITY]:
         name = f"{evidence.against[0].upper()}{evidence.against[1:]}"
         found = f"{name} has {evidence.compared_rows:,} rows; {evidence.min_compared:,} are needed to compare with"
@@ -125,7 +129,8 @@ def _reason(verdict: Verdict, evidence: Evidence, drifted: Sequence[ColumnDrift]
     if verdict is Verdict.DEGRADED and performance is not None:
         return f"Quality fell: {performance.text}{f'; {_ranked(drifted)} drifted in {rows}' if drifted else ''}."
     if verdict is Verdict.DRIFT:
-        quality = f"; {performance.text}" if performance is not None else ""
+        known = performance or evidence.estimate
+        quality = f"; {known.text}" if known is not None else ""
         count = sum(not each.is_joint for each in drifted)
         return f"Drift in {rows}: {_ranked(drifted)} ({count} of {_width(evidence)} columns{_alone(count)}){quality}."
     if verdict is Verdict.WATCH:
