@@ -11,6 +11,7 @@ from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.drift.statistics import Comparison
 from cuelight.monitoring.examination.columns import Kind
 from cuelight.monitoring.examination.findings import Fault, Finding
+from cuelight.monitoring.quality.estimate import Estimate
 from cuelight.monitoring.quality.performance import Performance
 from cuelight.monitoring.verdicts.rule import DATA, PREDICTION, QUALITY, Earlier, Evidence, decide
 from cuelight.monitoring.verdicts.verdict import Verdict
@@ -155,3 +156,72 @@ def test_what_came_close_is_named() -> None:
     near = column("input.age", drifted=False, suspicious=True)
     assert decide(replace(PLAIN, columns=(near,))).ranked == ("input.age",)
     assert decide(replace(PLAIN, columns=(near,), performance=LOST)).ranked == ()
+
+
+POOL = [
+    FEATURE,
+    ANSWER,
+    JOINT,
+    column("input.b", weight=0.01),
+    column("input.c", weight=0.5),
+    column("input.d", drifted=False, suspicious=True),
+    column("input.e", drifted=False),
+]
+EVIDENCE = st.builds(
+    Evidence,
+    rows=st.integers(0, 3000),
+    compared_rows=st.integers(0, 3000),
+    alerts=st.lists(st.sampled_from([ALERT, replace(ALERT, column="input.pay", text="input.pay is null")]), max_size=3),
+    columns=st.lists(st.sampled_from(POOL), max_size=6, unique_by=lambda each: each.name).map(
+        lambda columns: sorted(columns, key=lambda each: not each.drifted)
+    ),
+    performance=st.sampled_from([None, LOST, KEPT, FEW]),
+    earlier=st.lists(
+        st.builds(Earlier, st.sampled_from([NOTHING, BOTH, WORSE]), st.just(900), st.just(300)), max_size=3
+    ),
+    min_rows=st.just(500),
+)
+SEVERITY = [Verdict.OK, Verdict.WATCH, Verdict.DRIFT, Verdict.DEGRADED]
+
+
+@given(EVIDENCE)
+def test_every_verdict_is_one_sentence_and_names_what_carries_it(evidence: Any) -> None:
+    """Whatever was found: one line that ends, each column once, no column where nothing is amiss."""
+    decision = decide(evidence)
+    assert decision.reason.endswith(".")
+    assert "\n" not in decision.reason
+    assert len(set(decision.ranked)) == len(decision.ranked)
+    known = {name for each in evidence.columns for name in each.columns} | {each.column for each in evidence.alerts}
+    assert set(decision.ranked) <= known
+    if decision.verdict in (Verdict.WATCH, Verdict.DRIFT, Verdict.BAD_DATA):
+        assert decision.ranked
+        assert decision.ranked[0] in decision.reason
+    if decision.verdict in (Verdict.OK, Verdict.NOT_ENOUGH_DATA):
+        assert decision.ranked == ()
+
+
+@given(EVIDENCE, st.sampled_from(POOL))
+def test_more_drift_is_never_a_milder_verdict(evidence: Any, more: Any) -> None:
+    """One more column, or quality lost beside the rest, leaves the verdict as it is or makes it worse."""
+    sound = replace(evidence, rows=2000, compared_rows=2000, alerts=())
+    before = SEVERITY.index(decide(sound).verdict)
+    others = [each for each in sound.columns if each.name != more.name]
+    fewer = SEVERITY.index(decide(replace(sound, columns=others)).verdict)
+    assert SEVERITY.index(decide(replace(sound, columns=[more, *others])).verdict) >= fewer
+    assert SEVERITY.index(decide(replace(sound, performance=LOST)).verdict) >= before
+
+
+@given(EVIDENCE)
+def test_bad_data_and_features_alone_never_retrain(evidence: Any) -> None:
+    """Bad data is bad data whatever else is true; without lost quality or drifted answers nothing is retrained."""
+    bad = decide(replace(evidence, rows=2000, alerts=[ALERT]))
+    assert (bad.verdict, bad.retrain, any(bad.signals.values())) == (Verdict.BAD_DATA, "", False)
+    features = [each for each in evidence.columns if not each.is_output]
+    assert decide(replace(evidence, columns=features, performance=KEPT)).retrain == ""
+
+
+@given(EVIDENCE)
+def test_an_estimate_is_told_and_decides_nothing(evidence: Any) -> None:
+    """However bad quality is estimated to be, verdict, signals and retraining are as without."""
+    told, plain = decide(replace(evidence, estimate=Estimate(0.1, 0.0, 0.2, 0.9, 800))), decide(evidence)
+    assert (told.verdict, told.signals, told.retrain) == (plain.verdict, plain.signals, plain.retrain)
