@@ -63,8 +63,15 @@ def _best(found: Sequence[Found]) -> Iterator[Outcome]:
     if gaps:
         gap, cell = max(gaps, key=lambda each: each[0])
         text += f"; furthest behind: {100 * gap:.0f} points ({cell.what}, {_named(cell)})"
-    wanted = f"the most of all rules that keep {MOST:.0%} there, within two standard errors"
+    wanted = f"the most of all rules that keep {MOST:.0%} there, both within two standard errors"
     yield Outcome("what is found", wanted, text, _reached(not gaps, len(mine) == every))
+
+
+def keeps(quiet: Found, rule: str) -> bool:
+    """Whether a rule alarms on as few windows without drift as it should, but for chance."""
+    windows = sum(quiet.counted.judged(rule))
+    error = math.sqrt(MOST * (1 - MOST) / windows) if windows else 0.0
+    return (quiet.counted.share(rule) or 0.0) <= MOST + 2 * error
 
 
 def _reached(so_far: bool, whole: bool) -> bool | None:
@@ -78,7 +85,7 @@ def _named(cell: Found) -> str:
 def _gap(cell: Found, found: Sequence[Found]) -> tuple[float, float]:
     """How much more the best of the other rules finds, of those that alarm rarely without drift; its standard error."""
     quiet = next(each for each in found if each.key == (*cell.key[:4], NONE))
-    rivals = [rule for rule in RULES if rule != CUELIGHT and (quiet.counted.share(rule) or 0.0) <= MOST]
+    rivals = [rule for rule in RULES if rule != CUELIGHT and keeps(quiet, rule)]
     best = max((cell.counted.share(rule) or 0.0 for rule in rivals), default=0.0)
     ours = cell.counted.share(CUELIGHT) or 0.0
     windows = sum(cell.counted.windows)

@@ -77,12 +77,12 @@ def _found(axis: Any, found: Sequence[Found]) -> None:
     names = [name for name in reversed(CHANGES) if any(each.what == name for each in found)]
     for rule in RULES:
         shares = [100 * (next(e for e in found if e.what == name).counted.share(rule) or 0.0) for name in names]
-        trusted = quiet is not None and (quiet.counted.share(rule) or 0.0) <= aims.MOST
+        trusted = quiet is not None and aims.keeps(quiet, rule)
         face = _COLOURS[rule] if trusted else "white"
         style = {"color": _COLOURS[rule], "markerfacecolor": face, "markersize": 4.5, "linewidth": 0}
         axis.plot(shares, range(len(names)), "o", label=rule, zorder=3 if rule == CUELIGHT else 2, **style)
     axis.set_yticks(range(len(names)), names)
-    axis.set_xlabel("percent found; hollow: more than 5 % alarm without drift", fontsize=7)
+    axis.set_xlabel("percent found; hollow: alarms on more than 5 % without drift, and not by chance", fontsize=7)
     _plain(axis)
 
 

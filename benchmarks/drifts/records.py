@@ -81,7 +81,7 @@ class Run:
     machine: str
     system: str
     load_before: float
-    rule: str = ""
+    rule: str
 
 
 @dataclass

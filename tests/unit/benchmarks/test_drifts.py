@@ -117,6 +117,9 @@ def test_aims_name_the_worst_cell_and_the_furthest_behind() -> None:
     assert (worst.found[:34], worst.reached) == ("6.0% (mixed, 20 columns, 500 rows)", False)
     assert not outcomes[f"{QUARTER}, 20 columns, 500 rows"].reached
     assert "furthest behind: 40 points" in outcomes["what is found"].found
+    near = Counted([400], {rule: [0] for rule in RULES} | {BONFERRONI: [21]}, {})
+    close = [Found(MIXED.name, 20, 500, 5_000, NONE, near), cells[1]]
+    assert {each.what: each.reached for each in aims.outcomes(close)}["what is found"] is False, "5.2 % may be chance"
     noisy = Counted([400], {rule: [0] for rule in RULES} | {BONFERRONI: [40]}, {})
     rest = [Found(MIXED.name, 20, 500, 5_000, NONE, noisy), cells[1]]
     part = {each.what: each for each in aims.outcomes(rest)}
