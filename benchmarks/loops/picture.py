@@ -35,7 +35,8 @@ def draw(figures: Figures, path: Path) -> None:
         _panel(axis, each)
     for axis in axes.ravel()[len(shown) :]:
         axis.set_visible(False)
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    axes[0, 0].legend(frameon=False, fontsize=7, loc="upper left")
+    axes[0, 0].margins(y=0.35)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})

@@ -48,7 +48,7 @@ def _drifting(figures: Figures) -> Table:
         *("stream", "order of its rows", "streams", "windows", "alarms", "retrainings", "promoted"),
         *("with the loop / without (median)", "loss saved (median)", "least gain a row (95 %)", "loop is better"),
     )
-    return Table("Where data drifts", columns, rows)
+    return Table("Where data drifts, or may", columns, rows)
 
 
 def _still(figures: Figures) -> Table:
