@@ -73,7 +73,7 @@ def _share(count: int, of: int) -> str:
 
 
 def _middle(mine: Sequence[Loop], field: str) -> float:
-    return statistics.median(getattr(each, field) for each in mine)
+    return float(statistics.median(getattr(each, field) for each in mine))
 
 
 def _sum(mine: Sequence[Loop], field: str) -> str:

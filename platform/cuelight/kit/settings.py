@@ -156,8 +156,8 @@ class Settings:
         "", "column", "Input whose values are segments, each judged by itself as well, such as region; empty: none."
     )
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
-    monitoring_q: float = _setting(0.02, "share", "False-discovery rate of the per-column tests.")
-    monitoring_z: float = _setting(4.0, "sigma", "Calibrated score above which a column has drifted.")
+    monitoring_q: float = _setting(0.03, "share", "False-discovery rate of the per-column tests.")
+    monitoring_z: float = _setting(3.0, "sigma", "Calibrated score above which a column has drifted.")
     monitoring_group: str = _setting(
         "", "column", "Rows of one value of it belong together, such as a person's; empty: as the pipeline says."
     )

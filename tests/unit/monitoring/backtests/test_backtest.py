@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @functools.cache
 def _play(folder: Path, text: str = "1d", version: int | None = None, **changes: Any) -> list[Step]:
     own = {"monitoring_min_rows": 150, "retrain_min_labels": 100, "retrain_cooldown_seconds": 2.5 * DAY}
+    own |= {"monitoring_q": 0.005, "monitoring_z": 4.0}  # by chance, three driftless days in a hundred may alarm
     settings = Settings(home=folder, **(own | changes))
     targets = Targets(MlflowRegistry(_NOWHERE), folder / "monitoring" / "targets", {})
     references = References(Tracking(_NOWHERE), folder / "monitoring" / "references")
