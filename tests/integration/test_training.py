@@ -78,7 +78,8 @@ def test_the_reference_is_what_the_version_answers_to_rows_it_has_not_seen(works
     assert file_digest(file) == digest
     reference = pd.read_parquet(file)
     inputs = [f"input.{each}" for each in pipeline.features]
-    assert list(reference.columns) == [*inputs, "output.prediction", "output.proba.0", "output.proba.1", "label"]
+    answers = ["output.prediction", "output.proba.0", "output.proba.1"]
+    assert list(reference.columns) == [*inputs, *answers, "label", "group"]
     assert 1500 < len(reference) < 3000
 
     known = champion.load(workshop, version).estimator

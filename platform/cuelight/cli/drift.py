@@ -70,10 +70,11 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare the recent predictions of model NAME with its reference, or with those before them: a verdict, a
-    report in MLflow, tags.
+    """Compare recent predictions of model NAME with its reference, or with those before them.
 
-    Ends with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), 75 where another
+    It ends in a verdict, a report in MLflow, and tags on the version.
+
+    Exits with 0 (ok, watch), 10 (drift), 11 (degraded), 12 (bad data), 13 (not enough data), 75 where another
     process judges the model right now, or 1 when it failed. With --every it ends with 0.
 
     Example: cuelight drift churn --since 30d --every 1d --window 1d

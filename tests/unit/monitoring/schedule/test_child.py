@@ -16,10 +16,11 @@ from cuelight.monitoring.schedule.child import Child
 Child("a", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]))._process.wait()
 """
 _CHILD = """
-import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit("given back"))
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it may come before it is waited for
 print("at work", flush=True)
-signal.pause()
+signal.sigwait({signal.SIGTERM})
+print("given back", flush=True)
 """
 
 
