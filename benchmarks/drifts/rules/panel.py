@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scipy import stats
+
 from benchmarks.drifts.populations import Rows, columns
 from benchmarks.drifts.rules import evidently, psi
 from benchmarks.drifts.rules.cuelight import Cuelight
 from cuelight.monitoring.drift.statistics import compare
-from cuelight.monitoring.examination.columns import Column
+from cuelight.monitoring.examination.columns import Column, Kind
 
 CUELIGHT = "Cuelight"
 EVIDENTLY, EVIDENTLY_SHARE = "Evidently, a column", "Evidently, half of them"
@@ -40,7 +42,8 @@ class Panel:
         """Rule to whether it alarms; None: it says that there is not enough data."""
         judged = self._cuelight.judged(window)
         plain = self._reference.groups is None and self._reference.times is None
-        singles = self._look(window, {each.name: each.comparison.p_value for each in judged} if plain else {}).values()
+        known = {each.name: each.comparison.p_value for each in judged if each.kind is Kind.CATEGORICAL and plain}
+        singles = self._look(window, known).values()
         return {
             CUELIGHT: self._cuelight.alarms(window, judged),
             EVIDENTLY: any(each.flagged for each in singles),
@@ -52,7 +55,7 @@ class Panel:
     def _look(self, window: Rows, tested: Mapping[str, float]) -> Mapping[str, _Single]:
         """By column; those that a change left as they were in the window before it are not looked at again.
 
-        `tested`: p-values that are known, since Cuelight has made the same tests of the same rows.
+        `tested`: p-values of categories that are known, since Cuelight has made the same tests of the same rows.
         """
         same = {name for name in self._singles if window.values[name] is self._window.values[name]}
         fresh = {
@@ -67,5 +70,12 @@ class Panel:
 
 
 def _single(column: Column, tested: Mapping[str, float]) -> _Single:
-    p_value = tested[column.name] if column.name in tested else compare(column).p_value
+    p_value = tested[column.name] if column.name in tested else _p_value(column)
     return _Single(evidently.flagged(column), psi.index(column), p_value)
+
+
+def _p_value(column: Column) -> float:
+    if column.kind is Kind.CATEGORICAL:
+        return compare(column).p_value
+    before, now = (side[column.present(side)] for side in (column.reference, column.current))
+    return float(stats.ks_2samp(before, now, method="asymp").pvalue)

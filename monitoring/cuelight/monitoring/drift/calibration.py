@@ -23,14 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cuelight.monitoring.drift.dependence import TOGETHER, Design, design, tell_apart
-from cuelight.monitoring.drift.statistics import Bools, compare_counts, frequent
+from cuelight.monitoring.drift.numbers import Bools, pooled_values, split
+from cuelight.monitoring.drift.statistics import compare_counts, frequent
 from cuelight.monitoring.examination.columns import Codes, Column, Floats, Kind
 from cuelight.monitoring.examination.likeness import Groups
 
 ROUNDS, TOGETHER_ROUNDS = 100, 50
-# A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of the
-# standard deviation of the Kolmogorov statistic (0.26).
-LEAST_SD = 0.05
+# A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of its usual
+# standard deviation (0.6).
+LEAST_SD = 0.12
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,9 @@ def _null(column: Column, windows: Bools, size: int) -> Null:
 
 
 def number_scores(reference: Floats, members: Bools) -> Floats:
-    """Scores (k,) of the Kolmogorov-Smirnov test of members (k, n) against the rest; `reference` is sorted once."""
-    order = np.argsort(reference, kind="stable")
-    ordered = reference[order]
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))  # the steps between ties are no values
-    n = len(reference)
-    scores = np.empty(len(members))
-    for index, mask in enumerate(members):
-        inside = np.cumsum(mask[order])[last]
-        taken = int(mask.sum())
-        gap = np.abs(inside / taken - (last + 1 - inside) / (n - taken)).max()
-        scores[index] = gap * np.sqrt(taken * (n - taken) / n)
-    return scores
+    """Scores (k,) of members (k, n) against the rest; `reference` (n,) is put in order once."""
+    pool = pooled_values(reference)
+    return np.array([split(pool, mask).score for mask in members])
 
 
 def _code_scores(column: Column, reference: npt.NDArray[np.int64], members: Bools, size: int) -> Floats:

@@ -16,7 +16,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from cuelight.monitoring.drift.statistics import Bools, Comparison
+from cuelight.monitoring.drift.numbers import Bools
+from cuelight.monitoring.drift.statistics import Comparison
 from cuelight.monitoring.examination.columns import Column, Floats, Kind
 
 TOGETHER = "columns together"  # the name of this test among the columns

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from cuelight.monitoring.drift.numbers import Bools, p_value, pooled_values, split
 from cuelight.monitoring.examination.columns import Codes, Column, Floats, Kind
 
-KS, CHI_SQUARE = "Kolmogorov-Smirnov", "chi-square"
+NUMBERS, CHI_SQUARE = "Kolmogorov-Smirnov and Lepage", "chi-square"
 # Cells of the contingency table that expect fewer rows than this are pooled (Cochran's rule).
 LEAST_EXPECTED = 5.0
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,10 @@ class Comparison:
     Attributes:
         test: its name.
         p_value: chance of a distance at least as large without drift.
-        distance: KS: largest gap between the two distribution functions; chi-square: Cramér's V. Both from 0 to 1.
-        score: the distance times what makes it independent of the sample sizes when nothing drifts
-            (sqrt(nm/(n+m)) and sqrt(n+m)); what is calibrated.
+        distance: of numbers the largest gap between the two distribution functions, of categories Cramér's V. Both
+            from 0 to 1.
+        score: how far apart they are on a scale that does not depend on the sample sizes when nothing drifts
+            (`Split.score`; the root of chi-square); what is calibrated.
     """
 
     test: str
@@ -39,7 +38,7 @@ class Comparison:
 
 
 SAME = {
-    Kind.NUMERIC: Comparison(KS, 1.0, 0.0, 0.0),
+    Kind.NUMERIC: Comparison(NUMBERS, 1.0, 0.0, 0.0),
     Kind.CATEGORICAL: Comparison(CHI_SQUARE, 1.0, 0.0, 0.0),
 }
 
@@ -59,15 +58,10 @@ def compare(column: Column, stretch: float = 1.0) -> Comparison:
 
 
 def compare_numbers(reference: Floats, current: Floats, stretch: float = 1.0) -> Comparison:
-    """Two-sample Kolmogorov-Smirnov test, asymptotic p-value; (n,) and (m,) without NaN."""
-    from scipy import stats
-
-    result = stats.ks_2samp(reference, current, method="asymp")
-    distance, n, m = float(result.statistic), len(reference), len(current)
-    p_value = float(result.pvalue)
-    if stretch > 1.0:
-        p_value = float(stats.kstwo.sf(distance / stretch, max(1, round(n * m / (n + m)))))  # as SciPy has it
-    return Comparison(KS, p_value, distance, distance * _root_size(n, m))
+    """Kolmogorov-Smirnov's test and one of Lepage's kind; (n,) and (m,) without NaN."""
+    n, m = len(reference), len(current)
+    found = split(pooled_values(np.concatenate([reference, current])), np.arange(n + m) >= n)
+    return Comparison(NUMBERS, p_value(found, n * m / (n + m), stretch), found.gap, found.score)
 
 
 def compare_codes(reference: Codes, current: Codes, kept: Bools, stretch: float = 1.0) -> Comparison:
@@ -124,7 +118,3 @@ def adjusted(p_values: Sequence[float]) -> Floats:
     if not len(p_values):
         return np.empty(0)
     return np.asarray(stats.false_discovery_control(np.clip(p_values, 0.0, 1.0), method="bh"), dtype=np.float64)
-
-
-def _root_size(n: int, m: int) -> float:
-    return float(np.sqrt(n * m / (n + m)))

@@ -29,7 +29,7 @@ from cuelight.monitoring.reports.report import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_TESTS = {Kind.NUMERIC: "cuelight_ks", Kind.CATEGORICAL: "cuelight_chi_square"}
+_TESTS = {Kind.NUMERIC: "cuelight_numbers", Kind.CATEGORICAL: "cuelight_chi_square"}
 _log = Log("monitoring.report")
 
 
@@ -102,7 +102,7 @@ def _register(results: Mapping[str, Result]) -> None:
         return found.p_value, found.drifted
 
     for kind, shown, feature in (
-        (Kind.NUMERIC, "Kolmogorov-Smirnov p-value, all rows", ColumnType.Numerical),
+        (Kind.NUMERIC, "Kolmogorov-Smirnov and Lepage p-value, all rows", ColumnType.Numerical),
         (Kind.CATEGORICAL, "chi-square p-value, all rows", ColumnType.Categorical),
     ):
         test = StatTest(name=_TESTS[kind], display_name=shown, allowed_feature_types=[feature])

@@ -14,7 +14,7 @@ COLUMN = Column("input.a", Kind.NUMERIC, GENERATOR.normal(size=3000), GENERATOR.
 
 def test_both_must_agree() -> None:
     """A tiny p-value whose score driftless windows reach as well (clustered rows) is suspicious, not drift."""
-    wide = judge([COLUMN], 0.02, 4.0, nulls={"input.a": Null(5.0, 2.0)})[0]
+    wide = judge([COLUMN], 0.02, 4.0, nulls={"input.a": Null(10.0, 4.0)})[0]
     assert wide.adjusted_p < 1e-6
     assert (wide.drifted, wide.suspicious) == (False, True)
     assert judge([COLUMN], 0.02, 4.0)[0].drifted

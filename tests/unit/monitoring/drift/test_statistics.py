@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cuelight.monitoring.drift.statistics import adjusted, compare, compare_codes, frequent
+from cuelight.monitoring.drift.statistics import adjusted, compare, compare_codes, compare_numbers, frequent
 from cuelight.monitoring.examination.columns import Column, Kind, pair
 
 
@@ -18,15 +18,38 @@ def _texts(reference: Sequence[str | None], current: Sequence[str | None]) -> Co
     return pair("input.x", Kind.CATEGORICAL, pd.Series(reference, dtype=object), pd.Series(current, dtype=object))
 
 
-def test_numbers_are_compared_as_scipy_does() -> None:
-    """A numeric column's p-value and distance are scipy's on the rows that are finite."""
+@pytest.mark.parametrize(("shift", "spread"), [(0.2, 1.0), (0.0, 1.2), (0.0, 1.0)])
+def test_numbers_are_compared_as_scipy_does(shift: float, spread: float) -> None:
+    """On the finite rows: SciPy's gap, and the smaller of its p-value and Lepage's of its rank tests, doubled."""
     generator = np.random.default_rng(1)
-    before, now = generator.normal(size=800), generator.normal(0.2, 1, size=600)
+    before, now = generator.normal(size=800), generator.normal(shift, spread, size=600)
     expected = stats.ks_2samp(before, now, method="asymp")
+    place = stats.mannwhitneyu(before, now, method="asymptotic", use_continuity=False).pvalue
+    lepage = stats.norm.isf(place / 2) ** 2 + stats.mood(before, now).statistic ** 2
     holes = np.array([np.nan, np.nan])
     found = compare(Column("x", Kind.NUMERIC, np.append(before, holes), np.append(now, holes)))
-    assert found.p_value == pytest.approx(expected.pvalue)
     assert found.distance == pytest.approx(expected.statistic)
+    doubled = min(1.0, 2.0 * min(expected.pvalue, stats.chi2.sf(lepage, 2)))
+    assert found.p_value == pytest.approx(doubled, rel=1e-6)
+
+
+@pytest.mark.parametrize("values", [1, 2, 3, 7])
+def test_ties_change_nothing(values: int) -> None:
+    """With a few values, or one alone, drawn from one population, p-values are seldom small: as often as they say."""
+    generator = np.random.default_rng(values)
+    drawn = (generator.integers(0, values, size=(2, 300)).astype(float) ** 2 for _ in range(300))
+    p_values = np.array([compare_numbers(before, now).p_value for before, now in drawn])
+    assert (p_values <= 0.05).mean() <= 0.08
+    assert (p_values <= 0.01).mean() <= 0.03
+
+
+def test_a_change_of_spread_and_one_of_neither_place_nor_spread_are_found() -> None:
+    """The first is Lepage's to find, the second Kolmogorov's: values near the middle that moved to both sides."""
+    generator = np.random.default_rng(2)
+    before, now = generator.normal(size=5000), generator.normal(size=500)
+    assert compare_numbers(before, 1.3 * now).p_value < 1e-3
+    assert compare_numbers(before, np.sign(now) * np.maximum(np.abs(now), 0.3)).p_value < 1e-3
+    assert compare_numbers(before, now).p_value > 0.1
 
 
 def test_levels_are_compared_as_scipy_does() -> None:
