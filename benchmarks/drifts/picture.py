@@ -10,7 +10,7 @@ from benchmarks.drifts import aims, real
 from benchmarks.drifts.changes import CHANGES, NONE
 from benchmarks.drifts.conditions import MIXED, REFERENCE
 from benchmarks.drifts.records import Figures, Found
-from benchmarks.drifts.rules.panel import BONFERRONI, CUELIGHT, EVIDENTLY, EVIDENTLY_SHARE, PSI, RULES
+from benchmarks.drifts.rules.panel import BONFERRONI, CUELIGHT, EVIDENTLY, EVIDENTLY_SHARE, PSI, RULES, STRICT
 
 _COLOURS = {
     CUELIGHT: "#0b6e6e",
@@ -19,6 +19,7 @@ _COLOURS = {
     PSI[0.1]: "#c8973a",
     PSI[0.25]: "#e3cf9c",
     BONFERRONI: "#5b6b8c",
+    STRICT: "#8fa3c7",
 }
 _WIDTH = 20
 
@@ -51,7 +52,7 @@ def draw(figures: Figures, path: Path) -> None:
         axis.set_title(f"{_WIDTH} columns, {rows:,} rows", loc="left", fontweight="bold", fontsize=8.5)
         if index:
             axis.set_yticklabels([])
-    figure.legend(*figure.axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(*figure.axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
     plt.close(figure)

@@ -16,9 +16,9 @@ from cuelight.monitoring.examination.columns import Column, Kind
 CUELIGHT = "Cuelight"
 EVIDENTLY, EVIDENTLY_SHARE = "Evidently, a column", "Evidently, half of them"
 PSI = {0.1: "PSI ≥ 0.1", 0.25: "PSI ≥ 0.25"}
-BONFERRONI = "Bonferroni KS"
-RULES = (CUELIGHT, EVIDENTLY, EVIDENTLY_SHARE, *PSI.values(), BONFERRONI)
-_LEVEL = 0.05
+BONFERRONI, STRICT = "Bonferroni KS", "Bonferroni KS, 3 %"  # at 5 %, and at the share that `monitoring.q` allows
+RULES = (CUELIGHT, EVIDENTLY, EVIDENTLY_SHARE, *PSI.values(), BONFERRONI, STRICT)
+_LEVELS = {BONFERRONI: 0.05, STRICT: 0.03}
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Panel:
         plain = self._reference.groups is None and self._reference.times is None
         known = {each.name: each.comparison.p_value for each in judged if each.kind is Kind.CATEGORICAL and plain}
         singles = self._look(window, known).values()
+        least = min(each.p_value for each in singles) * len(singles)
         return {
             CUELIGHT: self._cuelight.alarms(window, judged),
             EVIDENTLY: any(each.flagged for each in singles),
             EVIDENTLY_SHARE: sum(each.flagged for each in singles) >= evidently.SHARE * len(singles),
             **{name: max(each.psi for each in singles) >= threshold for threshold, name in PSI.items()},
-            BONFERRONI: min(each.p_value for each in singles) * len(singles) <= _LEVEL,
+            **{name: least <= level for name, level in _LEVELS.items()},
         }
 
     def _look(self, window: Rows, tested: Mapping[str, float]) -> Mapping[str, _Single]:
