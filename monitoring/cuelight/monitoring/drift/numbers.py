@@ -8,7 +8,6 @@ to Mood's (1954) of their squares. Together they find what either does, for a li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -95,4 +94,5 @@ def _independent(traits: Floats) -> Floats:
     covariance = traits.T @ traits / max(1, len(traits) - 1)
     variances, axes = np.linalg.eigh(covariance)
     scale = np.where(variances > 1e-9 * max(1e-300, float(variances.max())), variances, np.inf) ** -0.5
-    return cast("Floats", traits @ (axes * scale))
+    scaled: Floats = traits @ (axes * scale)
+    return scaled
