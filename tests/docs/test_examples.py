@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cuelight.kit.settings import read
+from cuelight.kit.configuration import read
 from cuelight.kit.signing import SigningKey
 from cuelight.pipelines import catalog
 from cuelight.pipelines.data import prepare

@@ -18,7 +18,8 @@ from cuelight.cli.explanation import Sources, document
 from cuelight.cli.main import COMMANDS
 from cuelight.journal.lookup import Seen
 from cuelight.journal.record import Label
-from cuelight.kit.settings import read, table
+from cuelight.kit.configuration import read
+from cuelight.kit.settings import table
 from cuelight.operations.history import Event
 from cuelight.operations.retraining import RetrainRequest
 from cuelight.registry import tags

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from cuelight.kit.configuration import read
 from cuelight.kit.log import configure
-from cuelight.kit.settings import read
 from cuelight.serving.server import ScoringServer
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cuelight.kit import log
+from cuelight.kit.configuration import read
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.settings import Settings, read
+from cuelight.kit.settings import Settings
 
 if TYPE_CHECKING:
     from cuelight.journal.compactor import Compactor

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from cuelight.cli.stack import inherited
+from cuelight.kit.configuration import read
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.settings import Settings, read, table
+from cuelight.kit.settings import Settings, table
 
 _TABLES = ("pipelines", "models")
 

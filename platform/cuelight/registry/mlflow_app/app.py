@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from cuelight.kit import log, settings
+from cuelight.kit import configuration, log
 from cuelight.kit.errors import Misconfigured
 from cuelight.registry.edits import PATH
 from cuelight.registry.mlflow_app.log import EditLog
@@ -26,7 +26,7 @@ def create_app() -> Starlette:
     Raises:
         Misconfigured: a setting is wrong, or the server is not MLflow's default one, uvicorn.
     """
-    chosen = settings.read(environment=os.environ)
+    chosen = configuration.read(environment=os.environ)
     log.configure(chosen.log_level)
     if os.environ.get("_MLFLOW_SGI_NAME", "uvicorn") != "uvicorn":
         raise Misconfigured("--app-name cuelight runs on MLflow's default server only: drop --gunicorn-opts and such.")

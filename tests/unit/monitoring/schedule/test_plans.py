@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cuelight.kit.settings import read
+from cuelight.kit.configuration import read
 from cuelight.monitoring.schedule.plans import Plan, plans
 
 NOON = 1_700_049_600.0
