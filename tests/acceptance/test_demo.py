@@ -29,18 +29,20 @@ class Told:
     code: int
     output: str
     home: Path
-    ports: tuple[int, int]
+    ports: tuple[int, ...]
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """`cuelight demo --once`, once."""
     folder = tmp_path_factory.mktemp("demo")
-    ports = free_port(), free_port()
+    ports = tuple(free_port() for _ in range(4))
     chosen = {
         "CUELIGHT_HOME": str(folder / "home"),
         "CUELIGHT_MLFLOW_PORT": str(ports[0]),
         "CUELIGHT_SERVING_PORT": str(ports[1]),
+        "CUELIGHT_GATEWAY_PORT": str(ports[2]),
+        "CUELIGHT_GATEWAY_ADMIN_PORT": str(ports[3]),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "200",
     }

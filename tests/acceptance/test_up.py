@@ -16,7 +16,9 @@ from tests.support.host import eventually, free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
-OURS = {"follow", "serve", "compact", "run"}  # the scheduler is `cuelight schedule run`
+OURS = {"follow", "serve", "compact", "run", "gateway"}  # the scheduler is `cuelight schedule run`
+
+NAMES = ("SERVING", "MLFLOW", "GATEWAY", "GATEWAY_ADMIN")
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +48,13 @@ def light(tmp_path: Path, mlflow_server: str) -> Iterator[Up]:
 
 def test_everything_answers_once_it_is_up(up: Up) -> None:
     """After "Press Ctrl-C" all links are printed, scoring is ready, and MLflow answers with its pages and its API."""
-    for link in (up.mlflow_url, f"{up.url}/models", f"{up.url}/metrics", str(up.home)):
+    entry = up.gateway_url
+    for link in (up.mlflow_url, f"{entry}/models", f"{up.url}/metrics", str(up.home)):
         assert link in up.output
-    assert POOL.request("GET", f"{up.url}/readyz").status == 200
-    assert POOL.request("GET", f"{up.url}/models").json()["models"] == []
+    assert POOL.request("GET", f"{entry}/readyz").status == 200
+    assert POOL.request("GET", f"{entry}/models").json()["models"] == []
     assert POOL.request("GET", f"{up.url}/metrics").status == 200
+    assert POOL.request("GET", f"http://127.0.0.1:{up.gateway_admin_port}/metrics").status == 200
     assert answers(up.mlflow_url)
     assert answers(f"{up.mlflow_url}{READY_PATH}")
 
@@ -59,12 +63,13 @@ def test_its_ports_are_open_to_this_machine_alone(up: Up) -> None:
     """Nothing of it listens on an address that other machines reach."""
     pids = {each.pid for each in up.family()}
     ours = {address for address, pid in listening().items() if pid in pids}
-    assert ours == {("127.0.0.1", up.serving_port), ("127.0.0.1", up.mlflow_port)}
+    ports = up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port
+    assert ours == {("127.0.0.1", port) for port in ports}
 
 
 def test_a_second_one_over_the_same_folder_is_refused(up: Up) -> None:
     """It says that one runs there already, even with ports of its own, and the first goes on."""
-    ports = {f"CUELIGHT_{name}_PORT": str(free_port()) for name in ("SERVING", "MLFLOW")}
+    ports = {f"CUELIGHT_{name}_PORT": str(free_port()) for name in NAMES}
     second = up.again(**ports)
     assert second.returncode == 1
     assert "already runs with" in second.stderr
@@ -73,7 +78,7 @@ def test_a_second_one_over_the_same_folder_is_refused(up: Up) -> None:
     assert answers(f"{up.url}/readyz")
 
 
-@pytest.mark.parametrize("name", ["SERVING", "MLFLOW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_taken_port_is_named_with_its_holder(name: str, tmp_path: Path) -> None:
     """The message says which port, who has it and which setting chooses another, and nothing is started."""
     up = Up(tmp_path / "home")
@@ -103,7 +108,7 @@ def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
     assert up.exit_code() == 0
     assert gone(family)
     assert "Traceback" not in up.output
-    for port in (up.serving_port, up.mlflow_port):
+    for port in (up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port):
         with socket.create_server(("127.0.0.1", port)):
             pass
 

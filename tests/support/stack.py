@@ -25,7 +25,9 @@ class Up:
     def __init__(self, home: Path, registry_uri: str = "") -> None:
         self.home = home
         self.serving_port, self.mlflow_port = free_port(), free_port()
+        self.gateway_port, self.gateway_admin_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.serving_port}"
+        self.gateway_url = f"http://127.0.0.1:{self.gateway_port}"
         self.mlflow_url = registry_uri or f"http://127.0.0.1:{self.mlflow_port}"
         self._flags = ["--registry-uri", registry_uri] if registry_uri else []
         self._output = home.parent / f"{home.name}.out"
@@ -39,6 +41,8 @@ class Up:
             "CUELIGHT_HOME": str(self.home),
             "CUELIGHT_SERVING_PORT": str(self.serving_port),
             "CUELIGHT_MLFLOW_PORT": str(self.mlflow_port),
+            "CUELIGHT_GATEWAY_PORT": str(self.gateway_port),
+            "CUELIGHT_GATEWAY_ADMIN_PORT": str(self.gateway_admin_port),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
         }

@@ -38,8 +38,9 @@ COMMANDS = {
     "follow": "follow",
     "serve": "serve",
     "compact": "compact",
+    "gateway": "gateway",
 }
-_INTERNAL = ("follow", "serve", "compact")
+_INTERNAL = ("follow", "serve", "compact", "gateway")
 
 
 class _Commands(click.Group):

@@ -30,7 +30,7 @@ class Program:
 
 
 def programs(settings: Settings) -> list[Program]:
-    """MLflow (unless there is one), follower, scoring server, compactor, scheduler."""
+    """MLflow (unless there is one), follower, scoring server, compactor, scheduler, gateway (unless its port is 0)."""
     ours = [sys.executable, "-m", "cuelight.cli"]
     stack = [
         Program("serving", [*ours, "serve"], probe=lambda: answers(f"{serving_url(settings)}/readyz")),
@@ -38,6 +38,8 @@ def programs(settings: Settings) -> list[Program]:
         Program("compactor", [*ours, "compact"]),
         Program("scheduler", [*ours, "schedule", "run"]),
     ]
+    if settings.gateway_port:
+        stack.append(Program("gateway", [*ours, "gateway"], probe=lambda: answers(f"{gateway_url(settings)}/readyz")))
     if not settings.registry_uri:
         stack.insert(0, _mlflow(settings))
     return stack
@@ -53,8 +55,17 @@ def _mlflow(settings: Settings) -> Program:
 
 def serving_url(settings: Settings) -> str:
     """Where the scoring server listens, as a client on this machine writes it."""
-    host = "127.0.0.1" if settings.serving_host in ("", "0.0.0.0") else settings.serving_host  # noqa: S104  compared
-    return f"http://{host}:{settings.serving_port}"
+    return _url(settings.serving_host, settings.serving_port)
+
+
+def gateway_url(settings: Settings) -> str:
+    """Where callers come in, as a client on this machine writes it: the gateway, or serving if there is none."""
+    return _url(settings.gateway_host, settings.gateway_port) if settings.gateway_port else serving_url(settings)
+
+
+def _url(address: str, port: int) -> str:
+    host = "127.0.0.1" if address in ("", "0.0.0.0") else address  # noqa: S104  compared
+    return f"http://{host}:{port}"
 
 
 def answers(url: str, timeout: float = 10.0) -> bool:
@@ -81,6 +92,9 @@ def check_ports(settings: Settings) -> None:
         Misconfigured: a port is taken; the message says by whom and what to do.
     """
     wanted = {"serving_port": (settings.serving_host, settings.serving_port)}
+    if settings.gateway_port:
+        wanted["gateway_port"] = (settings.gateway_host, settings.gateway_port)
+        wanted["gateway_admin_port"] = ("127.0.0.1", settings.gateway_admin_port)
     if not settings.registry_uri:
         wanted["mlflow_port"] = ("127.0.0.1", settings.mlflow_port)
     for name, (host, port) in wanted.items():

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cuelight.cli import compose
 from cuelight.cli.audience import Audience
-from cuelight.cli.stack import inherited, serving_url
+from cuelight.cli.stack import gateway_url, inherited
 from cuelight.cli.status import get
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.settings import Settings
@@ -31,7 +31,7 @@ class Story:
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._audience = Audience(serving_url(settings), MODEL)
+        self._audience = Audience(gateway_url(settings), MODEL)
         self._began = time.monotonic()
         self._number = 0
 
@@ -140,7 +140,7 @@ class Story:
         return report
 
     def _await_track(self, track: str, version: int) -> None:
-        url = f"{serving_url(self._settings)}/models/{MODEL}"
+        url = f"{gateway_url(self._settings)}/models/{MODEL}"
         began = time.monotonic()
 
         def served() -> bool:

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from cuelight.cli import compose
-from cuelight.cli.stack import Program, check_ports, log_file, programs, serving_url
+from cuelight.cli.stack import Program, check_ports, gateway_url, log_file, programs, serving_url
 from cuelight.cli.supervision import Supervisor, wait_for_end
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
@@ -25,9 +25,10 @@ _PATIENCE_SECONDS = 180
 @click.option("--mlflow-port", type=int, help="Port of the MLflow server.")
 @click.option("--serving-port", type=int, help="Port of the scoring server.")
 @click.option("--serving-workers", type=int, help="Scoring workers.")
+@click.option("--gateway-port", type=int, help="Port of the gateway; 0: none.")
 @click.option("--registry-uri", help="An existing MLflow server; none is started then.")
 def command(**flags: Any) -> None:
-    """Run MLflow, scoring server, follower, compactor and scheduler until Ctrl-C.
+    """Run MLflow, scoring server, follower, compactor, scheduler and gateway until Ctrl-C.
 
     Example: cuelight up --serving-port 8080
     """
@@ -63,14 +64,16 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
 
 def show_links(settings: Settings, console: Console) -> None:
     """Where to look."""
-    url = serving_url(settings)
-    places = (
+    url = gateway_url(settings)
+    places = [
         ("MLflow: models, runs, reports", settings.tracking_uri),
         ("What is served", f"{url}/models"),
         ("Scoring", f"POST {url}/models/NAME/invocations"),
-        ("Metrics", f"{url}/metrics"),
+        ("Metrics", f"{serving_url(settings)}/metrics"),
         ("Data and logs", str(settings.home.absolute())),
-    )
+    ]
+    if settings.gateway_port:
+        places.insert(-1, ("Metrics of the gateway", f"http://127.0.0.1:{settings.gateway_admin_port}/metrics"))
     for what, where in places:
         console.print(f"  {what:<30} {where}", soft_wrap=True, highlight=False)
 

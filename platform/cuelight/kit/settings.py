@@ -24,6 +24,7 @@ CHOICES = {
     "retrain_rows": ("all", "recent", "weighted"),
     "monitoring_against": ("reference", "previous", "weekday"),
     "monitoring_cycle": ("none", "daily", "weekly"),
+    "gateway_balance": ("round-robin", "least-request", "weighted", "locality"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
 }
@@ -101,6 +102,26 @@ class Settings:
         1.0, "%", "Up to this share of its answers, bad ones are no reason to roll a version back."
     )
     rollback_move_stage: bool = _setting(False, "flag", "After a rollback by itself, move the stage back in MLflow.")
+
+    gateway_host: str = _setting("127.0.0.1", "address", "Address the gateway binds to.")
+    gateway_port: int = _setting(8080, "port", "Port of the gateway: the one entry; 0: `cuelight up` runs none.")
+    gateway_admin_port: int = _setting(
+        8081, "port", "Port on loopback for the gateway's own pages: /metrics, /clusters, /ready."
+    )
+    gateway_threads: int = _setting(2, "threads", "Envoy's worker threads.")
+    gateway_balance: str = _setting(
+        "round-robin", "mode", "How requests are shared: round-robin, least-request, weighted or locality."
+    )
+    gateway_zone: str = _setting("", "zone", "Zone of this gateway, for balancing by locality.")
+    gateway_health_seconds: float = _setting(
+        1.0, "s", "How often each replica is asked whether it is ready; two failures in a row take it out."
+    )
+    gateway_slow_start_seconds: float = _setting(
+        10.0, "s", "A replica that has just come gets its share bit by bit over this time; 0: at once."
+    )
+    gateway_retry_percent: float = _setting(
+        25.0, "%", "Of the requests in flight, so many at most are retries; a few always may be."
+    )
 
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
     trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
@@ -238,6 +259,11 @@ class Settings:
     def serving_folder(self) -> Path:
         """Where the follower, the workers and the model store meet."""
         return self.home / "serving"
+
+    @property
+    def gateway_folder(self) -> Path:
+        """Where the gateway's configuration and access log are."""
+        return self.home / "gateway"
 
     @property
     def keys_folder(self) -> Path:

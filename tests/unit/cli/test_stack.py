@@ -15,10 +15,12 @@ from cuelight.kit.settings import Settings
 def test_the_stack_is_everything_but_an_mlflow_that_is_there(tmp_path: Path) -> None:
     """Our own MLflow is started first, and not at all where settings name one."""
     settings = Settings(home=tmp_path)
-    ours = ["serving", "follower", "compactor", "scheduler"]
+    ours = ["serving", "follower", "compactor", "scheduler", "gateway"]
     assert [each.name for each in stack.programs(settings)] == ["mlflow", *ours]
     existing = Settings(home=tmp_path, registry_uri="http://there")
     assert [each.name for each in stack.programs(existing)] == ours
+    without = Settings(home=tmp_path, registry_uri="http://there", gateway_port=0)
+    assert [each.name for each in stack.programs(without)] == ours[:-1]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,10 @@ def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
         with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_SERVING_PORT"):
             stack.check_ports(Settings(serving_port=port, registry_uri="http://there"))
         with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_MLFLOW_PORT"):
-            stack.check_ports(Settings(serving_port=0, mlflow_port=port))
-    stack.check_ports(Settings(serving_port=port, registry_uri="http://there"))
+            stack.check_ports(Settings(serving_port=0, mlflow_port=port, gateway_port=0))
+        with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_GATEWAY_PORT"):
+            stack.check_ports(Settings(serving_port=0, gateway_port=port))
+    stack.check_ports(Settings(serving_port=port, registry_uri="http://there", gateway_port=0))
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):

@@ -1,0 +1,49 @@
+"""The gateway: Envoy, and the loop that tells it who is there to serve."""
+
+from __future__ import annotations
+
+from cuelight.gateway import routes
+from cuelight.gateway.bootstrap import bootstrap
+from cuelight.gateway.messages import replace, write
+from cuelight.gateway.places import Places
+from cuelight.gateway.process import Envoy
+from cuelight.gateway.watcher import Watcher
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.log import Log
+from cuelight.kit.loop import Loop
+from cuelight.kit.settings import Settings
+
+_SECONDS = 0.1  # how soon a replica's coming or going is known
+
+
+def serve(settings: Settings) -> None:
+    """Run the gateway until it is told to stop.
+
+    Raises:
+        Misconfigured: Envoy is not installed, or it has ended by itself.
+    """
+    envoy, watcher = Envoy(settings), Watcher(settings)
+    prepare(settings)
+    watcher.tick()
+    envoy.start()
+
+    def tick() -> str:
+        if not envoy.alive:
+            loop.stop()
+        return watcher.tick()
+
+    loop = Loop(tick, lambda: _SECONDS, Log("gateway"), jitter=0.0)
+    loop.stop_on_signals()
+    try:
+        loop.run()
+        if not envoy.alive:
+            raise Misconfigured("Envoy has ended by itself; its last words are above.")
+    finally:
+        envoy.stop()
+
+
+def prepare(settings: Settings) -> None:
+    """Write what Envoy starts with."""
+    places = Places(settings.gateway_folder)
+    replace(places.bootstrap, bootstrap(settings))
+    write(places.routes, routes.configuration(settings))

@@ -1,0 +1,50 @@
+"""The one entry: what listens, and what each request passes through."""
+
+from __future__ import annotations
+
+from cuelight.gateway import access_log, answers, routes
+from cuelight.gateway.messages import Message, address, by_file, extension
+from cuelight.gateway.places import Places
+from cuelight.kit.settings import Settings
+
+_HTTP = "envoy.extensions.filters.http"
+_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+def entry(settings: Settings) -> Message:
+    """The listener that callers connect to."""
+    chain = {"filters": [manager("entry", **_entry(settings))]}
+    where = address(settings.gateway_host, settings.gateway_port)
+    return {"name": "entry", "address": where, "filter_chains": [chain]}
+
+
+def manager(name: str, **fields: object) -> Message:
+    """What speaks HTTP on a listener's connections."""
+    return extension("envoy.filters.network.http_connection_manager", _MANAGER, stat_prefix=name, **fields)
+
+
+def _entry(settings: Settings) -> Message:
+    places = Places(settings.gateway_folder)
+    return {
+        "rds": {"route_config_name": routes.NAME, "config_source": by_file(places.routes)},
+        "http_filters": filters(settings),
+        "access_log": [access_log.to_file(places.access_log)],
+        "local_reply_config": answers.local_replies(),
+        # Callers come from outside: what they say of themselves in Envoy's own headers is dropped.
+        "use_remote_address": True,
+        "preserve_external_request_id": True,
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+        "server_header_transformation": "PASS_THROUGH",
+    }
+
+
+def filters(_: Settings) -> list[Message]:
+    """What each request passes through, in this order; the last one sends it on its way."""
+    return [router()]
+
+
+def router() -> Message:
+    """What sends a request upstream."""
+    return extension("envoy.filters.http.router", f"{_HTTP}.router.v3.Router", suppress_envoy_headers=True)

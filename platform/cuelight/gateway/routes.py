@@ -1,0 +1,87 @@
+"""Which requests are let in, and where they go: an allow-list of paths and methods; all else is 404."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cuelight.gateway.headers import ADDED, STRIPPED
+from cuelight.gateway.messages import Message, seconds, typed
+from cuelight.kit.settings import Settings
+
+NAME = "entry"
+SERVING = "serving"  # the cluster of serving hosts
+_ANSWER_SECONDS = 5.0  # more than serving itself takes to say that a request's time is over
+_PART = r"[^/?#;]+"
+_MODEL = rf"/models/{_PART}"
+_READ = ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Requests that are let in: a name for logs, the methods, and a regular expression of the whole path.
+
+    `upstream` is the cluster that answers. `retried`: once more where no answer came, since it may safely run twice.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    path: str
+    upstream: str = SERVING
+    retried: bool = False
+
+
+SERVED = (
+    Rule("score", ("POST",), rf"(?:{_MODEL}(?:/(?:stages|aliases|versions)/{_PART})?)?/invocations", retried=True),
+    Rule("score", ("POST",), rf"/v2{_MODEL}(?:/versions/{_PART})?/infer", retried=True),
+    Rule("feedback", ("POST",), rf"{_MODEL}/feedback"),
+    Rule("models", _READ, rf"/models(?:/{_PART})?"),
+    Rule("inference", _READ, rf"/v2(?:/health/(?:live|ready)|{_MODEL}(?:/versions/{_PART})?(?:/ready)?)?"),
+    Rule("inference", ("POST",), "/v2/repository/index"),
+    Rule("health", _READ, "/(?:ping|health|livez|readyz|version)"),
+)
+
+
+def rules(_: Settings) -> tuple[Rule, ...]:
+    """All that is let in."""
+    return SERVED
+
+
+def configuration(settings: Settings) -> Message:
+    """The route configuration."""
+    entry = {
+        "name": NAME,
+        "domains": ["*"],
+        "routes": [*(_route(rule, settings) for rule in rules(settings)), _NOTHING],
+        "request_headers_to_add": ADDED,
+        "request_headers_to_remove": STRIPPED,
+        "include_request_attempt_count": True,
+    }
+    return typed("envoy.config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[entry])
+
+
+_NOTHING: Message = {"name": "nothing", "match": {"prefix": "/"}, "direct_response": {"status": 404}}
+
+
+def _route(rule: Rule, settings: Settings) -> Message:
+    longest = seconds(settings.serving_timeout_seconds + _ANSWER_SECONDS)
+    action: Message = {"cluster": rule.upstream, "timeout": longest}
+    if rule.retried:
+        action["retry_policy"] = _ONCE_MORE
+    methods = {"safe_regex": {"regex": "|".join(rule.methods)}}
+    match = {"safe_regex": {"regex": rule.path}, "headers": [{"name": ":method", "string_match": methods}]}
+    return {"name": rule.name, "match": match, "route": action}
+
+
+# On another host where there is one; without a pause, since that host is a different one.
+_ONCE_MORE: Message = {
+    "retry_on": "connect-failure,refused-stream,reset",
+    "num_retries": 1,
+    "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+        }
+    ],
+    "host_selection_retry_max_attempts": 5,
+}

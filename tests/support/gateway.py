@@ -1,0 +1,115 @@
+"""`cuelight gateway` as a real process, with the real Envoy, in front of what a test puts there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from cuelight.gateway.places import Places
+from cuelight.kit.settings import Settings, table
+from cuelight.operations import replicas
+from cuelight.operations.replicas import Replica
+from tests.support.host import eventually, free_port
+
+POOL = urllib3.PoolManager(retries=False, timeout=30.0)
+
+
+class Gateway:
+    """One gateway over the replicas of `home`."""
+
+    def __init__(self, home: Path, **settings: Any) -> None:
+        ports = {"gateway_port": free_port(), "gateway_admin_port": free_port()}
+        self.settings = Settings(**{"home": home, "gateway_slow_start_seconds": 0.0, **ports, **settings})
+        self.url = f"http://127.0.0.1:{self.settings.gateway_port}"
+        self.admin_url = f"http://127.0.0.1:{self.settings.gateway_admin_port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def publish(self, members: Iterable[Replica]) -> None:
+        """Say who serves."""
+        there = tuple(members)
+        replicas.change(self.settings, lambda _: there)
+
+    def start(self) -> None:
+        """Start it, and wait until somebody behind it is ready."""
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        plain = Settings()
+        chosen = {
+            row.variable: str(getattr(self.settings, row.name))
+            for row in table()
+            if row.variable and getattr(self.settings, row.name) != getattr(plain, row.name)
+        }
+        with (self.settings.home / "gateway.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cuelight.cli", "gateway"], env={**os.environ, **chosen}, stdout=log, stderr=log
+            )
+        eventually(self.ready, 30, "the gateway is not ready")
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process that keeps Envoy."""
+        assert self._process is not None
+        return self._process.pid
+
+    def ready(self) -> bool:
+        """Whether a request gets through."""
+        try:
+            return bool(POOL.request("GET", f"{self.url}/readyz", timeout=2.0).status == 200)
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def ask(self, method: str, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+        """One request."""
+        body = b"{}" if method in ("POST", "PUT", "PATCH") else None
+        return POOL.request(method, self.url + path, body=body, headers=headers)
+
+    def score(self, times: int = 1) -> Counter[str]:
+        """So many scoring requests: who has answered them, or which status it was."""
+        answers = [self.ask("POST", "/models/m/invocations") for _ in range(times)]
+        return Counter(each.json()["who"] if each.status == 200 else str(each.status) for each in answers)
+
+    def members(self) -> dict[str, set[str]]:
+        """Each serving host by name, with what Envoy has against it; an empty set is healthy."""
+        document = POOL.request("GET", f"{self.admin_url}/clusters").json()
+        hosts = next(each for each in document["cluster_statuses"] if each["name"] == "serving").get(
+            "host_statuses", []
+        )
+        return {each["hostname"]: _against(each["health_status"]) for each in hosts}
+
+    def access_log(self) -> list[dict[str, Any]]:
+        """Every line so far."""
+        path = Places(self.settings.gateway_folder).access_log
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _against(status: dict[str, Any]) -> set[str]:
+    return {name for name, value in status.items() if value is True} | {status.get("eds_health_status", "HEALTHY")} - {
+        "HEALTHY"
+    }
+
+
+@contextmanager
+def running(home: Path, members: Iterable[Replica], **settings: Any) -> Iterator[Gateway]:
+    """A gateway that is up, with these members, and is gone afterwards."""
+    gateway = Gateway(home, **settings)
+    gateway.publish(members)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
