@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ class Upstream:
 
     def __init__(self, name: str, zone: str = "", weight: int = 1) -> None:
         self.status, self.ready = 200, True
+        self.seconds = 0.0  # how long it thinks about an answer
         self.answered: Counter[str] = Counter()  # by path
         self.breaks: set[str] = set()  # paths on which it closes the connection without an answer
         self._server = _Server(self)
@@ -62,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in upstream.breaks:
             self.close_connection = True
             return
+        time.sleep(upstream.seconds)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._answer(upstream.status, {"who": upstream.replica.name, "path": self.path, "headers": headers})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import routes
+from cuelight.gateway import rates, routes
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.messages import replace, write
 from cuelight.gateway.places import Places
@@ -20,7 +20,7 @@ def serve(settings: Settings) -> None:
     """Run the gateway until it is told to stop.
 
     Raises:
-        Misconfigured: Envoy is not installed, or it has ended by itself.
+        Misconfigured: Envoy is not installed, or it has ended by itself, or a limit can't be kept.
     """
     envoy, watcher = Envoy(settings), Watcher(settings)
     prepare(settings)
@@ -43,7 +43,12 @@ def serve(settings: Settings) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Write what Envoy starts with."""
+    """Write what Envoy starts with.
+
+    Raises:
+        Misconfigured: a limit can't be kept.
+    """
+    rates.check(settings)
     places = Places(settings.gateway_folder)
     replace(places.bootstrap, bootstrap(settings))
     write(places.routes, routes.configuration(settings))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 from cuelight.gateway.messages import Message
 
 # One id per request that came in, whatever its caller calls it: a retry has the same.
 GATEWAY_REQUEST = "x-cuelight-gateway-request"
 ATTEMPT = "x-envoy-attempt-count"  # 1, or 2 for a retry; Envoy's own
 
+# Who asks, for what the gateway counts: the subject of a valid token, else the client's address.
+CALLER = "x-cuelight-caller"
+SUBJECT = "envoy.filters.http.jwt_authn:token:sub"  # where Envoy keeps it: the filter, the token, the claim
+_WHO = {"operators": [{"command": "DYNAMIC_METADATA", "param": SUBJECT}, "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT"]}
 
-def _set(name: str, value: str) -> Message:
+
+def put(name: str, value: str) -> Message:
+    """The header with this value and no other; Envoy's command operators stand for what they find."""
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
-ADDED: list[Message] = [_set(GATEWAY_REQUEST, "%UNIQUE_ID%")]
-STRIPPED: list[str] = ["x-forwarded-host", "x-forwarded-prefix", "x-real-ip"]
+ADDED: list[Message] = [put(GATEWAY_REQUEST, "%UNIQUE_ID%")]
+WHO: Message = put(CALLER, f"%COALESCE({json.dumps(_WHO)})%")
+STRIPPED: list[str] = [CALLER, "x-forwarded-host", "x-forwarded-prefix", "x-real-ip"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import access_log, answers, routes
-from cuelight.gateway.messages import Message, address, by_file, extension
+from cuelight.gateway import access_log, answers, bodies, headers, patience, rates, routes
+from cuelight.gateway.messages import Message, address, by_file, extension, seconds
 from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings
 
@@ -29,20 +29,34 @@ def _entry(settings: Settings) -> Message:
         "rds": {"route_config_name": routes.NAME, "config_source": by_file(places.routes)},
         "http_filters": filters(settings),
         "access_log": [access_log.to_file(places.access_log)],
-        "local_reply_config": answers.local_replies(),
+        "local_reply_config": answers.local_replies(settings),
         # Callers come from outside: what they say of themselves in Envoy's own headers is dropped.
         "use_remote_address": True,
         "preserve_external_request_id": True,
         "normalize_path": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "DROP_HEADER",
+            "max_headers_count": bodies.HEADER_COUNT,
+            "idle_timeout": seconds(settings.gateway_idle_seconds),
+        },
+        **bodies.HEADERS,
+        **patience.connections(settings),
         "server_header_transformation": "PASS_THROUGH",
     }
 
 
-def filters(_: Settings) -> list[Message]:
+def filters(settings: Settings) -> list[Message]:
     """What each request passes through, in this order; the last one sends it on its way."""
-    return [router()]
+    return [_notes(settings), *rates.filters(settings), bodies.whole(settings), router()]
+
+
+def _notes(settings: Settings) -> Message:
+    """What the gateway finds out about a request, as headers for its own parts: none of them leaves it."""
+    found = [headers.WHO, patience.deadline(settings)]
+    mutations = {"request_mutations": [{"append": each} for each in found]}
+    kind = f"{_HTTP}.header_mutation.v3.HeaderMutation"
+    return extension("envoy.filters.http.header_mutation", kind, mutations=mutations)
 
 
 def router() -> Message:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cuelight.gateway import bodies, patience, rates
 from cuelight.gateway.headers import ADDED, STRIPPED
-from cuelight.gateway.messages import Message, seconds, typed
+from cuelight.gateway.messages import Message, typed
 from cuelight.kit.settings import Settings
 
 NAME = "entry"
 SERVING = "serving"  # the cluster of serving hosts
-_ANSWER_SECONDS = 5.0  # more than serving itself takes to say that a request's time is over
 _PART = r"[^/?#;]+"
 _MODEL = rf"/models/{_PART}"
 _READ = ("GET", "HEAD")
@@ -21,6 +21,7 @@ class Rule:
     """Requests that are let in: a name for logs, the methods, and a regular expression of the whole path.
 
     `upstream` is the cluster that answers. `retried`: once more where no answer came, since it may safely run twice.
+    `limited`: counts for its caller.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Rule:
     path: str
     upstream: str = SERVING
     retried: bool = False
+    limited: bool = True
 
 
 SERVED = (
@@ -37,7 +39,7 @@ SERVED = (
     Rule("models", _READ, rf"/models(?:/{_PART})?"),
     Rule("inference", _READ, rf"/v2(?:/health/(?:live|ready)|{_MODEL}(?:/versions/{_PART})?(?:/ready)?)?"),
     Rule("inference", ("POST",), "/v2/repository/index"),
-    Rule("health", _READ, "/(?:ping|health|livez|readyz|version)"),
+    Rule("health", _READ, "/(?:ping|health|livez|readyz|version)", limited=False),
 )
 
 
@@ -51,7 +53,7 @@ def configuration(settings: Settings) -> Message:
     entry = {
         "name": NAME,
         "domains": ["*"],
-        "routes": [*(_route(rule, settings) for rule in rules(settings)), _NOTHING],
+        "routes": [*(each for rule in rules(settings) for each in _routes(rule, settings)), _NOTHING],
         "request_headers_to_add": ADDED,
         "request_headers_to_remove": STRIPPED,
         "include_request_attempt_count": True,
@@ -62,14 +64,22 @@ def configuration(settings: Settings) -> Message:
 _NOTHING: Message = {"name": "nothing", "match": {"prefix": "/"}, "direct_response": {"status": 404}}
 
 
-def _route(rule: Rule, settings: Settings) -> Message:
-    longest = seconds(settings.serving_timeout_seconds + _ANSWER_SECONDS)
-    action: Message = {"cluster": rule.upstream, "timeout": longest}
-    if rule.retried:
-        action["retry_policy"] = _ONCE_MORE
+def _routes(rule: Rule, settings: Settings) -> list[Message]:
+    """The rule's own route; before it, where serving is sent a body, one that refuses it by its length alone."""
     methods = {"safe_regex": {"regex": "|".join(rule.methods)}}
     match = {"safe_regex": {"regex": rule.path}, "headers": [{"name": ":method", "string_match": methods}]}
-    return {"name": rule.name, "match": match, "route": action}
+    action: Message = {"cluster": rule.upstream, "timeout": patience.longest(settings)}
+    if rule.retried:
+        action["retry_policy"] = _ONCE_MORE
+    route: Message = {"name": rule.name, "match": match, "route": action}
+    if rule.upstream != SERVING or not rule.limited:
+        return [route]
+    action["rate_limits"] = rates.counted(settings, scores=rule.retried)
+    if "POST" not in rule.methods:
+        return [route]
+    beyond = {**match, "headers": [*match["headers"], bodies.too_large(settings)]}
+    refused = {"name": f"{rule.name}-too-large", "match": beyond, "direct_response": {"status": 413}}
+    return [refused, {**route, "typed_per_filter_config": bodies.held(settings)}]
 
 
 # On another host where there is one; without a pause, since that host is a different one.

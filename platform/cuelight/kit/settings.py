@@ -122,6 +122,19 @@ class Settings:
     gateway_retry_percent: float = _setting(
         25.0, "%", "Of the requests in flight, so many at most are retries; a few always may be."
     )
+    gateway_caller_rate: float = _setting(
+        0.0, "requests/s", "Requests that one caller may make, by the token's subject, else by address; 0: no limit."
+    )
+    gateway_caller_burst: int = _setting(100, "requests", "Requests that one caller may make at once.")
+    gateway_model_rate: float = _setting(
+        0.0, "requests/s", "Scoring requests that one model may get, from all callers together; 0: no limit."
+    )
+    gateway_model_burst: int = _setting(200, "requests", "Scoring requests that one model may get at once.")
+    gateway_header_seconds: float = _setting(10.0, "s", "How long a request's headers may take to come.")
+    gateway_body_seconds: float = _setting(60.0, "s", "How long a request may take to come whole.")
+    gateway_idle_seconds: float = _setting(
+        300.0, "s", "A connection on which nothing happens is closed, and a request on which nothing moves given up."
+    )
 
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
     trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
