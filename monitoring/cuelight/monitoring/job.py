@@ -166,9 +166,9 @@ class DriftJob:
 
     def _prospects(self, outcome: Outcome, known: Known) -> tuple[str, ...]:
         wish = weigh(self._operations, self._settings, outcome.model, known, outcome.at)
-        requests = self._operations.retrains(outcome.model)
+        requests, waiting = self._operations.retrains(outcome.model), self._operations.challenger(outcome.model)
         min_rows, next_look = self._settings.monitoring_min_rows, self._next_look(outcome.model, outcome.at)
-        return prospects(outcome, wish.ask, wish.why_not, requests, min_rows, next_look)
+        return prospects(outcome, wish.ask, wish.why_not, requests, min_rows, next_look, waiting)
 
     def _request(self, outcome: Outcome, known: Known) -> Outcome:
         evidence: dict[str, Any] = {

@@ -30,7 +30,8 @@ def command(context: click.Context, as_json: bool) -> None:
     jobs = list(operations.jobs().values())
     models = {each.name: each.name.removeprefix(DRIFT) for each in jobs if each.name.startswith(DRIFT)}
     reports = {name: next(iter(operations.reports(model, limit=1)), None) for name, model in models.items()}
-    found = document(jobs, operations.lease(LEASE), reports, now)
+    waiting = {model: operations.challenger(model) for model in sorted({each.name.partition(":")[2] for each in jobs})}
+    found = document(jobs, operations.lease(LEASE), reports, waiting, now)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:

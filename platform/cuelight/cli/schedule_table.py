@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cuelight.operations.jobs import Job
     from cuelight.operations.leases import Lease
     from cuelight.operations.reports import Report
+    from cuelight.operations.retraining import RetrainRequest
 
 _WORDS = {code: verdict for verdict, code in EXIT_CODES.items() if code} | {os.EX_TEMPFAIL: "busy elsewhere"}
 
@@ -48,9 +49,16 @@ def outcome(job: Job, leads: bool, report: Report | None = None) -> str:
 
 
 def document(
-    jobs: Sequence[Job], lease: Lease | None, reports: Mapping[str, Report | None], now: float
+    jobs: Sequence[Job],
+    lease: Lease | None,
+    reports: Mapping[str, Report | None],
+    waiting: Mapping[str, RetrainRequest | None],
+    now: float,
 ) -> dict[str, Any]:
-    """All of it, for programs; times in seconds since the epoch. `lease` is the scheduler's, whoever had it last."""
+    """All of it, for programs; times in seconds since the epoch. `lease` is the scheduler's, whoever had it last.
+
+    `waiting` holds by model the retraining whose challenger waits in Staging.
+    """
     leads = lease is not None and lease.expires > now
     rows = []
     for job in jobs:
@@ -60,7 +68,12 @@ def document(
         retry_at = job.next_at if job.failures else None
         rows.append({"kind": kind, "model": model, **asdict(job), "outcome": found, "took": took, "retry_at": retry_at})
     holder = {"holder": lease.holder, "until": lease.expires} if lease and leads else None
-    return {"scheduler": holder, "jobs": rows}
+    challengers = [
+        {"model": model, "version": each.detail["version"], "since": each.finished_at, "request": each.id}
+        for model, each in waiting.items()
+        if each is not None
+    ]
+    return {"scheduler": holder, "jobs": rows, "challengers": challengers}
 
 
 def show(found: Mapping[str, Any], now: float) -> None:
@@ -77,6 +90,9 @@ def show(found: Mapping[str, Any], now: float) -> None:
         cells = (each["name"], each["line"], _next(each, now), _moment(each["began"]), took, each["outcome"] + tries)
         table.add_row(*map(Text, cells))
     console.print(table)
+    for each in found["challengers"]:
+        who, since = f"{each['model']}: version {each['version']}", utc(each["since"])
+        console.print(Text(f"{who} waits in Staging since {since}; promote or archive it."), soft_wrap=True)
     for each in found["jobs"]:
         if each["log"]:
             console.print(Text(f"Log of {each['name']} on {each['host']}: {each['log']}", style="dim"), soft_wrap=True)

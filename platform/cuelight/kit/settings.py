@@ -206,6 +206,9 @@ class Settings:
     retrain_cooldown_seconds: float = _setting(
         3600.0, "s", "From the end of a retraining until another is asked for; doubled by each failure."
     )
+    retrain_patience_days: float = _setting(
+        3.0, "d", "No other is asked for, but by people, while a challenger has waited in Staging for less; 0: it is."
+    )
     retrain_lease_seconds: float = _setting(120.0, "s", "A retraining that is silent for so long is taken over.")
     retrain_seconds: float = _setting(21_600.0, "s", "The scheduler ends a retraining that takes longer.")
     retrain_min_labels: int = _setting(500, "rows", "Fresh labelled rows a retraining needs.")

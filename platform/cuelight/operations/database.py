@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.signing import TrustedKeys
-from cuelight.operations import alerts, heads, history, jobs, leases, reports, retraining, verification
+from cuelight.operations import alerts, challengers, heads, history, jobs, leases, reports, retraining, verification
 from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
@@ -180,6 +180,15 @@ class Operations:
         """All requests, the newest first."""
         with self._database.reading() as connection:
             return retraining.read(connection, model)
+
+    def challenger(self, model: str) -> RetrainRequest | None:
+        """The retraining whose challenger waits in Staging; None: none does, as far as the history tells."""
+        with self._database.reading() as connection:
+            made = challengers.newest(retraining.read(connection, model))
+            if made is None:
+                return None
+            told = history.read(connection, model, made.requested_at, None, None, challengers.TELLING)
+            return made if challengers.still_waits(made, told) else None
 
     def add_report(self, report: Report) -> int:
         """Keep a drift report; its id."""

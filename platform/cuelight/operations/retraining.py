@@ -44,16 +44,19 @@ class RetrainRequest:
 class Limits:
     """How often a model may be retrained without a person's asking.
 
-    `cooldown`: seconds from the end of one retraining; `most_a_day`: how many may be asked for within 24 hours, 0: any.
+    `cooldown`: seconds from the end of one retraining; `most_a_day`: how many may be asked for within 24 hours, 0: any;
+    `patience`: seconds that a challenger may wait in Staging before another is asked for.
     """
 
     cooldown: float = 0.0
     most_a_day: int = 0
+    patience: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """Those that a model's settings hold."""
-        return cls(settings.retrain_cooldown_seconds, settings.retrain_most_a_day)
+        patience = settings.retrain_patience_days * _DAY
+        return cls(settings.retrain_cooldown_seconds, settings.retrain_most_a_day, patience)
 
     def pause(self, failures: int) -> float:
         """Seconds from the end of the last one, of which so many failed in a row: twice as long each time, to a day."""
@@ -67,11 +70,18 @@ BY_HAND = Limits()
 """A person's wish knows none but this: one request at a time."""
 
 
-def hindrance(requests: Sequence[RetrainRequest], limits: Limits, now: float) -> str:
-    """Why none may be asked for now, to complete "..., but ..."; empty: it may. `requests`: a model's, newest first."""
+def hindrance(
+    requests: Sequence[RetrainRequest], limits: Limits, now: float, waiting: RetrainRequest | None = None
+) -> str:
+    """Why none may be asked for now, to complete "..., but ..."; empty: it may.
+
+    `requests` are a model's, newest first; `waiting` is that of them whose challenger still waits in Staging.
+    """
     for each in requests:
         if each.state != FINISHED:
             return f"request {each.id} is open already."
+    if waiting is not None and (waits := _waits(waiting, limits, now)):
+        return waits
     ended = sorted(requests, key=lambda each: each.finished_at or 0.0, reverse=True)
     failures = len(list(takewhile(lambda each: each.outcome == FAILED, ended)))
     until = (ended[0].finished_at or 0.0) + limits.pause(failures) if ended else now
@@ -82,6 +92,22 @@ def hindrance(requests: Sequence[RetrainRequest], limits: Limits, now: float) ->
     if limits.most_a_day and len(lately) >= limits.most_a_day:
         return f"{len(lately)} were asked for within a day (setting `retrain.most_a_day`)."
     return ""
+
+
+def _waits(request: RetrainRequest, limits: Limits, now: float) -> str:
+    """That its challenger waits; empty: it did so for long enough.
+
+    Meanwhile the old version in Production goes on being judged, though it is about to be replaced.
+    """
+    until = (request.finished_at or 0.0) + limits.patience
+    if now >= until:
+        return ""
+    version = request.detail.get("version")
+    who = "a challenger" if version is None else f"version {version}"
+    return (
+        f"{who} waits in Staging: promote or archive it, else one may be asked for from {utc(until)} UTC on "
+        "(setting `retrain.patience_days`)."
+    )
 
 
 def last_learned(requests: Sequence[RetrainRequest]) -> float:

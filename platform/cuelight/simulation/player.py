@@ -191,8 +191,12 @@ class _Player:
             verdict=wish,
             labels=len(fresh),
             new_labels=int((fresh > last_learned(requests)).sum()),
-            hindrance=hindrance(requests, Limits.of(self._settings), now),
+            hindrance=hindrance(requests, Limits.of(self._settings), now, self._waiting(requests)),
         )
+
+    def _waiting(self, requests: list[RetrainRequest]) -> RetrainRequest | None:
+        """The request, of all, newest first, whose challenger is in Staging."""
+        return requests[-1 - self._staged.place] if self._staged else None
 
     def _request(self, place: int, now: float) -> RetrainRequest:
         """A retraining as the operations database tells of it at this moment."""
@@ -211,7 +215,7 @@ class _Player:
             taken_at=each.asked_at,
             finished_at=each.ended_at if ended else None,
             outcome=each.outcome if ended else "",
-            detail={},
+            detail={"version": each.version},
         )
 
     def _retrain(self, now: float, labelled: int, because: str) -> None:

@@ -14,6 +14,7 @@ from cuelight.monitoring.schedule.scheduler import LEASE
 from cuelight.operations.database import Operations
 from cuelight.operations.jobs import Job
 from cuelight.operations.reports import Report
+from cuelight.operations.retraining import STAGED
 
 NOON = 1_700_049_600.0  # 2023-11-15 12:00 UTC
 LATER = 4_000_000_000.0  # 2096-10-02 07:06:40 UTC
@@ -43,7 +44,11 @@ def test_nothing_to_show_is_said(operations: Operations) -> None:
     said = CliRunner().invoke(command).output.splitlines()
     assert said[0].startswith("No scheduler is at work")
     assert said[1].startswith("No job is known yet")
-    assert json.loads(CliRunner().invoke(command, ["--json"]).output) == {"scheduler": None, "jobs": []}
+    assert json.loads(CliRunner().invoke(command, ["--json"]).output) == {
+        "scheduler": None,
+        "jobs": [],
+        "challengers": [],
+    }
 
 
 def test_what_is_next_and_what_happened_is_shown(operations: Operations) -> None:
@@ -51,6 +56,10 @@ def test_what_is_next_and_what_happened_is_shown(operations: Operations) -> None
     operations.add_report(OK)
     beer = Job("drift:beer", "0 * * * *", NOON, NOON, NOON + 900, -15, 2, "two", "/logs/beer [1].log")
     note(operations, RAN, beer, Job("retrain:wine", "0 0 * * 0", LATER))
+    operations.request_retrain("wine", 1, "why", {}, NOON)
+    request = operations.take_retrain("h", 60.0, NOON)
+    assert request is not None
+    operations.finish_retrain(request, STAGED, {"version": 2}, NOON + 60.0)
     shown = [" ".join(line.split()) for line in CliRunner().invoke(command).output.splitlines()]
     assert shown == [
         "The scheduler on host:a, process 7, leads.",
@@ -58,6 +67,7 @@ def test_what_is_next_and_what_happened_is_shown(operations: Operations) -> None
         "drift:beer 0 * * * * retry now 2023-11-15 12:00:00 900 s failed, code -15 (2 in a row)",
         "drift:wine */10 * * * * 2096-10-02 07:06:40 2023-11-15 12:00:00 7 s ok",
         "retrain:wine 0 0 * * 0 2096-10-02 07:06:40",
+        "wine: version 2 waits in Staging since 2023-11-15 12:01:00; promote or archive it.",
         "Log of drift:beer on two: /logs/beer [1].log",
         "Log of drift:wine on one: /logs/wine.log",
     ]

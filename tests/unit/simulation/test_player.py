@@ -108,6 +108,18 @@ def test_a_version_answers_from_its_promotion_on() -> None:
     assert differs[found.times > promoted].all()
 
 
+def test_a_challenger_that_waits_has_no_rival() -> None:
+    """While a person takes six hours the old version is judged, and asks for none; without patience it does."""
+    plan = replace(PLAN, promote_after=6 * HOUR)
+    patient, hasty = (
+        play(stream(), plan, replace(SETTINGS, retrain_patience_days=days)).retrainings for days in (3.0, 0.0)
+    )
+    assert patient[0] == replace(hasty[0], promoted_at=patient[0].promoted_at)
+    assert patient[0].promoted_at == patient[0].ended_at + 6 * HOUR
+    assert all(each.asked_at > patient[0].promoted_at for each in patient[1:])
+    assert hasty[1].asked_at < patient[0].promoted_at
+
+
 def test_what_the_gate_rejects_never_answers() -> None:
     """A floor that nothing reaches: challengers are made, and none takes over."""
     found = play(stream(gate=NEVER_GOOD), PLAN, SETTINGS)

@@ -44,8 +44,10 @@ class Consequences:
 
     def of(self, outcome: Outcome, known: Known) -> Consequence:
         """What follows; `known` is what was known then, but for what stands against a request."""
-        limits = Limits.of(self.settings)
-        decision = decide(replace(known, hindrance=hindrance(self._requests, limits, outcome.at)), self.settings)
+        last, limits = next(iter(self._requests), None), Limits.of(self.settings)
+        waiting = last if last and last.version == outcome.version else None  # until another version is in charge
+        found = hindrance(self._requests, limits, outcome.at, waiting)
+        decision = decide(replace(known, hindrance=found), self.settings)
         if decision.ask:
             self._requests.insert(0, self._request(outcome, decision.ask))
         return Consequence(self._alerts(outcome), decision.ask, decision.why_not)

@@ -19,6 +19,7 @@ def prospects(
     requests: Sequence[RetrainRequest],
     min_rows: int,
     next_look: float | None,
+    waiting: RetrainRequest | None = None,
 ) -> tuple[str, ...]:
     """What comes of an outcome.
 
@@ -29,10 +30,16 @@ def prospects(
         requests: all retrain requests for the model.
         min_rows: rows that make a window evidence of its own.
         next_look: when the schedule judges the model next, s since the epoch; None: not known.
+        waiting: the request whose challenger waits in Staging; None: none does.
     """
     said = [f"Retraining is asked for: {ask}." if ask else why_not or _missing(outcome, min_rows)]
     if not ask and not why_not:
         said += [f"Request {each.id} for a retraining is {each.state}." for each in requests if each.state != FINISHED]
+        if waiting is not None:
+            since = utc(waiting.finished_at or waiting.requested_at)
+            said.append(
+                f"Version {waiting.detail['version']} waits in Staging since {since} UTC: promote or archive it."
+            )
     if next_look is not None:
         said.append(f"By its schedule the model is judged from {utc(next_look)} UTC on, if rows or labels have come.")
     return tuple(said)

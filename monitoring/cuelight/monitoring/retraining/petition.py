@@ -24,7 +24,7 @@ class Answer:
 def weigh(operations: Operations, settings: Settings, model: str, known: Known, now: float) -> Decision:
     """Whether a request would be filed now; `known.hindrance` is looked up here."""
     own = settings.of(model)
-    found = hindrance(operations.retrains(model), Limits.of(own), now)
+    found = hindrance(operations.retrains(model), Limits.of(own), now, operations.challenger(model))
     return decide(replace(known, hindrance=found), own)
 
 

@@ -68,14 +68,16 @@ def test_each_day_is_judged_as_it_was_then(folder: Path) -> None:
 
 
 def test_what_would_have_followed(folder: Path) -> None:
-    """One alert when it begins, and a request with the second window; the cooldown then holds, as it would have."""
+    """One alert when it begins, and a request with the second window; then a challenger waits, as it would have."""
     steps = _play(folder)
     alerts = [len(step.consequence.alerts) for step in steps]
     assert alerts == [0] * _DRIFTS + [1] + [0] * (DAYS - _DRIFTS - 1)
     asked = [bool(step.consequence.ask) for step in steps]
     assert asked == [False] * (_DRIFTS + 1) + [True, False, False]
     assert "features and predictions drifted in two windows running" in steps[_DRIFTS + 1].consequence.ask
-    assert "the pause after it lasts until" in steps[-1].consequence.why_not
+    assert "a challenger waits in Staging" in steps[-1].consequence.why_not
+    hasty = _play(folder, retrain_patience_days=0.0)
+    assert "the pause after it lasts until" in hasty[-1].consequence.why_not
 
 
 def test_labels_are_known_when_they_have_come(folder: Path) -> None:
@@ -116,7 +118,7 @@ def test_what_cant_be_judged_says_why(folder: Path, tmp_path: Path) -> None:
     assert (step.outcome, step.note) == (None, "Nothing was answered on Production before.")
     document = _play(folder, "200 rows")[-1].document()
     assert (document["verdict"], document["window"]["rows"]) == ("drift", 200)
-    assert "the pause after it lasts until" in document["would_follow"]["why_not"]
+    assert "a challenger waits in Staging" in document["would_follow"]["why_not"]
     assert _files(folder) == before
 
 

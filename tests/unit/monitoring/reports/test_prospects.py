@@ -60,3 +60,10 @@ def test_a_retraining_under_way_is_named() -> None:
     """Requests that have not ended are part of what happens next; ended ones are not."""
     found = prospects(_with(Verdict.OK), "", "", (_request(7, QUEUED), _request(6, FINISHED, 5.0)), 500, None)
     assert found[1:] == ("Request 7 for a retraining is queued.",)
+
+
+def test_a_challenger_that_waits_is_named() -> None:
+    """Its version, and since when it is in Staging: a person has to do something."""
+    waiting = replace(_request(6, FINISHED, 60.0), detail={"version": 4})
+    found = prospects(_with(Verdict.OK), "", "", (), 500, None, waiting)
+    assert found[1:] == ("Version 4 waits in Staging since 1970-01-01 00:01:00 UTC: promote or archive it.",)

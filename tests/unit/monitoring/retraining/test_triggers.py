@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.retraining.petition import petition
+from cuelight.monitoring.retraining.petition import petition, weigh
 from cuelight.monitoring.retraining.triggers import Decision, Known, decide
 from cuelight.operations.database import Operations
+from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import FAILED, NOT_ENOUGH, STAGED, RetrainRequest, last_learned
 
+DAY = 86_400.0
 BY_COUNT = Settings(retrain_every_labels=1000)
 
 
@@ -76,6 +78,24 @@ def test_a_petition_is_a_request_and_a_line_of_the_history(tmp_path: Path) -> No
     again = petition(operations, Settings(), "wine", 3, known, 200.0)
     assert (again.request, len(operations.retrains("wine"))) == (None, 1)
     assert again.note == f"Retraining is wanted (quality was lost), but request {request.id} is open already."
+    operations.close()
+
+
+def test_while_a_challenger_waits_the_old_version_asks_for_none(tmp_path: Path) -> None:
+    """Not until it was promoted or the patience is over; a person may ask at any time."""
+    operations = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    settings = Settings(retrain_cooldown_seconds=0.0, retrain_patience_days=2.0)
+    assert petition(operations, settings, "wine", 1, Known("lost"), 0.0).request
+    taken = operations.take_retrain("h", 60.0, 0.0)
+    assert taken is not None
+    operations.finish_retrain(taken, STAGED, {"version": 2}, 100.0)
+    note = petition(operations, settings, "wine", 1, Known("lost"), 100.0 + DAY).note
+    assert (
+        "but version 2 waits in Staging: promote or archive it, else one may be asked for from 1970-01-03 00:01" in note
+    )
+    assert weigh(operations, settings, "wine", Known("lost"), 100.0 + 2 * DAY).ask
+    operations.record(Kind.MOVED, "wine", 2, {"stage": "Production", "before": "Staging"}, at=200.0)
+    assert petition(operations, settings, "wine", 2, Known("lost"), 300.0).request
     operations.close()
 
 
