@@ -39,7 +39,7 @@ class Gateway:
         replicas.change(self.settings, lambda _: there)
 
     def start(self) -> None:
-        """Start it, and wait until somebody behind it is ready."""
+        """Start it, and wait until everybody behind it is ready."""
         self.settings.home.mkdir(parents=True, exist_ok=True)
         plain = Settings()
         chosen = {
@@ -52,6 +52,7 @@ class Gateway:
                 [sys.executable, "-m", "cuelight.cli", "gateway"], env={**os.environ, **chosen}, stdout=log, stderr=log
             )
         eventually(self.ready, 30, "the gateway is not ready")
+        eventually(lambda: not any(self.members().values()), 30, "not everybody is ready")
 
     def stop(self) -> None:
         """End it."""

@@ -18,12 +18,16 @@ class Upstream:
     """One that answers 200 to all; `status` is what it answers but to probes, and `ready` what it answers to those."""
 
     def __init__(self, name: str, zone: str = "", weight: int = 1) -> None:
+        self.recover()
+        self._server = _Server(self)
+        self.replica = Replica(name, "127.0.0.1", self._server.server_port, zone, weight)
+
+    def recover(self) -> None:
+        """Be well, and begin to count."""
         self.status, self.ready = 200, True
         self.seconds = 0.0  # how long it thinks about an answer
         self.answered: Counter[str] = Counter()  # by path
         self.breaks: set[str] = set()  # paths on which it closes the connection without an answer
-        self._server = _Server(self)
-        self.replica = Replica(name, "127.0.0.1", self._server.server_port, zone, weight)
 
     @property
     def total(self) -> int:

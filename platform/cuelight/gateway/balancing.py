@@ -11,9 +11,10 @@ ROUND_ROBIN, LEAST_REQUEST, WEIGHTED, LOCALITY = "round-robin", "least-request",
 def balancing(settings: Settings) -> Message:
     """The fields of a cluster that say how its requests are shared.
 
-    Nobody is asked who is unfit, however few are left: Envoy's panic mode would.
+    Nobody is asked who is unfit, however few are left (Envoy's panic mode would ask), and from the moment that it is
+    known (Envoy would gather such news for a second).
     """
-    common: Message = {"healthy_panic_threshold": {"value": 0}}
+    common: Message = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
     if settings.gateway_balance == LOCALITY:
         common["zone_aware_lb_config"] = {"min_cluster_size": 1}
     if settings.gateway_balance == LEAST_REQUEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuelight.gateway.balancing import LOCALITY, balancing
-from cuelight.gateway.health import active, outliers
+from cuelight.gateway.health import FAULT, active, outliers
 from cuelight.gateway.messages import Message, by_file, pipe, typed
 from cuelight.gateway.places import ADMIN_SOCKET, Places
 from cuelight.gateway.routes import SERVING
@@ -29,7 +29,7 @@ def serving(settings: Settings) -> Message:
         "eds_cluster_config": {"eds_config": by_file(Places(settings.gateway_folder).endpoints)},
         "connect_timeout": "1s",
         "health_checks": active(settings),
-        "outlier_detection": outliers(settings),
+        "outlier_detection": outliers(),
         # Who is no longer named gets nothing more, and who is stopped gives back what it was asked.
         "ignore_health_on_host_removal": True,
         "close_connections_on_host_health_failure": True,
@@ -50,6 +50,7 @@ def http1() -> Message:
         _OPTIONS,
         explicit_http_config={"http_protocol_options": {}},
         common_http_protocol_options={"idle_timeout": _IDLE},
+        outlier_detection={"error_matcher": FAULT},
     )
 
 

@@ -35,6 +35,7 @@ class Envoy:
             *("--config-path", str(self._places.bootstrap.absolute())),
             *("--concurrency", str(self._settings.gateway_threads)),
             *("--log-level", "warning", "--log-format", _LOG_LINE),
+            *("--file-flush-interval-msec", "1000"),  # of the access log
             "--reject-unknown-dynamic-fields",
             "--disable-hot-restart",
         ]
