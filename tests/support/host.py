@@ -71,6 +71,7 @@ class Host:
         )
         self.settings = replace(self.settings, **settings)
         self.url = f"http://127.0.0.1:{self.settings.serving_port}"
+        self.headers: dict[str, str] = {}  # that say who asks
         self.registry = registry
         self.feed = feed
         self.history: list[tuple[Any, ...]] = []
@@ -91,7 +92,7 @@ class Host:
         names = ["home", "serving_port", "serving_workers", "journal_segment_seconds", "serving_max_body_bytes"]
         names += ["serving_timeout_seconds", "serving_max_wait_seconds"]
         names += ["serving_cache_bytes", "serving_load_wait_seconds", "journal_pii"]
-        names += ["telemetry_traces", "telemetry_sample"]
+        names += ["telemetry_traces", "telemetry_sample", "access_required"]
         env = {f"CUELIGHT_{name.upper()}": str(getattr(chosen, name)) for name in names}
         log = (chosen.home / "serve.log").open("ab")
         self._process = subprocess.Popen(
@@ -165,12 +166,12 @@ class Host:
         """POST a scoring request; `path` is what stands between the model's name and `/invocations`."""
         url = f"{self.url}/models/{model}{path}/invocations"
         if isinstance(body, bytes):
-            return POOL.request("POST", url, body=body, headers=headers)
-        return POOL.request("POST", url, json=body, headers=headers)
+            return POOL.request("POST", url, body=body, headers=self.headers | headers)
+        return POOL.request("POST", url, json=body, headers=self.headers | headers)
 
     def serves(self, model: str, version: int, track: str = "Production") -> bool:
         """Whether that version is in charge."""
-        answer = POOL.request("GET", f"{self.url}/models/{model}")
+        answer = POOL.request("GET", f"{self.url}/models/{model}", headers=self.headers)
         return bool(answer.status == 200 and answer.json()["tracks"].get(track, {}).get("version") == version)
 
     def wait_for(self, model: str, version: int, track: str = "Production", seconds: float = 60.0) -> None:

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -55,17 +55,25 @@ class Load:
 
 
 @contextmanager
-def steady(url: str, model: str, body: Any, connections: int = 4, pause: float = 0.002) -> Iterator[Load]:
+def steady(
+    url: str,
+    model: str,
+    body: Any,
+    connections: int = 4,
+    pause: float = 0.002,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[Load]:
     """POST `body` from that many keep-alive connections, one request after the other, until the block ends."""
     load = Load([[] for _ in range(connections)])
     stopped = threading.Event()
     payload = json.dumps(body).encode()
     path = f"/models/{model}/invocations"
+    sent = {"Content-Type": "application/json", **(headers or {})}
 
     def run(number: int) -> None:
         connection = _connect(url)
         while not stopped.is_set():
-            seen = _post(connection, number, path, payload)
+            seen = _post(connection, number, path, payload, sent)
             load.answers[number].append(seen)
             if seen.status == 0:
                 connection.close()
@@ -89,10 +97,12 @@ def _connect(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
 
 
-def _post(connection: http.client.HTTPConnection, number: int, path: str, payload: bytes) -> Seen:
+def _post(
+    connection: http.client.HTTPConnection, number: int, path: str, payload: bytes, headers: Mapping[str, str]
+) -> Seen:
     began = time.monotonic()
     try:
-        connection.request("POST", path, payload, {"Content-Type": "application/json"})
+        connection.request("POST", path, payload, headers)
         answer = connection.getresponse()
         content = answer.read()
     except (OSError, http.client.HTTPException):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
@@ -15,11 +15,11 @@ _ROWS, _CALLERS = 25, 4
 
 
 class Audience:
-    """Scores data frames by one model of a scoring server."""
+    """Scores data frames by one model of a scoring server; `headers` say who asks."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, headers: Mapping[str, str]) -> None:
         self._url = f"{url}/models/{quote(model, safe='')}"
-        self._pool = urllib3.PoolManager(maxsize=_CALLERS, timeout=30.0, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=_CALLERS, headers=headers, timeout=30.0, retries=False)
 
     def score(self, rows: Any, labels: Sequence[Any], path: str = "") -> set[str]:
         """Score a frame in requests of 25 rows, then send its labels; answers with the versions that predicted.

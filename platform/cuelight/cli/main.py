@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "explain",
     "logs": "logs",
     "journal": "journal",
+    "token": "token",
     "trust": "trust",
     "settings": "settings",
     "demo": "demo",

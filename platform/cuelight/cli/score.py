@@ -9,6 +9,7 @@ import click
 import urllib3
 
 from cuelight.cli import compose
+from cuelight.cli.credentials import credentials
 from cuelight.cli.stack import serving_url
 from cuelight.kit.errors import BadInput, Unavailable
 
@@ -27,8 +28,9 @@ def command(name: str, file: Path, stage: str) -> None:
     kind = _TYPES.get(file.suffix.lower())
     if kind is None:
         raise BadInput(f"{file}: the name must end in .json or .csv.")
-    url = f"{serving_url(compose.settings())}/models/{quote(name, safe='')}/stages/{stage}/invocations"
-    headers = {"Content-Type": kind}
+    settings = compose.settings()
+    url = f"{serving_url(settings)}/models/{quote(name, safe='')}/stages/{stage}/invocations"
+    headers = {"Content-Type": kind, **credentials(settings)}
     try:
         answer = urllib3.request("POST", url, body=file.read_bytes(), headers=headers, timeout=60.0, retries=False)
     except urllib3.exceptions.HTTPError as error:

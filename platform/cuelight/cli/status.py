@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cuelight.cli import compose
+from cuelight.cli.credentials import credentials
 from cuelight.cli.stack import serving_url
 from cuelight.kit.errors import Unavailable
 
@@ -21,22 +23,22 @@ def command(as_json: bool) -> None:
 
     Example: cuelight status
     """
-    url = f"{serving_url(compose.settings())}/models"
-    answer = get(url)
+    settings = compose.settings()
+    answer = get(f"{serving_url(settings)}/models", credentials(settings))
     if as_json:
         click.echo(answer.data.decode())
     else:
         Console().print(table(answer.json()))
 
 
-def get(url: str) -> urllib3.BaseHTTPResponse:
-    """A GET at the scoring server.
+def get(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    """A GET at the scoring server; `headers` say who asks.
 
     Raises:
         Unavailable: it does not answer, or can't answer yet.
     """
     try:
-        answer = urllib3.request("GET", url, timeout=10.0, retries=False)
+        answer = urllib3.request("GET", url, headers=headers, timeout=10.0, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
     if answer.status != 200:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from cuelight.cli import compose
 from cuelight.cli.audience import Audience
+from cuelight.cli.credentials import credentials
 from cuelight.cli.stack import gateway_url, inherited
 from cuelight.cli.status import get
 from cuelight.kit.errors import CuelightError, Unavailable
@@ -31,7 +32,8 @@ class Story:
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._audience = Audience(gateway_url(settings), MODEL)
+        self._credentials = credentials(settings)
+        self._audience = Audience(gateway_url(settings), MODEL, self._credentials)
         self._began = time.monotonic()
         self._number = 0
 
@@ -145,7 +147,7 @@ class Story:
 
         def served() -> bool:
             try:
-                tracks = get(url).json()["tracks"]
+                tracks = get(url, self._credentials).json()["tracks"]
             except Unavailable:  # the model is not served yet
                 return False
             return bool(tracks.get(track, {}).get("version") == version)

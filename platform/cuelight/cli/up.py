@@ -11,6 +11,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from cuelight.access import exposure
+from cuelight.access.keys import Keys
 from cuelight.cli import compose
 from cuelight.cli.stack import Program, check_ports, gateway_url, log_file, programs, serving_url
 from cuelight.cli.supervision import Supervisor, wait_for_end
@@ -46,8 +48,10 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
     """The whole stack, ready; it is gone when the block ends, also by SIGTERM or Ctrl-C (which end it quietly).
 
     Raises:
-        Misconfigured: a port is taken, a setting of alerts is wrong, or a program does not come up (its log is named).
+        Misconfigured: callers could come in unasked, a port is taken, a setting of alerts is wrong, or a program does
+            not come up (its log is named).
     """
+    _ask_callers(settings)
     check_ports(settings)
     channels(settings)  # what is wrong with them is said now, not by a scheduler that does not come up
     stack = programs(settings)
@@ -60,6 +64,15 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
     except KeyboardInterrupt:
         console.print("Stopped.")
         raise SystemExit(0) from None
+
+
+def _ask_callers(settings: Settings) -> None:
+    """Nobody gets in unasked from elsewhere; who is to be asked needs a key."""
+    exposure.check(settings.serving_host, settings.access_required, "serving.host")
+    if settings.gateway_port:
+        exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
+    if settings.access_required and not settings.access_folder:  # else the keys are another installation's
+        Keys(settings.keys_folder, settings.tokens_folder).prepare()
 
 
 def show_links(settings: Settings, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuelight.access import exposure
 from cuelight.gateway import rates, routes
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.messages import replace, write
@@ -20,8 +21,10 @@ def serve(settings: Settings) -> None:
     """Run the gateway until it is told to stop.
 
     Raises:
-        Misconfigured: Envoy is not installed, or it has ended by itself, or a limit can't be kept.
+        Misconfigured: anybody could connect and do anything, Envoy is not installed or has ended by itself, or a limit
+            can't be kept.
     """
+    exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
     envoy, watcher = Envoy(settings), Watcher(settings)
     prepare(settings)
     watcher.tick()

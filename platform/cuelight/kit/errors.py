@@ -21,6 +21,22 @@ class NotFound(CuelightError):
     code = "RESOURCE_DOES_NOT_EXIST"
 
 
+class Denied(CuelightError):
+    """Who asks may not have this."""
+
+
+class Unauthenticated(Denied):
+    """Nobody knows who asks: there is no token, or none that is valid."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(Denied):
+    """Who asks is known, and may not; the text says what is missing."""
+
+    code = "PERMISSION_DENIED"
+
+
 class TooLarge(BadInput):
     """The input is over a limit; the text names the limit and the setting."""
 

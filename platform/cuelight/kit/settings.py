@@ -92,6 +92,18 @@ class Settings:
     )
     serving_store_bytes: int = _setting(10 << 30, "bytes", "Budget of the model store on disk.")
 
+    access_required: bool = _setting(
+        False, "flag", "Let in callers with a token only; must be on where other machines can connect."
+    )
+    access_folder: str = _setting(
+        "",
+        "folder",
+        "What tokens are checked by: public keys, and which are revoked; empty: `access` in the home folder.",
+    )
+    access_token: str = _setting(
+        "", _HIDDEN, "Token that this command line sends; empty: one of its own, where the signing key is here."
+    )
+
     rollback_auto: bool = _setting(True, "flag", "Roll a version back that does worse while it bakes or is a canary.")
     rollback_false_alarms: float = _setting(
         0.01, "share", "Of the bakes of versions that are no worse, at most this share ends in a rollback."
@@ -280,6 +292,11 @@ class Settings:
     def gateway_folder(self) -> Path:
         """Where the gateway's configuration and access log are."""
         return self.home / "gateway"
+
+    @property
+    def tokens_folder(self) -> Path:
+        """Where the public keys and the revoked tokens are, which is all that it takes to check a token."""
+        return Path(self.access_folder).expanduser() if self.access_folder else self.home / "access"
 
     @property
     def keys_folder(self) -> Path:

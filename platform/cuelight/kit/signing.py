@@ -41,7 +41,7 @@ class SigningKey:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self.id = _key_id(private.public_key())
+        self.id = key_id(private.public_key())
 
     @classmethod
     def load_or_create(cls, folder: Path) -> SigningKey:
@@ -52,12 +52,12 @@ class SigningKey:
         """
         path = folder / _PRIVATE
         if not path.exists():
-            _create(path)
-        key = cls(_read_private(path))
+            create_private(path)
+        key = cls(read_private(path))
         public = folder / _TRUSTED / f"{key.id}.pem"
         if not public.exists():
-            pem = key._private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            files.replace(public, pem)
+            content = key._private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            files.replace(public, content)
         return key
 
     def sign(self, thing: Signable) -> str:
@@ -80,7 +80,7 @@ class TrustedKeys:
             Misconfigured: a file in it is no Ed25519 public key.
         """
         keys = (_read_public(path) for path in sorted((folder / _TRUSTED).glob("*.pem")))
-        return cls({_key_id(key): key for key in keys})
+        return cls({key_id(key): key for key in keys})
 
     def verify(self, thing: Signable, signature: str) -> str:
         """The id of the known key that signed this.
@@ -103,15 +103,27 @@ class TrustedKeys:
         return key_id
 
 
-def _key_id(public: Ed25519PublicKey) -> str:
+def key_id(public: Ed25519PublicKey) -> str:
+    """What a key is known by: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
-def _create(path: Path) -> None:
-    files.create(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+def create_private(path: Path) -> None:
+    """Draw a key, for the owner of the file alone."""
+    files.create(path, pem(Ed25519PrivateKey.generate()))
 
 
-def _read_private(path: Path) -> Ed25519PrivateKey:
+def pem(private: Ed25519PrivateKey) -> bytes:
+    """A private key as its file holds it."""
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file.
+
+    Raises:
+        Misconfigured: it holds something else.
+    """
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -1,4 +1,4 @@
-"""The operations database behind one door: history, leases, jobs, retrain requests, reports, alerts."""
+"""The operations database behind one door: history, leases, jobs, retrain requests, reports, alerts, tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from sqlalchemy.exc import IntegrityError
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.signing import TrustedKeys
-from cuelight.operations import alerts, challengers, heads, history, jobs, leases, reports, retraining, verification
+from cuelight.operations import (
+    alerts,
+    challengers,
+    heads,
+    history,
+    jobs,
+    leases,
+    reports,
+    retraining,
+    tokens,
+    verification,
+)
 from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
@@ -23,6 +34,7 @@ from cuelight.operations.leases import Lease
 from cuelight.operations.reports import Report
 from cuelight.operations.retraining import BY_HAND, Limits, RetrainRequest
 from cuelight.operations.seal import Seal
+from cuelight.operations.tokens import IssuedToken
 
 _TRIES = 20  # on a server, of those that begin a chain at once all but one try again
 
@@ -229,3 +241,18 @@ class Operations:
         """The newest deliveries, in the order of their alerts."""
         with self._database.reading() as connection:
             return alerts.read(connection, limit)
+
+    def add_token(self, token: IssuedToken) -> None:
+        """Write down that a token was issued."""
+        with self._database.writing() as connection:
+            tokens.add(connection, token)
+
+    def revoke_token(self, token: str, by: str, now: float) -> bool:
+        """A token (by its id) counts no more; False if it was revoked before, or there is none of that id."""
+        with self._database.writing() as connection:
+            return tokens.revoke(connection, token, by, now)
+
+    def tokens(self) -> list[IssuedToken]:
+        """All that were issued, the newest first."""
+        with self._database.reading() as connection:
+            return tokens.read(connection)

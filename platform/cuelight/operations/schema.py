@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0004"  # revision of the schema below
+NEWEST = "0005"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -147,4 +147,19 @@ deliveries = sa.Table(
     sa.Column("target", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Index("deliveries_waiting", "channel", "state", "alert"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("models", sa.JSON, nullable=False),
+    sa.Column("issued", sa.Double, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("issued_by", sa.String(200), nullable=False),
+    sa.Column("revoked", sa.Double),
+    sa.Column("revoked_by", sa.String(200), nullable=False),
 )

@@ -14,6 +14,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from cuelight.access import exposure
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.log import Log, adopt_libraries
@@ -102,8 +103,9 @@ def serve(settings: Settings) -> None:
     """Run the scoring server until it is told to stop.
 
     Raises:
-        Misconfigured: traces can't be made as the settings say.
+        Misconfigured: anybody could connect and do anything, or traces can't be made as the settings say.
     """
+    exposure.check(settings.serving_host, settings.access_required, "serving.host")
     _check_traces(settings)
     adopt_libraries()
     metrics = _metrics_folder(Places(settings.serving_folder))

@@ -78,7 +78,7 @@ def test_what_happened_before_there_were_alerts_is_no_news(tmp_path: Path, opera
     operations.record("refused", "m", 1, {})
     operations.close()
     with sqlite3.connect(tmp_path / "operations.db") as connection:
-        for table in ("jobs", "deliveries", "alerts", "alert_bookmark"):
+        for table in ("tokens", "jobs", "deliveries", "alerts", "alert_bookmark"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     newer = Operations(f"sqlite:///{tmp_path / 'operations.db'}")

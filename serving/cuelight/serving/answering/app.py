@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 from collections.abc import Callable
 from importlib import metadata
@@ -10,13 +9,16 @@ from importlib import metadata
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from cuelight.access.credentials import sent
+from cuelight.access.guard import Guard
+from cuelight.access.permissions import EVERYTHING, Grant, Scope
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
 from cuelight.serving.answering import catalog, inference
 from cuelight.serving.answering.call import LONGEST_ID, asked, protocol_of
-from cuelight.serving.answering.faults import LARGE_BODY, code_of, status_of
+from cuelight.serving.answering.faults import LARGE_BODY, code_of, headers_of, status_of
 from cuelight.serving.answering.feedback import read_labels
 from cuelight.serving.answering.parts import Parts
 from cuelight.serving.answering.scoring import JSON
@@ -24,6 +26,8 @@ from cuelight.serving.answering.shelf import Shelf
 from cuelight.serving.host.places import Places
 from cuelight.serving.rollouts.walks import progress
 
+_EVERYBODYS = ("ping", "health", "livez", "readyz", "version", *inference.EVERYBODYS)
+_SCOPES = {"feedback": Scope.FEEDBACK, "metrics": Scope.METRICS}  # all else takes a token of whatever scope
 _CHUNK, _MOST_DISCARDED = 1 << 16, 1 << 28
 _log = Log("serving.app")
 
@@ -35,10 +39,11 @@ def create_app(parts: Parts) -> Flask:
     app.url_map.merge_slashes = False  # `//` is a URL that isn't there, not one to redirect to
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.serving_max_body_bytes
     app.before_request(_take_body)
+    app.before_request(lambda: _let_in(parts.guard))
     _add_scoring(app, parts)
     shelf = Shelf(parts.settings.serving_folder)
     _add_catalog(app, parts, shelf)
-    inference.add_routes(app, parts.residents, shelf)
+    inference.add_routes(app, parts.residents, shelf, _grant)
     _add_health(app, parts)
     app.register_error_handler(HTTPException, _http_fault)
     app.register_error_handler(CuelightError, _fault)
@@ -57,6 +62,7 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             request.remote_addr or "",
             g.get("fault"),
             request.headers.get("traceparent", ""),
+            _token(),
         )
         if elsewhere := parts.elsewhere(call):
             return Response(elsewhere.body, elsewhere.status, elsewhere.headers)
@@ -93,7 +99,7 @@ def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
     rollouts = Places(parts.settings.serving_folder).rollouts
 
     def models() -> Response:
-        return _json(catalog.models(parts.residents.current(), progress(rollouts), shelf.guests()))
+        return _json(catalog.models(parts.residents.current(), progress(rollouts), shelf.guests(), _grant()))
 
     def model(name: str) -> Response:
         cast = parts.residents.current()
@@ -126,6 +132,23 @@ def _add_health(app: Flask, parts: Parts) -> None:
     )
     for path, view in views:
         app.add_url_rule(path, path.strip("/"), view)
+
+
+def _let_in(guard: Guard | None) -> None:
+    """Ask for a token, but for pages that are everybody's, and for scoring: it does so itself, for its record."""
+    if guard and request.endpoint and request.endpoint not in ("score", *_EVERYBODYS):
+        model = (request.view_args or {}).get("name", "")
+        g.grant = guard.check(_token(), _SCOPES.get(request.endpoint), model).grant
+
+
+def _grant() -> Grant:
+    """What the one who asks may see."""
+    grant: Grant = g.get("grant", EVERYTHING)
+    return grant
+
+
+def _token() -> str:
+    return sent(request.headers.get("Authorization", ""), request.headers.get("Cookie", ""))
 
 
 def _take_body() -> None:
@@ -173,8 +196,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 def _fault(fault: CuelightError) -> Response:
     response = _error(fault.code, str(fault), status_of(fault))
-    if isinstance(fault, Unavailable):
-        response.headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after)))
+    response.headers.update(headers_of(fault))
     return response
 
 

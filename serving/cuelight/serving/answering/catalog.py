@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from msgspec import structs
 
+from cuelight.access.permissions import EVERYTHING, Grant
 from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.answering.residents import Cast, Casting
@@ -19,9 +20,11 @@ from cuelight.serving.host.repertoire import named
 from cuelight.serving.rollouts.walks import Progress
 
 
-def models(cast: Cast, rollouts: Mapping[str, Progress], guests: Sequence[Guest] = ()) -> bytes:
-    """Every model that has a version on a track, with its tracks."""
-    shown = [_model(cast, name, rollouts, guests) for name in cast.deployment.models()]
+def models(
+    cast: Cast, rollouts: Mapping[str, Progress], guests: Sequence[Guest] = (), grant: Grant = EVERYTHING
+) -> bytes:
+    """Every model that has a version on a track, with its tracks; of those that `grant` is for."""
+    shown = [_model(cast, name, rollouts, guests) for name in cast.deployment.models() if grant.covers(name)]
     return _dump({"generation": cast.deployment.generation, "models": shown})
 
 

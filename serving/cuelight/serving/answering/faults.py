@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from cuelight.kit import errors
 
 LARGE_BODY = "The body is larger than serving.max_body_bytes."
@@ -10,6 +12,8 @@ _STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (
     (errors.TooLarge, 413),
     (errors.WrongMediaType, 415),
     (errors.BadInput, 400),
+    (errors.Unauthenticated, 401),
+    (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.DeadlineExceeded, 504),
     (errors.Unavailable, 503),
@@ -19,6 +23,8 @@ _STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (
 
 _CODES = {
     400: errors.BadInput.code,
+    401: errors.Unauthenticated.code,
+    403: errors.Forbidden.code,
     404: errors.NotFound.code,
     405: "METHOD_NOT_ALLOWED",
     408: "REQUEST_TIMEOUT",
@@ -37,3 +43,12 @@ def status_of(error: errors.CuelightError) -> int:
 def code_of(status: int) -> str:
     """The error code for a fault that the HTTP layer found by itself."""
     return _CODES.get(status, errors.CuelightError.code if status >= 500 else errors.BadInput.code)
+
+
+def headers_of(error: errors.CuelightError) -> dict[str, str]:
+    """What else an answer says: when to try again, or how to say who one is."""
+    if isinstance(error, errors.Unavailable):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="cuelight"'}
+    return {}

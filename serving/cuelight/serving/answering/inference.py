@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
 import orjson
 from flask import Flask, Response, request
 
+from cuelight.access.permissions import EVERYTHING, Grant
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
 from cuelight.protocol.inference import input_tensors, output_tensors
 from cuelight.protocol.media import JSON
@@ -21,11 +22,12 @@ from cuelight.serving.answering.shelf import Shelf
 from cuelight.serving.host.deployment import Deployment, Served
 from cuelight.serving.host.guest_book import Guest
 
+EVERYBODYS = ("/v2/health/live", "/v2/health/ready", "/v2")
 _EXTENSIONS = ("binary_tensor_data", "model_repository(index)")
 
 
-def add_routes(app: Flask, residents: Casting, shelf: Shelf) -> None:
-    """`/v2` and what is below it, but for `infer`."""
+def add_routes(app: Flask, residents: Casting, shelf: Shelf, grant: Callable[[], Grant]) -> None:
+    """`/v2` and what is below it, but for `infer`; `grant` is what the one who asks may see."""
 
     def live() -> Response:
         return _json({"live": True})
@@ -45,9 +47,9 @@ def add_routes(app: Flask, residents: Casting, shelf: Shelf) -> None:
         return _json({"name": name, "ready": True})
 
     def index() -> Response:
-        return _json(repository(residents.current(), request.get_data(), shelf.guests()))
+        return _json(repository(residents.current(), request.get_data(), shelf.guests(), grant()))
 
-    for path, view in (("/v2/health/live", live), ("/v2/health/ready", ready), ("/v2", server)):
+    for path, view in zip(EVERYBODYS, (live, ready, server), strict=True):
         app.add_url_rule(path, path, view)
     for place in ("/v2/models/<name>", "/v2/models/<name>/versions/<int:version>"):
         app.add_url_rule(place, "v2-model", model)
@@ -81,8 +83,10 @@ def _described(cast: Cast, name: str, version: int | None, shelf: Shelf) -> tupl
     return loaded.signature, loaded.flavor
 
 
-def repository(cast: Cast, body: bytes, guests: Sequence[Guest] = ()) -> list[dict[str, Any]]:
-    """Each version in memory with its state; `{"ready": true}` asks for those that are ready.
+def repository(
+    cast: Cast, body: bytes, guests: Sequence[Guest] = (), grant: Grant = EVERYTHING
+) -> list[dict[str, Any]]:
+    """Each version in memory with its state; `{"ready": true}` asks for those that are ready. What `grant` is for.
 
     Raises:
         BadInput: the body is another.
@@ -100,6 +104,7 @@ def repository(cast: Cast, body: bytes, guests: Sequence[Guest] = ()) -> list[di
         for ready, reason in [_state(cast, each)]
     ]
     states += [_ready(each.model, each.version) for each in guests]
+    states = [each for each in states if grant.covers(each["name"])]
     return [each for each in states if each["state"] == "READY" or not asked.get("ready")]
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from cuelight.access.guard import Guard
+from cuelight.access.permissions import Grant, Scope
 from cuelight.journal.record import Prediction, Schema
 from cuelight.journal.writer import Writer
 from cuelight.kit.errors import CuelightError, Unavailable
@@ -63,6 +65,11 @@ class Parts:
     def door(self) -> Door:
         """Where calls go that this process does not answer."""
         return Door(Places(self.settings.serving_folder).door)
+
+    @cached_property
+    def guard(self) -> Guard | None:
+        """Who says which callers may do what; None: all may do everything."""
+        return Guard(self.settings.tokens_folder) if self.settings.access_required else None
 
     @cached_property
     def _discretion(self) -> Discretion:
@@ -133,17 +140,50 @@ class Parts:
         client: str,
         fault: CuelightError | None = None,
         traceparent: str = "",
+        token: str = "",
     ) -> Call:
-        """A request that has come whole just now, with the time that it has from now on."""
+        """A request that has come whole just now, with the time that it has from now on.
+
+        Of a caller whose `token` does not allow it nothing is kept.
+        """
+        caller = ""
+        if self.guard:
+            try:
+                known = self.guard.identify(token)
+                caller = known.subject
+                asked = self._allowed(known.grant, asked)
+            except CuelightError as denied:
+                fault, body = denied, b""
         try:
             seconds = patience(asked.timeout_ms, self.settings.serving_timeout_seconds)
         except CuelightError as unreadable:
             fault, seconds = fault or unreadable, self.settings.serving_timeout_seconds
         now = time.monotonic()
         deadline = now + seconds
-        return Call(
-            asked, body, request_id, client, fault=fault, arrived=now, deadline=deadline, traceparent=traceparent
-        )
+        return Call(asked, body, request_id, client, caller, fault, now, deadline, traceparent=traceparent)
+
+    def _allowed(self, grant: Grant, asked: Asked) -> Asked:
+        """What is asked, its model by name: what is allowed is what will be answered.
+
+        Raises:
+            Forbidden: it is not allowed.
+            NotFound, Unavailable: which model is asked for can't be told, so nor can whether it is allowed.
+        """
+        grant.check(Scope.SCORE)
+        if not asked.model:
+            deployment = self.residents.current().deployment
+            asked = replace(asked, model=default(deployment, self.settings.serving_default_model))
+        grant.check(Scope.SCORE, asked.model)
+        return asked
+
+    def denial(self, token: str, asked: Asked) -> CuelightError | None:
+        """Why a scoring request is refused whatever its body is; None: it may come."""
+        if self.guard:
+            try:
+                self._allowed(self.guard.identify(token).grant, asked)
+            except CuelightError as denied:
+                return denied
+        return None
 
     def answer(self, calls: Sequence[Call]) -> list[Outcome]:
         """Answer calls together; all are journalled, by one write, and counted before the first answer leaves."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from cuelight.journal.record import SHADOW, Prediction
-from cuelight.kit.errors import BadInput, CuelightError, DeadlineExceeded, ModelFault, Unavailable
+from cuelight.kit.errors import BadInput, CuelightError, DeadlineExceeded, Denied, ModelFault
 from cuelight.kit.log import Log
 from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
@@ -24,7 +23,7 @@ from cuelight.protocol.media import JSON as JSON
 from cuelight.protocol.rows import Rows
 from cuelight.serving.answering.call import Call
 from cuelight.serving.answering.choice import Choice, choose, default
-from cuelight.serving.answering.faults import status_of
+from cuelight.serving.answering.faults import headers_of, status_of
 from cuelight.serving.answering.residents import Cast
 from cuelight.serving.answering.validity import is_valid
 from cuelight.serving.versions.loader import LoadedVersion, Output
@@ -220,6 +219,8 @@ class _Attempt(Struct):
         call, began = self.call, time.monotonic()
         self.queued = began - call.arrived
         self.generation = cast.deployment.generation
+        if isinstance(call.fault, Denied):  # whoever may not ask learns nothing of what there is
+            raise call.fault
         self.personal = cast.personal(call.asked.model)
         name = call.asked.model or default(cast.deployment, default_model)
         self.model = name if name in cast.names else ""
@@ -315,9 +316,9 @@ class _Attempt(Struct):
 
     def failed(self, fault: CuelightError) -> Outcome:
         """The answer for a fault."""
-        headers = {"Retry-After": str(max(1, math.ceil(fault.retry_after)))} if isinstance(fault, Unavailable) else {}
         body = error(fault.code, str(fault), self.call.request_id, self.call.asked.protocol)
-        return self._outcome(status_of(fault), Written(body), None, str(fault), headers, isinstance(fault, BadInput))
+        more, quotes = headers_of(fault), isinstance(fault, BadInput)
+        return self._outcome(status_of(fault), Written(body), None, str(fault), more, quotes)
 
     def _outcome(
         self,

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
+from cuelight.access.credentials import sent
 from cuelight.protocol.media import INFERENCE, MLFLOW
 from cuelight.serving.answering.call import LONGEST_ID, Asked, asked
 
@@ -33,12 +34,13 @@ _NOT_HERE = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"te", b"tra
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a plain scoring request; `length` is that of the body."""
+    """The head of a plain scoring request; `length` is that of the body, `token` says who asks."""
 
     asked: Asked
     length: int
     request_id: str
     traceparent: str = ""
+    token: str = ""
 
 
 class Plain(Struct, frozen=True):
@@ -107,7 +109,9 @@ def read_head(head: bytes) -> Head | None:
         return fields.get(name.encode(), b"").decode()
 
     said = asked(model, place, which, header, INFERENCE if line[4] else MLFLOW)
-    return Head(said, int(length), request_id if len(request_id) <= LONGEST_ID else "", header("traceparent"))
+    request_id = request_id if len(request_id) <= LONGEST_ID else ""
+    token = sent(header("authorization"), header("cookie"))
+    return Head(said, int(length), request_id, header("traceparent"), token)
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:

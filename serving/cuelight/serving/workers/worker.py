@@ -193,9 +193,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._connections.wait_for_more(line)
 
     def _expect(self, line: Line, request: framing.Begun) -> None:
-        """A body is on its way: refuse it now if it is too large, or if too much is on its way already."""
+        """A body is on its way: refuse it now if nobody may send it, it is too large, or too much is on its way."""
         length = request.head.length
-        fault = self._no_room(line, length)
+        fault = self._parts.denial(request.head.token, request.head.asked) or self._no_room(line, length)
         self._connections.wait_for_more(line)
         if fault:
             line.throw_away(request.start, length)
@@ -213,7 +213,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
         parts = self._parts
         request_id = head.request_id or new_id()
-        call = parts.call(head.asked, body, request_id, line.conn.client[0], fault, head.traceparent)
+        call = parts.call(head.asked, body, request_id, line.conn.client[0], fault, head.traceparent, head.token)
         ticket = Ticket(line, call, parts.kind(call))
         line.busy = True
         if ticket.kind is ELSEWHERE and not call.fault:

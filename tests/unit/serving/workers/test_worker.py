@@ -32,6 +32,9 @@ class Quiet:
     def metrics(self) -> Quiet:
         return self
 
+    def denial(self, token: str, asked: Asked) -> None:
+        pass
+
     def set_waiting(self, number: int, in_flight: int, seconds: float) -> None:
         pass
 
