@@ -20,7 +20,7 @@ from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
 from tests.support.host import eventually, free_port
 
-POOL = urllib3.PoolManager(retries=False, timeout=30.0)
+POOL = urllib3.PoolManager(retries=False, timeout=30.0, cert_reqs="CERT_NONE")  # whose it is, test_encryption asks
 
 
 class Gateway:
@@ -29,7 +29,8 @@ class Gateway:
     def __init__(self, home: Path, **settings: Any) -> None:
         ports = {"gateway_port": free_port(), "gateway_admin_port": free_port()}
         self.settings = Settings(**{"home": home, "gateway_slow_start_seconds": 0.0, **ports, **settings})
-        self.url = f"http://127.0.0.1:{self.settings.gateway_port}"
+        scheme = "http" if self.settings.gateway_tls == "off" else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.settings.gateway_port}"
         self.admin_url = f"http://127.0.0.1:{self.settings.gateway_admin_port}"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -39,10 +39,16 @@ def programs(settings: Settings) -> list[Program]:
         Program("scheduler", [*ours, "schedule", "run"]),
     ]
     if settings.gateway_port:
-        stack.append(Program("gateway", [*ours, "gateway"], probe=lambda: answers(f"{gateway_url(settings)}/readyz")))
+        stack.append(Program("gateway", [*ours, "gateway"], probe=lambda: answers(_gateway_ready(settings))))
     if not settings.registry_uri:
         stack.insert(0, _mlflow(settings))
     return stack
+
+
+def _gateway_ready(settings: Settings) -> str:
+    """What says that callers are let in; by TLS, at least that Envoy runs."""
+    plain = settings.gateway_tls == "off"
+    return f"{gateway_url(settings)}/readyz" if plain else f"http://127.0.0.1:{settings.gateway_admin_port}/ready"
 
 
 def _mlflow(settings: Settings) -> Program:
@@ -60,7 +66,15 @@ def serving_url(settings: Settings) -> str:
 
 def gateway_url(settings: Settings) -> str:
     """Where callers come in, as a client on this machine writes it: the gateway, or serving if there is none."""
-    return _url(settings.gateway_host, settings.gateway_port) if settings.gateway_port else serving_url(settings)
+    if not settings.gateway_port:
+        return serving_url(settings)
+    url = _url(settings.gateway_host, settings.gateway_port)
+    return url if settings.gateway_tls == "off" else url.replace("http:", "https:", 1)
+
+
+def near_url(settings: Settings) -> str:
+    """Where our own programs on this machine call: serving itself where the gateway's certificate has other names."""
+    return gateway_url(settings) if settings.gateway_tls == "off" else serving_url(settings)
 
 
 def _url(address: str, port: int) -> str:

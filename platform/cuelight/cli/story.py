@@ -15,7 +15,7 @@ from rich.table import Table
 from cuelight.cli import compose
 from cuelight.cli.audience import Audience
 from cuelight.cli.credentials import credentials
-from cuelight.cli.stack import gateway_url, inherited
+from cuelight.cli.stack import inherited, near_url
 from cuelight.cli.status import get
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.settings import Settings
@@ -33,7 +33,7 @@ class Story:
         self._settings = settings
         self._console = console
         self._credentials = credentials(settings)
-        self._audience = Audience(gateway_url(settings), MODEL, self._credentials)
+        self._audience = Audience(near_url(settings), MODEL, self._credentials)
         self._began = time.monotonic()
         self._number = 0
 
@@ -142,7 +142,7 @@ class Story:
         return report
 
     def _await_track(self, track: str, version: int) -> None:
-        url = f"{gateway_url(self._settings)}/models/{MODEL}"
+        url = f"{near_url(self._settings)}/models/{MODEL}"
         began = time.monotonic()
 
         def served() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cuelight.access import exposure
 from cuelight.gateway import rates, routes
 from cuelight.gateway.bootstrap import bootstrap
+from cuelight.gateway.certificates import Certificates
 from cuelight.gateway.messages import replace, write
 from cuelight.gateway.places import Places
 from cuelight.gateway.process import Envoy
@@ -21,19 +22,20 @@ def serve(settings: Settings) -> None:
     """Run the gateway until it is told to stop.
 
     Raises:
-        Misconfigured: anybody could connect and do anything, Envoy is not installed or has ended by itself, or a limit
-            can't be kept.
+        Misconfigured: anybody could connect and do anything, Envoy is not installed or has ended by itself, or a
+            setting can't be kept.
     """
     exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
-    envoy, watcher = Envoy(settings), Watcher(settings)
+    envoy, watcher, certificates = Envoy(settings), Watcher(settings), Certificates(settings)
     prepare(settings)
+    certificates.start()
     watcher.tick()
     envoy.start()
 
     def tick() -> str:
         if not envoy.alive:
             loop.stop()
-        return watcher.tick()
+        return "; ".join(filter(None, (certificates.tick(), watcher.tick())))
 
     loop = Loop(tick, lambda: _SECONDS, Log("gateway"), jitter=0.0)
     loop.stop_on_signals()

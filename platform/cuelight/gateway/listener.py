@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import access_log, answers, bodies, headers, patience, rates, routes
+from cuelight.gateway import access_log, answers, bodies, encryption, headers, patience, rates, routes
 from cuelight.gateway.messages import Message, address, by_file, extension, seconds
 from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings
@@ -10,10 +10,17 @@ from cuelight.kit.settings import Settings
 _HTTP = "envoy.extensions.filters.http"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
+# HTTP/2 on one connection: so many requests at once, and so much of their bodies on its way, in bytes.
+_STREAMS: Message = {
+    "max_concurrent_streams": 100,
+    "initial_stream_window_size": 1 << 18,
+    "initial_connection_window_size": 1 << 20,
+}
+
 
 def entry(settings: Settings) -> Message:
     """The listener that callers connect to."""
-    chain = {"filters": [manager("entry", **_entry(settings))]}
+    chain = {"filters": [manager("entry", **_entry(settings))], **encryption.transport(settings)}
     where = address(settings.gateway_host, settings.gateway_port)
     return {"name": "entry", "address": where, "filter_chains": [chain]}
 
@@ -40,6 +47,7 @@ def _entry(settings: Settings) -> Message:
             "max_headers_count": bodies.HEADER_COUNT,
             "idle_timeout": seconds(settings.gateway_idle_seconds),
         },
+        "http2_protocol_options": _STREAMS,
         **bodies.HEADERS,
         **patience.connections(settings),
         "server_header_transformation": "PASS_THROUGH",

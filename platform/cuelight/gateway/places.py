@@ -11,7 +11,7 @@ ADMIN_SOCKET = "admin.sock"
 
 @dataclass(frozen=True)
 class Places:
-    """The files in `home/gateway`; Envoy follows `routes`, `endpoints` and `fleet` while it runs."""
+    """The files in `home/gateway`; Envoy follows `routes`, `endpoints`, `fleet` and `certificate` while it runs."""
 
     folder: Path
 
@@ -34,6 +34,21 @@ class Places:
     def fleet(self) -> Path:
         """The gateways of all zones, for balancing by locality."""
         return self.folder / "fleet.json"
+
+    @property
+    def certificate(self) -> Path:
+        """Certificate and private key of the entry, as Envoy reads them; its owner's alone."""
+        return self.folder / "certificate.json"
+
+    @property
+    def self_signed(self) -> Path:
+        """The self-signed certificate: who trusts this file, trusts the gateway."""
+        return self.folder / "self-signed.pem"
+
+    @property
+    def self_signed_key(self) -> Path:
+        """Its private key."""
+        return self.folder / "self-signed.key"
 
     @property
     def access_log(self) -> Path:

@@ -24,6 +24,7 @@ CHOICES = {
     "retrain_rows": ("all", "recent", "weighted"),
     "monitoring_against": ("reference", "previous", "weekday"),
     "monitoring_cycle": ("none", "daily", "weekly"),
+    "gateway_tls": ("off", "files", "self-signed"),
     "gateway_balance": ("round-robin", "least-request", "weighted", "locality"),
     "alerts_webhook_style": ("generic", "slack"),
     "alerts_smtp_security": ("starttls", "tls", "none"),
@@ -134,6 +135,11 @@ class Settings:
     gateway_retry_percent: float = _setting(
         25.0, "%", "Of the requests in flight, so many at most are retries; a few always may be."
     )
+    gateway_tls: str = _setting(
+        "off", "mode", "Encryption to callers: off, files (a certificate of yours), or self-signed, for trying out."
+    )
+    gateway_certificate: str = _setting("", "file", "Certificate chain as PEM, the gateway's own first, for `files`.")
+    gateway_key: str = _setting("", "file", "The certificate's private key as PEM, for `files`.")
     gateway_caller_rate: float = _setting(
         0.0, "requests/s", "Requests that one caller may make, by the token's subject, else by address; 0: no limit."
     )
