@@ -39,6 +39,15 @@ def settings(**flags: Any) -> Settings:
     return chosen
 
 
+def replica_settings() -> Settings:
+    """Those by which the programs of one replica go: the one that `serving.replica` names."""
+    from cuelight.cli import fleet
+    from cuelight.operations import replicas
+
+    chosen = settings()
+    return fleet.own(chosen, replicas.read(chosen)) if chosen.serving_replica else chosen
+
+
 def registry(chosen: Settings) -> MlflowRegistry:
     """The MLflow registry behind its REST interface."""
     from cuelight.registry.mlflow_rest import MlflowRegistry

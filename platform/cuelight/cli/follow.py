@@ -29,7 +29,7 @@ def command() -> None:
     from cuelight.serving.host.places import Places
     from cuelight.serving.versions.store import ModelStore
 
-    settings = compose.settings()
+    settings = compose.replica_settings()
     adopt_libraries()
     registry = compose.registry(settings)
     store = ModelStore(Places(settings.serving_folder).store)

@@ -19,6 +19,8 @@ COMMANDS = {
     "promote": "promote",
     "rollback": "rollback",
     "status": "status",
+    "scale": "scale",
+    "drain": "drain",
     "score": "score",
     "compare": "compare",
     "drift": "drift",

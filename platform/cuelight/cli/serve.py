@@ -12,4 +12,4 @@ def command() -> None:
     """Run the scoring server (gunicorn); it serves what the follower puts on the cue board."""
     from cuelight.serving.server import serve
 
-    serve(compose.settings())
+    serve(compose.replica_settings())

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import urllib3
 
+from cuelight.cli import fleet
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.settings import Settings, table
+from cuelight.kit.settings import FIRST_REPLICA, Settings, table
+from cuelight.operations import replicas
+from cuelight.operations.replicas import Replica
 from cuelight.registry import server_process
 
 _POOL = urllib3.PoolManager(retries=False)
@@ -29,17 +32,14 @@ class Program:
     probe: Callable[[], bool] | None = None
 
 
+_OURS = (sys.executable, "-m", "cuelight.cli")
+
+
 def programs(settings: Settings) -> list[Program]:
-    """MLflow (unless there is one), follower, scoring server, compactor, scheduler, gateway (unless its port is 0)."""
-    ours = [sys.executable, "-m", "cuelight.cli"]
-    stack = [
-        Program("serving", [*ours, "serve"], probe=lambda: answers(f"{serving_url(settings)}/readyz")),
-        Program("follower", [*ours, "follow"]),
-        Program("compactor", [*ours, "compact"]),
-        Program("scheduler", [*ours, "schedule", "run"]),
-    ]
+    """What all replicas share: MLflow (unless there is one), compactor, scheduler, gateway (unless its port is 0)."""
+    stack = [Program("compactor", [*_OURS, "compact"]), Program("scheduler", [*_OURS, "schedule", "run"])]
     if settings.gateway_port:
-        stack.append(Program("gateway", [*ours, "gateway"], probe=lambda: answers(_gateway_ready(settings))))
+        stack.append(Program("gateway", [*_OURS, "gateway"], probe=lambda: answers(_gateway_ready(settings))))
     if not settings.registry_uri:
         stack.insert(0, _mlflow(settings))
     return stack
@@ -49,6 +49,16 @@ def _gateway_ready(settings: Settings) -> str:
     """What says that callers are let in; by TLS, at least that Envoy runs."""
     plain = settings.gateway_tls == "off"
     return f"{gateway_url(settings)}/readyz" if plain else f"http://127.0.0.1:{settings.gateway_admin_port}/ready"
+
+
+def of_replica(replica: Replica) -> list[Program]:
+    """What each replica has of its own: scoring server and follower."""
+    name = "" if replica.name == FIRST_REPLICA else f"-{replica.name.rpartition('-')[2]}"
+    environment = {"CUELIGHT_SERVING_REPLICA": replica.name}
+    return [
+        Program(f"serving{name}", [*_OURS, "serve"], environment, lambda: answers(f"{replica.url}/readyz")),
+        Program(f"follower{name}", [*_OURS, "follow"], environment),
+    ]
 
 
 def _mlflow(settings: Settings) -> Program:
@@ -105,22 +115,31 @@ def check_ports(settings: Settings) -> None:
     Raises:
         Misconfigured: a port is taken; the message says by whom and what to do.
     """
-    wanted = {"serving_port": (settings.serving_host, settings.serving_port)}
+    wanted = {"mlflow_port": ("127.0.0.1", settings.mlflow_port)} if not settings.registry_uri else {}
     if settings.gateway_port:
         wanted["gateway_port"] = (settings.gateway_host, settings.gateway_port)
         wanted["gateway_admin_port"] = ("127.0.0.1", settings.gateway_admin_port)
-    if not settings.registry_uri:
-        wanted["mlflow_port"] = ("127.0.0.1", settings.mlflow_port)
+    check_replicas_ports(settings, fleet.begun((), replicas.first(settings), settings.serving_replicas))
     for name, (host, port) in wanted.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise Misconfigured(
-                    f"Port {port} on {host or 'all addresses'} can't be had ({error.strerror}{_holder(port)}). "
-                    f"Stop what uses it, or choose another port by CUELIGHT_{name.upper()}."
-                ) from error
+        _check_port(host, port, name)
+
+
+def check_replicas_ports(settings: Settings, members: Iterable[Replica]) -> None:
+    """The same for the ports of replicas alone."""
+    for each in members:
+        _check_port(settings.serving_host, each.port, "serving_port", f" for {each.name}")
+
+
+def _check_port(host: str, port: int, setting: str, whom: str = "") -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Misconfigured(
+                f"Port {port} on {host or 'all addresses'} can't be had{whom} ({error.strerror}{_holder(port)}). "
+                f"Stop what uses it, or choose another port by CUELIGHT_{setting.upper()}."
+            ) from error
 
 
 def _holder(port: int) -> str:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import configparser
 import fcntl
-import io
-import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import Error
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
 
+from cuelight.cli import supervisord
 from cuelight.cli.stack import Program, inherited, log_file
-from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.orphans import adopt_orphans, end_with_parent
 from cuelight.kit.settings import Settings
@@ -34,36 +29,34 @@ _LONGEST_SOCKET = 100  # the kernel's limit on a unix socket's path is 107 bytes
 class Supervisor:
     """supervisord with the programs of one installation; it ends when this process does."""
 
-    def __init__(self, settings: Settings, programs: list[Program]) -> None:
+    def __init__(self, settings: Settings, groups: Mapping[str, Sequence[Program]]) -> None:
+        """`groups`: the shared one, and one for each replica."""
         self._settings = settings
-        self._programs = programs
-        self._folder = _run_folder(settings)
+        self._groups = groups
         self._process: subprocess.Popen[bytes] | None = None
         self._others: set[psutil.Process] = set()
-        self._socket = self._folder / "supervisor.sock"
+        self._socket = supervisord.folder(settings) / "supervisor.sock"
         if len(str(self._socket)) > _LONGEST_SOCKET:
             self._socket = Path(tempfile.mkdtemp(prefix="cuelight-")) / "supervisor.sock"
+        self._control = supervisord.Control(settings, self._socket)
 
     @contextmanager
     def running(self) -> Iterator[Supervisor]:
-        """All programs, started; stopped when the block ends.
-
-        Raises:
-            Misconfigured: another `cuelight up` holds this home.
-        """
-        with held(self._settings):
-            self._start()
-            try:
-                yield self
-            finally:
-                self.stop()
+        """All programs, started; stopped when the block ends. The home is to be `held` by then."""
+        self._start()
+        try:
+            yield self
+        finally:
+            self.stop()
 
     def _start(self) -> None:
-        for program in self._programs:
-            log_file(self._settings, program.name).parent.mkdir(parents=True, exist_ok=True)
-        path = self._folder / "supervisord.conf"
-        files.replace(path, self.configuration().encode(), mode=0o600)
-        output = log_file(self._settings, "supervisord").open("ab")
+        path = supervisord.write_main(self._settings, self._socket, self._groups[supervisord.SHARED])
+        for name, programs in self._groups.items():
+            if name != supervisord.SHARED:
+                supervisord.write_group(self._settings, name, programs)
+        log = log_file(self._settings, "supervisord")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        output = log.open("ab")
         self._others = set(psutil.Process().children())
         adopt_orphans()  # what supervisord leaves behind, if it is killed, becomes ours to end
         self._process = subprocess.Popen(
@@ -80,6 +73,8 @@ class Supervisor:
         """End all programs, and wait until they are gone."""
         if self._process is None:
             return
+        with suppress(OSError, Error):  # by itself it stops one group after the other
+            self._control.stop_all()
         self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
@@ -99,56 +94,12 @@ class Supervisor:
 
     def states(self) -> dict[str, str]:
         """Each program's state in supervisord's words (STARTING, RUNNING, FATAL, ...); none before it is up."""
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        try:
-            infos: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getAllProcessInfo()
-        except (OSError, ConnectionError):
-            return {}
-        return {each["name"]: each["statename"] for each in infos}
+        return self._control.states()
 
     @property
     def alive(self) -> bool:
         """Whether supervisord itself runs."""
         return self._process is not None and self._process.poll() is None
-
-    def configuration(self) -> str:
-        """The configuration file's text."""
-        config = configparser.RawConfigParser()
-        config["supervisord"] = {
-            "logfile": str(self._folder / "supervisord.log"),
-            "pidfile": str(self._folder / "supervisord.pid"),
-            "childlogdir": str(self._folder),
-            "silent": "true",
-        }
-        config["unix_http_server"] = {"file": _plain(self._socket), "chmod": "0600"}
-        config["rpcinterface:supervisor"] = {
-            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
-        }
-        for program in self._programs:
-            config[f"program:{program.name}"] = self._program(program)
-        # One group: supervisord stops groups one after the other, but all programs of a group at once.
-        config["group:cuelight"] = {"programs": ",".join(each.name for each in self._programs)}
-        text = io.StringIO()
-        config.write(text)
-        return text.getvalue()
-
-    def _program(self, program: Program) -> dict[str, str]:
-        environment = ",".join(f'{name}="{_plain(value)}"' for name, value in program.environment.items())
-        return {
-            "command": _plain(shlex.join(program.command)),
-            "directory": _plain(Path.cwd()),
-            "environment": environment,
-            "autorestart": "true",
-            "startsecs": "2",
-            "startretries": "10",
-            "stopasgroup": "true",
-            "killasgroup": "true",
-            "stopwaitsecs": "20",
-            "redirect_stderr": "true",
-            "stdout_logfile": _plain(log_file(self._settings, program.name)),
-            "stdout_logfile_maxbytes": "20MB",
-            "stdout_logfile_backups": "3",
-        }
 
 
 @contextmanager
@@ -158,7 +109,7 @@ def held(settings: Settings) -> Iterator[None]:
     Raises:
         Misconfigured: another `cuelight up` holds it.
     """
-    folder = _run_folder(settings)
+    folder = supervisord.folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -168,14 +119,6 @@ def held(settings: Settings) -> Iterator[None]:
                 f"`cuelight up` already runs with {settings.home}. Stop it, or choose another CUELIGHT_HOME."
             ) from error
         yield
-
-
-def _run_folder(settings: Settings) -> Path:
-    return settings.home.absolute() / "run"
-
-
-def _plain(value: object) -> str:
-    return str(value).replace("%", "%%")  # supervisord expands %(name)s
 
 
 def _as_supervisord() -> None:

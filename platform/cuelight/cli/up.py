@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import click
@@ -13,12 +14,14 @@ from rich.console import Console
 
 from cuelight.access import exposure
 from cuelight.access.keys import Keys
-from cuelight.cli import compose
-from cuelight.cli.stack import Program, check_ports, gateway_url, log_file, programs, serving_url
-from cuelight.cli.supervision import Supervisor, wait_for_end
+from cuelight.cli import compose, fleet
+from cuelight.cli.stack import Program, check_ports, gateway_url, log_file, of_replica, programs, serving_url
+from cuelight.cli.supervision import Supervisor, held, wait_for_end
+from cuelight.cli.supervisord import SHARED
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.alerts.channels import channels
+from cuelight.operations import replicas
 
 _PATIENCE_SECONDS = 180
 
@@ -26,13 +29,14 @@ _PATIENCE_SECONDS = 180
 @click.command()
 @click.option("--mlflow-port", type=int, help="Port of the MLflow server.")
 @click.option("--serving-port", type=int, help="Port of the scoring server.")
-@click.option("--serving-workers", type=int, help="Scoring workers.")
+@click.option("--replicas", "serving_replicas", type=int, help="Serving hosts, each on a port of its own.")
+@click.option("--serving-workers", type=int, help="Scoring workers of each serving host.")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0: none.")
 @click.option("--registry-uri", help="An existing MLflow server; none is started then.")
 def command(**flags: Any) -> None:
     """Run MLflow, scoring server, follower, compactor, scheduler and gateway until Ctrl-C.
 
-    Example: cuelight up --serving-port 8080
+    Example: cuelight up --replicas 2
     """
     settings = compose.settings(**flags)
     console = Console()
@@ -54,13 +58,14 @@ def everything(settings: Settings, console: Console) -> Iterator[Supervisor]:
     _ask_callers(settings)
     check_ports(settings)
     channels(settings)  # what is wrong with them is said now, not by a scheduler that does not come up
-    stack = programs(settings)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with Supervisor(settings, stack).running() as supervisor:
-            _wait_until_ready(settings, supervisor, stack, console)
-            yield supervisor
-            console.print("Stopping ...")
+        with held(settings):
+            groups = _groups(settings)
+            with Supervisor(settings, groups).running() as supervisor:
+                _wait_until_ready(settings, supervisor, list(chain(*groups.values())), console)
+                yield supervisor
+                console.print("Stopping ...")
     except KeyboardInterrupt:
         console.print("Stopped.")
         raise SystemExit(0) from None
@@ -73,6 +78,14 @@ def _ask_callers(settings: Settings) -> None:
         exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
     if settings.access_required and not settings.access_folder:  # else the keys are another installation's
         Keys(settings.keys_folder, settings.tokens_folder).prepare()
+
+
+def _groups(settings: Settings) -> dict[str, list[Program]]:
+    """What is run: together, and for each replica that there is from now on."""
+    first = replicas.first(settings)
+    members = replicas.change(settings, lambda known: fleet.begun(known, first, settings.serving_replicas))
+    ours = {each.name: of_replica(each) for each in members if fleet.number(each)}
+    return {SHARED: programs(settings), **ours}
 
 
 def show_links(settings: Settings, console: Console) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 TABLES = ("pipelines", "models")
 BY_MODEL = ("monitoring", "retrain")  # sections that a model may have of its own
+FIRST_REPLICA = "replica-1"
 _HOME = Path(".cuelight")
 PREFIX = "CUELIGHT_"
 CHOICES = {
@@ -70,6 +71,12 @@ class Settings:
 
     serving_host: str = _setting("127.0.0.1", "address", "Address the scoring server binds to.")
     serving_port: int = _setting(8000, "port", "Port of the scoring server.")
+    serving_replicas: int = _setting(
+        1, "hosts", "Serving hosts that `cuelight up` begins with, on ports from serving.port on."
+    )
+    serving_replica: str = _setting(
+        "", "name", "Which of them a program belongs to, which `cuelight up` sets; empty: the first, replica-1."
+    )
     serving_workers: int = _setting(2, "processes", "Scoring workers.")
     serving_threads: int = _setting(8, "threads", "Request threads per worker.")
     serving_default_model: str = _setting("", "model", "Model behind `POST /invocations`; empty: the only one.")
@@ -291,8 +298,12 @@ class Settings:
 
     @property
     def serving_folder(self) -> Path:
-        """Where the follower, the workers and the model store meet."""
-        return self.home / "serving"
+        """Where the follower, the workers and the model store of one serving host meet."""
+        return self.serving_folder_of(self.serving_replica)
+
+    def serving_folder_of(self, replica: str) -> Path:
+        """The same folder of the replica of that name; the first one's is in the home folder itself."""
+        return (self.home if replica in ("", FIRST_REPLICA) else self.home / "replicas" / replica) / "serving"
 
     @property
     def gateway_folder(self) -> Path:

@@ -17,9 +17,8 @@ import msgspec
 
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.settings import Settings
+from cuelight.kit.settings import FIRST_REPLICA, Settings
 
-FIRST = "replica-1"
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
 
 
@@ -53,7 +52,7 @@ def path(settings: Settings) -> Path:
 
 def first(settings: Settings) -> Replica:
     """The replica that there always is: the serving host of the settings, as this machine reaches it."""
-    return Replica(FIRST, _LOOPBACK.get(settings.serving_host, settings.serving_host), settings.serving_port)
+    return Replica(FIRST_REPLICA, _LOOPBACK.get(settings.serving_host, settings.serving_host), settings.serving_port)
 
 
 def read(settings: Settings) -> tuple[Replica, ...]:

@@ -1,0 +1,25 @@
+"""`cuelight drain`: take one serving replica out of traffic, and stop it; or have it back."""
+
+from __future__ import annotations
+
+import click
+
+from cuelight.cli import compose
+
+
+@click.command()
+@click.argument("replica")
+@click.option("--undo", is_flag=True, help="Have it back: start it, and send it requests once it is ready.")
+def command(replica: str, undo: bool) -> None:
+    """Send REPLICA no new requests, wait until those that it has are answered, and stop its programs.
+
+    Example: cuelight drain replica-2
+    """
+    from cuelight.cli.crew import Crew
+
+    crew = Crew(compose.settings(), click.echo)
+    with crew.alone():
+        if undo:
+            crew.bring_back(replica)
+        else:
+            crew.drain(replica)
