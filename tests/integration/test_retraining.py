@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -165,6 +167,39 @@ def test_a_request_whose_holders_keep_dying_is_given_up(theatre: Theatre) -> Non
     assert outcome is not None
     assert outcome.outcome == FAILED
     assert "3 times" in outcome.sentence
+
+
+def test_stops_are_no_failed_tries(theatre: Theatre) -> None:
+    """Stopped while it trains, as often as may be, a request is free at once, and the next holder ends it well."""
+    theatre.arrive(600)
+    theatre.ask()
+
+    def stopped() -> pd.DataFrame:
+        sys.exit(128 + signal.SIGTERM)  # what `cuelight` makes of SIGTERM
+
+    for holder in ("one", "two", "three", "four"):
+        with pytest.raises(SystemExit):
+            theatre.retrainer(holder, find=lambda _: replace(theatre.pipeline, load=stopped)).run_next()
+    outcome = theatre.retrainer("five").run_next()
+    assert outcome is not None
+    assert outcome.outcome == STAGED, outcome
+    (request,) = theatre.operations.retrains(theatre.pipeline.name)
+    assert (request.token, request.stops) == (5, 4)
+
+
+def test_a_pipeline_that_ends_its_process_is_given_up(theatre: Theatre) -> None:
+    """Its own `sys.exit` is no stop: the request fails after three tries."""
+    theatre.ask()
+
+    def leaves() -> pd.DataFrame:
+        sys.exit("enough")
+
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            theatre.retrainer(find=lambda _: replace(theatre.pipeline, load=leaves)).run_next()
+    outcome = theatre.retrainer().run_next()
+    assert outcome is not None
+    assert outcome.outcome == FAILED
 
 
 def test_a_challenger_below_its_floor_stays_out_of_staging(theatre: Theatre) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cuelight.kit.errors import RegistryUnavailable
 from cuelight.operations.database import Operations
-from cuelight.operations.retraining import STAGED
+from cuelight.operations.retraining import FAILED, STAGED
 from cuelight.pipelines.retraining.retrainer import LOST, PUT_OFF, Outcome
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
@@ -144,6 +145,44 @@ def test_of_two_versions_of_one_request_the_first_stays(theatre: Theatre, monkey
     assert [each.outcome for each in outcomes if each] == [STAGED, LOST]
     (new,) = _versions(theatre) - before
     assert theatre.version(new).stage == "Staging"
+
+
+@pytest.mark.parametrize("first", ["holder", "successor"])
+def test_a_request_that_failed_leaves_no_version(theatre: Theatre, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """A holder stalls just at registering, and its successor fails: who comes last takes the version back."""
+    before = _versions(theatre)
+    _asked(theatre)
+    plain, outcomes = MlflowRegistry.create_version, dict[str, Outcome | None]()
+    stalls, goes_on = threading.Event(), threading.Event()
+
+    def stalled(registry: MlflowRegistry, *arguments: Any) -> Any:
+        stalls.set()
+        assert goes_on.wait(60.0)
+        return plain(registry, *arguments)
+
+    def work() -> None:
+        outcomes["holder"] = theatre.retrainer("one").run_next()
+
+    def broken() -> Any:
+        if first == "holder":
+            _go_on()
+        raise OSError("the warehouse is closed")
+
+    def _go_on() -> None:
+        goes_on.set()
+        holder.join(60.0)
+        assert len(_versions(theatre) - before) == (1 if first == "holder" else 0)
+
+    monkeypatch.setattr(MlflowRegistry, "create_version", stalled)
+    holder = threading.Thread(target=work)
+    holder.start()
+    assert stalls.wait(60.0)
+    theatre.clock.advance(121.0)
+    outcomes["successor"] = theatre.retrainer("two", find=lambda _: replace(theatre.pipeline, load=broken)).run_next()
+    if first == "successor":
+        _go_on()
+    assert {name: each and each.outcome for name, each in outcomes.items()} == {"holder": LOST, "successor": FAILED}
+    assert _versions(theatre) == before
 
 
 def _asked(theatre: Theatre) -> int:

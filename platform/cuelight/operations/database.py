@@ -181,12 +181,22 @@ class Operations:
         with self._database.writing() as connection:
             return retraining.change(connection, request, lease_until=now + lease_seconds)
 
+    def give_back_retrain(self, request: RetrainRequest, now: float) -> bool:
+        """Its holder was told to stop: that is no failed try of it. False if it was taken over."""
+        with self._database.writing() as connection:
+            return retraining.give_back(connection, request, now)
+
     def finish_retrain(self, request: RetrainRequest, outcome: str, detail: Mapping[str, Any], now: float) -> bool:
         """It ended, well or not, which goes into the history; False (and nothing is written) if it was taken over."""
         values = {"state": retraining.FINISHED, "outcome": outcome, "detail": dict(detail), "finished_at": now}
         told = dump({"request": request.id, "because": request.reason, "outcome": outcome, **detail})
         line = (str(Kind.RETRAINED), request.model, detail.get("version"), told, now)
         return self._append(lambda connection: retraining.change(connection, request, **values), line)
+
+    def retrain(self, number: int) -> RetrainRequest:
+        """The request of this id."""
+        with self._database.reading() as connection:
+            return retraining.find(connection, number)
 
     def retrains(self, model: str | None = None) -> list[RetrainRequest]:
         """All requests, the newest first."""

@@ -22,7 +22,10 @@ _FIRST_PAUSE = 600.0  # after a failure, where the cooldown is shorter
 
 @dataclass(frozen=True)
 class RetrainRequest:
-    """A request and how far it is; times in seconds since the epoch. `token` counts how often it was taken."""
+    """A request and how far it is; times in seconds since the epoch.
+
+    `token` counts how often it was taken, `stops` how often a holder that was told to stop gave it back.
+    """
 
     id: int
     model: str
@@ -38,6 +41,7 @@ class RetrainRequest:
     finished_at: float | None
     outcome: str
     detail: Mapping[str, Any]
+    stops: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,11 @@ def change(connection: sa.Connection, request: RetrainRequest, **values: Any) ->
         retrains.c.id == request.id, retrains.c.token == request.token, retrains.c.state == RUNNING
     )
     return connection.execute(mine.values(values)).rowcount == 1
+
+
+def give_back(connection: sa.Connection, request: RetrainRequest, now: float) -> bool:
+    """Let anybody take it at once, since its holder was told to stop; False if the lease was lost to another."""
+    return change(connection, request, lease_until=now, stops=request.stops + 1)
 
 
 def find(connection: sa.Connection, number: int) -> RetrainRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0005"  # revision of the schema below
+NEWEST = "0006"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -71,6 +71,7 @@ retrains = sa.Table(
     sa.Column("finished_at", sa.Double),
     sa.Column("outcome", sa.String(100), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("stops", sa.Integer, nullable=False, server_default="0"),
     sa.Index(
         "retrains_one_open",
         "model",

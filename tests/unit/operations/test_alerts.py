@@ -80,6 +80,7 @@ def test_what_happened_before_there_were_alerts_is_no_news(tmp_path: Path, opera
     with sqlite3.connect(tmp_path / "operations.db") as connection:
         for table in ("tokens", "jobs", "deliveries", "alerts", "alert_bookmark"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE retrains DROP COLUMN stops")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     newer = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
     newer.record("refused", "m", 2, {})

@@ -96,6 +96,18 @@ def test_a_killed_one_is_taken_up_again(url: str) -> None:
     assert operations.retrains("m")[0].detail == {"version": 4}
 
 
+def test_a_holder_that_is_told_to_stop_gives_it_back(url: str) -> None:
+    """The next one takes it at once, and the stop is counted; who lost it meanwhile can't give it back."""
+    operations = Operations(url)
+    _ask(operations)
+    first = _take(operations, 0.0)
+    assert operations.give_back_retrain(first, 1.0)
+    second = _take(operations, 1.0, "next")
+    assert (second.id, second.token, second.stops) == (first.id, 2, 1)
+    assert not operations.give_back_retrain(first, 2.0)
+    assert operations.retrain(first.id) == second
+
+
 def test_renewing_keeps_it(url: str) -> None:
     """A holder that renews in time keeps the request however long it works."""
     operations = Operations(url)

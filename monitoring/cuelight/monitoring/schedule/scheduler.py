@@ -140,7 +140,9 @@ class Scheduler:
     def _see_to(self, child: Child) -> str:
         if child.exit_code is None and self._clock.monotonic() - self._begun > self._limit(child):
             _log.error("job-ended", f"{child.name} took longer than {self._limit(child):.0f} s, and is ended.")
-            child.end()
+            (
+                child.end if child.name.startswith(DRIFT) else child.kill
+            )()  # a retraining that is told to stop is no failure
         code, now = child.exit_code, self._clock.now()
         if code is None:
             return f"{child.name} is running."

@@ -19,7 +19,7 @@ from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
-from cuelight.registry.model import ModelVersion, Track
+from cuelight.registry.model import ModelVersion, RegisteredModel, Track
 from cuelight.registry.traffic import addressed
 
 if TYPE_CHECKING:
@@ -90,8 +90,19 @@ def train_and_register(
 def registered(workshop: Workshop, model: str, mark: Mapping[str, str]) -> ModelVersion | None:
     """The version that a commission has come to already; of several the first."""
     known = workshop.registry.snapshot().models.get(model)
-    marked = [each for each in known.versions.values() if mark.items() <= each.tags.items()] if known and mark else []
-    return min(marked, key=lambda each: each.version, default=None)
+    return min(_marked(known, mark), key=lambda each: each.version, default=None)
+
+
+def withdraw(workshop: Workshop, model: str, mark: Mapping[str, str]) -> None:
+    """Delete what was registered for a commission that came to nothing; what people have put to use stays."""
+    known = workshop.registry.snapshot().models.get(model)
+    for version in _marked(known, mark):
+        if known and version.stage == "None" and version.version not in known.aliases.values():
+            workshop.registry.delete_version(model, version.version)
+
+
+def _marked(known: RegisteredModel | None, mark: Mapping[str, str]) -> list[ModelVersion]:
+    return [each for each in known.versions.values() if mark.items() <= each.tags.items()] if known and mark else []
 
 
 def settle(workshop: Workshop, version: ModelVersion, commission: Commission) -> Trained:

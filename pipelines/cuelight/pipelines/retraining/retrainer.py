@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from cuelight.kit.errors import CuelightError, RegistryUnavailable
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.operations.database import Operations
-from cuelight.operations.retraining import FAILED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
+from cuelight.operations.retraining import FAILED, FINISHED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
 from cuelight.pipelines.candidates.register import (
@@ -23,6 +24,7 @@ from cuelight.pipelines.candidates.register import (
     registered,
     settle,
     train_and_register,
+    withdraw,
 )
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
@@ -86,8 +88,11 @@ class Retrainer:
         try:
             with self._renewed(request):
                 outcome = self._carry_out(request)
-        except BaseException:  # told to stop: whoever comes next may take it up at once
-            self.operations.renew_retrain(request, 0.0, self._now())
+        except BaseException as error:  # whoever comes next may take it up at once
+            if _told_to_stop(error):
+                self.operations.give_back_retrain(request, self._now())
+            else:
+                self.operations.renew_retrain(request, 0.0, self._now())
             raise
         return self._finish(request, outcome)
 
@@ -127,7 +132,7 @@ class Retrainer:
         except RegistryUnavailable as error:
             # It may have a version by now: before that is known, the request must not end.
             raise PutOff(str(error)) from error
-        if request.token > _MOST_TAKES:
+        if request.token - request.stops > _MOST_TAKES:
             raise GivenUp(f"It was taken up {_MOST_TAKES} times and never came to an end: look at memory and logs.")
         return self._train(request)
 
@@ -204,11 +209,32 @@ class Retrainer:
                 "figures": dict(outcome.trained.gate.figures),
             }
         if outcome.outcome == LOST or not self.operations.finish_retrain(request, outcome.outcome, detail, self._now()):
-            return Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
+            outcome = Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
+        self._take_back(request)
         return outcome
+
+    def _take_back(self, request: RetrainRequest) -> None:
+        """Where a request ended without a version none may stay: a holder may have stalled while it registered one.
+
+        It looks after that whether the request has ended, and whoever ends a request looks for versions after that: so
+        one of them sees the other.
+        """
+        ended = self.operations.retrain(request.id)
+        if ended.state != FINISHED or ended.detail.get("version") is not None:
+            return
+        try:
+            withdraw(self.workshop, request.model, _mark(request))
+        except CuelightError as error:
+            _log.warning("version-left", f"A version of request {request.id} may be left in no stage: {error}")
 
     def _now(self) -> float:
         return self.workshop.clock.now()
+
+
+def _told_to_stop(error: BaseException) -> bool:
+    """Whether it came of Ctrl-C or SIGTERM; a pipeline that calls `sys.exit` has only itself to blame."""
+    by_signal = isinstance(error, SystemExit) and error.code == 128 + signal.SIGTERM
+    return by_signal or isinstance(error, KeyboardInterrupt)
 
 
 def _mark(request: RetrainRequest) -> dict[str, str]:
