@@ -215,14 +215,15 @@ MEANINGS: Mapping[Kind, Meaning] = {
         },
     ),
     Kind.JOB_FAILED: Meaning(
-        "A job that the scheduler started has failed; it is tried again later.",
+        "A job that the scheduler started has failed, or was cut off with its scheduler; it is tried again later.",
         "scheduler",
         "none",
         {
             "job": "name of the job",
-            "code": "its exit code",
+            "code": "its exit code; null where it was cut off",
+            "host": "where it ran",
             "log": "file with all that it printed",
-            "tail": "the last lines of it",
+            "tail": "the last lines of it; empty where it was cut off",
         },
     ),
     Kind.JOB_RECOVERED: Meaning(

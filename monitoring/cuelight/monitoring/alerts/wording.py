@@ -73,7 +73,13 @@ def _words(event: Event) -> tuple[str, str]:
     if event.kind == Kind.RETRAINED:
         log = detail.get("log")
         return f"Retraining of {event.model} failed", f"{reason} Its log: {log}" if log else reason
-    return f"Job {detail.get('job')} failed", f"It ended with code {detail.get('code')}; its log: {detail.get('log')}"
+    job, log, code = detail.get("job"), detail.get("log"), detail.get("code")
+    if code is None:
+        return (
+            f"Job {job} was cut off",
+            f"Its scheduler on {detail.get('host')} died, or lost its lease; its log there: {log}",
+        )
+    return f"Job {job} failed", f"It ended with code {code}; its log: {log}"
 
 
 def _relief(event: Event) -> str:

@@ -80,7 +80,7 @@ class Scheduler:
         if self._child is not None:
             return self._see_to(self._child)
         now = self._clock.now()
-        self._keep(self._timetable.cut_off(now))
+        self._note_cut_off(now)
         self._learn_models()
         self._ask_for_retraining(now)
         if self._retrain_waits() and self._timetable.may_start(RETRAIN, now):
@@ -165,11 +165,23 @@ class Scheduler:
         job: dict[str, Any] = {"job": child.name}
         model = child.name.removeprefix(DRIFT) if child.name.startswith(DRIFT) else ""
         if failures > before:
-            detail = {**job, "code": code, "log": str(child.log), "tail": child.tail()}
+            detail = {**job, "code": code, "host": self._host, "log": str(child.log), "tail": child.tail()}
             self._operations.record(Kind.JOB_FAILED, model, None, detail)
             _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
         elif before and not failures:
             self._operations.record(Kind.JOB_RECOVERED, model, None, {**job, "failures": before})
+
+    def _note_cut_off(self, now: float) -> None:
+        """What was begun by a scheduler that is gone, and did not end, has failed: noted once."""
+        before, table = self._timetable.jobs, self._timetable.cut_off(now)
+        cut = [job for name, job in table.jobs.items() if job != before[name]]
+        if not cut or not self._keep(table):
+            return
+        for job in cut:
+            model = job.name.removeprefix(DRIFT) if job.name.startswith(DRIFT) else ""
+            detail = {"job": job.name, "code": None, "host": job.host, "log": job.log, "tail": ""}
+            self._operations.record(Kind.JOB_FAILED, model, None, detail)
+            _log.error("job-cut-off", f"{job.name} was cut off with its scheduler on {job.host}; its log: {job.log}")
 
     def _limit(self, child: Child) -> float:
         return _DRIFT_SECONDS if child.name.startswith(DRIFT) else self._settings.retrain_seconds

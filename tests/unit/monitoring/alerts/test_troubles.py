@@ -96,8 +96,11 @@ def test_failures_of_jobs_are_told_until_they_run_again() -> None:
     assert [each.text for each in told(logged)] == ["No such file. Its log: its.log"]
     crash = event(1, "job-failed", version=None, job="drift:m", code=1, log="its.log", tail="...")
     assert [each.text for each in told(crash)] == ["It ended with code 1; its log: its.log"]
-    assert titles(crash, event(2, "drift", verdict="ok")) == ["Job drift:m failed", "Recovered: Job drift:m failed"]
     well = event(2, "job-recovered", version=None, job="drift:m", failures=1)
+    cut = event(1, "job-failed", version=None, job="drift:m", code=None, host="one", log="its.log", tail="")
+    assert titles(cut, cut, well) == ["Job drift:m was cut off", "Recovered: Job drift:m was cut off"]
+    assert "on one died, or lost its lease; its log there: its.log" in told(cut)[0].text
+    assert titles(crash, event(2, "drift", verdict="ok")) == ["Job drift:m failed", "Recovered: Job drift:m failed"]
     assert [each.text for each in told(crash, well)][1] == "Job drift:m runs well again."
     assert len(titles(crash, event(2, "job-recovered", version=None, job="drift:other", failures=1))) == 1
     lost = event(1, "job-failed", version=None, model="", job="retrain", code=-9, log="its.log")

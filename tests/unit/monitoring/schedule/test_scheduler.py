@@ -212,6 +212,34 @@ def test_a_clean_stop_hands_over_at_once(stage: Stage) -> None:
     assert stage.scheduler().tick() == "drift:wine was started."
 
 
+def test_a_job_that_was_cut_off_is_told_once(stage: Stage) -> None:
+    """By the next scheduler, with its log, after the first one died over it; and again when the job has run well."""
+    first = stage.scheduler()
+    first.tick()
+    stage.clock.advance(600)
+    assert first.tick() == "drift:wine was started."
+    stage.children[0].kill()
+    stage.clock.advance(31)  # nobody renews the lease
+    stage.program = "raise SystemExit(0)"
+    second = stage.scheduler()
+    for _ in range(3):
+        second.tick()
+    (event,) = stage.operations.history("wine")
+    told = {
+        "job": "drift:wine",
+        "code": None,
+        "host": socket.gethostname(),
+        "log": str(stage.children[0].log),
+        "tail": "",
+    }
+    assert (event.kind, event.detail) == ("job-failed", told)
+    stage.clock.advance(60)
+    assert second.tick() == "drift:wine was started."
+    stage.finish()
+    second.tick()
+    assert [event.kind for event in stage.operations.history("wine")] == ["job-failed", "job-recovered"]
+
+
 def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
     """A child that crashes leaves its last words in the history; it is tried again after a minute, and its end told."""
     stage.program = "raise RuntimeError('no disk')"

@@ -134,10 +134,14 @@ def test_a_killed_scheduler_is_followed_by_another_host(installation: Installati
         assert two.tick(late).startswith("Nothing is due")
         job = installation.operations.jobs()["drift:wine"]
         assert (job.began, job.ended, job.code, job.failures) == (NOON + 600, late, None, 1)
+        (told,) = installation.operations.history()
+        assert (told.kind, told.model, told.detail["code"]) == ("job-failed", "wine", None)
+        assert told.detail["log"] == job.log
         assert two.tick(late + 60) == "drift:wine was started."
         eventually(installation.is_at_work)
         assert two.tick(late + 61) == "drift:wine is running."
         assert len({each.pid for each in two.children}) == 1
+        assert len(installation.operations.history()) == 1
         assert installation.operations.jobs()["drift:wine"].next_at == late + 600
 
 
@@ -155,4 +159,4 @@ def test_a_job_that_outlives_its_scheduler_is_waited_for(installation: Installat
         assert runs(one.children[0])
         job = installation.operations.jobs()["drift:wine"]
         assert (job.code, job.next_at) == (75, NOON + 821)
-        assert installation.operations.history() == []
+        assert [each.detail["code"] for each in installation.operations.history()] == [None]  # that it was cut off
