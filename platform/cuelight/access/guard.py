@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from cuelight.access import keys, revocation
-from cuelight.access.followed import Followed
 from cuelight.access.permissions import Scope
 from cuelight.access.tokens import Token, verify
 from cuelight.kit.clock import Clock, SystemClock
@@ -24,8 +20,8 @@ class Guard:
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._keys: Followed[Mapping[str, Ed25519PublicKey]] = Followed(folder / keys.PUBLIC, keys.read, {})
-        self._revoked = Followed(folder / revocation.REVOKED, revocation.read, frozenset[str]())
+        self._keys = keys.followed(folder)
+        self._revoked = revocation.followed(folder)
         self._known: dict[bytes, Token] = {}
         self._look = 0.0
 

@@ -10,6 +10,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cuelight.access.followed import Followed
 from cuelight.kit import files, signing
 from cuelight.kit.errors import Misconfigured, NotFound
 
@@ -93,3 +94,8 @@ def _public(text: str) -> Ed25519PublicKey:
 
 def _text(key: Ed25519PublicKey) -> str:
     return base64.urlsafe_b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
+
+
+def followed(folder: Path) -> Followed[Mapping[str, Ed25519PublicKey]]:
+    """The keys that count, as the file in `folder` says; none before it is there."""
+    return Followed(folder / PUBLIC, read, {})

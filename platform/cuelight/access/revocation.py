@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from cuelight.access.followed import Followed
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
 
@@ -32,3 +33,8 @@ def read(content: bytes) -> frozenset[str]:
         return frozenset(msgspec.json.decode(content, type=_Document).revoked)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{REVOKED} can't be read: `cuelight token publish` writes it anew.") from error
+
+
+def followed(folder: Path) -> Followed[frozenset[str]]:
+    """The ids of the revoked tokens, as the file in `folder` says; none before it is there."""
+    return Followed(folder / REVOKED, read, frozenset())

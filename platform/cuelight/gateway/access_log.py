@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cuelight.gateway.headers import ATTEMPT, GATEWAY_REQUEST
+from cuelight.gateway.headers import ATTEMPT, GATEWAY_REQUEST, SUBJECT
 from cuelight.gateway.messages import Message, extension
 
 # By name in the line, Envoy's command operators. Times are in milliseconds.
 FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "caller": f"%DYNAMIC_METADATA({SUBJECT})%",
     "method": "%REQ(:METHOD)%",
     "path": "%PATH(NQ)%",
     "route": "%ROUTE_NAME%",

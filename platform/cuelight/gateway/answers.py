@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import rates
+from cuelight.gateway import rates, tokens
 from cuelight.gateway.headers import put
-from cuelight.gateway.messages import Message
+from cuelight.gateway.messages import Message, extension
 from cuelight.kit import errors
 from cuelight.kit.settings import Settings
 
 # Status, error code, what is to be done.
 _ANSWERS: tuple[tuple[int, str, str], ...] = (
     (400, errors.BadInput.code, "The request is not one that HTTP allows. Look at its path and headers."),
+    (401, errors.Unauthenticated.code, "This takes a valid token: send `Authorization: Bearer TOKEN`."),
+    (403, errors.Forbidden.code, "This token has not the scope that it takes: ask for one that has it."),
     (
         404,
         errors.NotFound.code,
@@ -38,21 +40,33 @@ def local_replies(settings: Settings) -> Message:
     Callers by the Open Inference Protocol look for the message under `error`: for them it is there as well.
     """
     waits = {429: rates.retry_after(settings), 503: 1}
+    more = {status: [put("retry-after", str(wait))] for status, wait in waits.items()} | {401: [_CHALLENGE]}
+    mappers = [
+        each
+        for status, code, message in _ANSWERS
+        for each in _mappers(_is_status(status), code, message, more.get(status, []))
+    ]
+    revoked = _mappers(_WAS_REVOKED, errors.Unauthenticated.code, _REVOKED, more[401])
     return {
-        "mappers": [
-            _mapper(*answer, waits.get(answer[0], 0), inference) for answer in _ANSWERS for inference in (True, False)
-        ],
+        "mappers": [*({**each, "status_code": 401} for each in revoked), *mappers],
         "body_format": _body(*_OTHER, inference=False),
     }
 
 
-def _mapper(status: int, code: str, message: str, wait: int, inference: bool) -> Message:
-    is_status = {"status_code_filter": {"comparison": {"op": "EQ", "value": _constant(status)}}}
-    return {
-        "filter": {"and_filter": {"filters": [is_status, _INFERENCE]}} if inference else is_status,
-        "body_format_override": _body(code, message, inference),
-        "headers_to_add": [_ECHOED, *([put("retry-after", str(wait))] if wait else [])],
-    }
+def _mappers(found: Message, code: str, message: str, more: list[Message]) -> list[Message]:
+    """How such an answer is written: for callers by the Open Inference Protocol, and for others."""
+    return [
+        {
+            "filter": {"and_filter": {"filters": [found, _INFERENCE]}} if inference else found,
+            "body_format_override": _body(code, message, inference),
+            "headers_to_add": [_ECHOED, *more],
+        }
+        for inference in (True, False)
+    ]
+
+
+def _is_status(status: int) -> Message:
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": _constant(status)}}}
 
 
 def _constant(status: int) -> Message:
@@ -65,4 +79,14 @@ def _body(code: str, message: str, inference: bool) -> Message:
 
 
 _INFERENCE: Message = {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": "/v2/"}}}}
+# A token that is refused by its id is not valid (401), where Envoy would say that it does not allow this (403).
+_WAS_REVOKED: Message = {
+    "extension_filter": extension(
+        "envoy.access_loggers.extension_filters.cel",
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        expression=tokens.WAS_REVOKED,
+    )
+}
+_REVOKED = "This token was revoked: ask for a new one."
+_CHALLENGE = put("www-authenticate", 'Bearer realm="cuelight"')
 _ECHOED = put("x-request-id", "%REQ(X-REQUEST-ID)%")

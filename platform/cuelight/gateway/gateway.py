@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cuelight.access import exposure
-from cuelight.gateway import rates, routes
+from cuelight.gateway import rates
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.certificates import Certificates
-from cuelight.gateway.messages import replace, write
+from cuelight.gateway.messages import replace
 from cuelight.gateway.places import Places
 from cuelight.gateway.process import Envoy
 from cuelight.gateway.watcher import Watcher
@@ -56,4 +56,3 @@ def prepare(settings: Settings) -> None:
     rates.check(settings)
     places = Places(settings.gateway_folder)
     replace(places.bootstrap, bootstrap(settings))
-    write(places.routes, routes.configuration(settings))

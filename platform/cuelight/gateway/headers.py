@@ -23,4 +23,6 @@ def put(name: str, value: str) -> Message:
 
 ADDED: list[Message] = [put(GATEWAY_REQUEST, "%UNIQUE_ID%")]
 WHO: Message = put(CALLER, f"%COALESCE({json.dumps(_WHO)})%")
+# Who asks is never what a caller says: by these a proxy tells it to those behind.
+IDENTITIES = ("x-cuelight-user", "x-forwarded-user", "x-remote-user", "remote-user")
 STRIPPED: list[str] = [CALLER, "x-forwarded-host", "x-forwarded-prefix", "x-real-ip"]

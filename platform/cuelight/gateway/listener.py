@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import access_log, answers, bodies, encryption, headers, patience, rates, routes
+from cuelight.gateway import access_log, answers, bodies, encryption, headers, patience, rates, routes, tokens
 from cuelight.gateway.messages import Message, address, by_file, extension, seconds
 from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings
@@ -56,13 +56,14 @@ def _entry(settings: Settings) -> Message:
 
 def filters(settings: Settings) -> list[Message]:
     """What each request passes through, in this order; the last one sends it on its way."""
-    return [_notes(settings), *rates.filters(settings), bodies.whole(settings), router()]
+    return [*tokens.filters(settings), _notes(settings), *rates.filters(settings), bodies.whole(settings), router()]
 
 
 def _notes(settings: Settings) -> Message:
-    """What the gateway finds out about a request, as headers for its own parts: none of them leaves it."""
+    """What the gateway finds out about a request, as headers for its own parts, in place of what callers say."""
+    forged = [*headers.IDENTITIES, *filter(None, [settings.mlflow_user_header.lower()])]
     found = [headers.WHO, patience.deadline(settings)]
-    mutations = {"request_mutations": [{"append": each} for each in found]}
+    mutations = {"request_mutations": [*({"remove": each} for each in forged), *({"append": each} for each in found)]}
     kind = f"{_HTTP}.header_mutation.v3.HeaderMutation"
     return extension("envoy.filters.http.header_mutation", kind, mutations=mutations)
 

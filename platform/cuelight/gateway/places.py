@@ -11,7 +11,7 @@ ADMIN_SOCKET = "admin.sock"
 
 @dataclass(frozen=True)
 class Places:
-    """The files in `home/gateway`; Envoy follows `routes`, `endpoints`, `fleet` and `certificate` while it runs."""
+    """The files in `home/gateway`; while it runs, Envoy follows them all, but for `bootstrap` and the log."""
 
     folder: Path
 
@@ -24,6 +24,11 @@ class Places:
     def routes(self) -> Path:
         """Which requests are let in, and where they go."""
         return self.folder / "routes.json"
+
+    @property
+    def keys(self) -> Path:
+        """The public keys that tokens are checked by."""
+        return self.folder / "keys.json"
 
     @property
     def endpoints(self) -> Path:

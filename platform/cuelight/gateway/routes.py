@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from cuelight.gateway import bodies, patience, rates
+from cuelight.access.permissions import Scope
+from cuelight.gateway import bodies, patience, rates, tokens
 from cuelight.gateway.headers import ADDED, STRIPPED
 from cuelight.gateway.messages import Message, typed
 from cuelight.kit.settings import Settings
@@ -21,7 +23,8 @@ class Rule:
     """Requests that are let in: a name for logs, the methods, and a regular expression of the whole path.
 
     `upstream` is the cluster that answers. `retried`: once more where no answer came, since it may safely run twice.
-    `limited`: counts for its caller.
+    `limited`: counts for its caller. `scope`: what a token must have where tokens are asked for, none means any token;
+    `free`: it takes none.
     """
 
     name: str
@@ -30,16 +33,25 @@ class Rule:
     upstream: str = SERVING
     retried: bool = False
     limited: bool = True
+    scope: Scope | None = None
+    free: bool = False
 
 
 SERVED = (
-    Rule("score", ("POST",), rf"(?:{_MODEL}(?:/(?:stages|aliases|versions)/{_PART})?)?/invocations", retried=True),
-    Rule("score", ("POST",), rf"/v2{_MODEL}(?:/versions/{_PART})?/infer", retried=True),
-    Rule("feedback", ("POST",), rf"{_MODEL}/feedback"),
+    Rule(
+        "score",
+        ("POST",),
+        rf"(?:{_MODEL}(?:/(?:stages|aliases|versions)/{_PART})?)?/invocations",
+        retried=True,
+        scope=Scope.SCORE,
+    ),
+    Rule("score", ("POST",), rf"/v2{_MODEL}(?:/versions/{_PART})?/infer", retried=True, scope=Scope.SCORE),
+    Rule("feedback", ("POST",), rf"{_MODEL}/feedback", scope=Scope.FEEDBACK),
     Rule("models", _READ, rf"/models(?:/{_PART})?"),
-    Rule("inference", _READ, rf"/v2(?:/health/(?:live|ready)|{_MODEL}(?:/versions/{_PART})?(?:/ready)?)?"),
+    Rule("inference", _READ, rf"/v2{_MODEL}(?:/versions/{_PART})?(?:/ready)?"),
     Rule("inference", ("POST",), "/v2/repository/index"),
-    Rule("health", _READ, "/(?:ping|health|livez|readyz|version)", limited=False),
+    Rule("inference", _READ, "/v2(?:/health/(?:live|ready))?", free=True),
+    Rule("health", _READ, "/(?:ping|health|livez|readyz|version)", limited=False, free=True),
 )
 
 
@@ -48,15 +60,17 @@ def rules(_: Settings) -> tuple[Rule, ...]:
     return SERVED
 
 
-def configuration(settings: Settings) -> Message:
-    """The route configuration."""
+def configuration(settings: Settings, revoked: Collection[str] = ()) -> Message:
+    """The route configuration; `revoked` are the ids of tokens that count no more."""
+    nothing = {**_NOTHING, "typed_per_filter_config": tokens.asked(settings, None, free=True)}
     entry = {
         "name": NAME,
         "domains": ["*"],
-        "routes": [*(each for rule in rules(settings) for each in _routes(rule, settings)), _NOTHING],
+        "routes": [*(each for rule in rules(settings) for each in _routes(rule, settings)), nothing],
         "request_headers_to_add": ADDED,
         "request_headers_to_remove": STRIPPED,
         "include_request_attempt_count": True,
+        "typed_per_filter_config": tokens.everywhere(settings, revoked),
     }
     return typed("envoy.config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[entry])
 
@@ -71,15 +85,17 @@ def _routes(rule: Rule, settings: Settings) -> list[Message]:
     action: Message = {"cluster": rule.upstream, "timeout": patience.longest(settings)}
     if rule.retried:
         action["retry_policy"] = _ONCE_MORE
-    route: Message = {"name": rule.name, "match": match, "route": action}
+    asked = tokens.asked(settings, rule.scope, rule.free)
+    route: Message = {"name": rule.name, "match": match, "route": action, "typed_per_filter_config": asked}
     if rule.upstream != SERVING or not rule.limited:
         return [route]
     action["rate_limits"] = rates.counted(settings, scores=rule.retried)
     if "POST" not in rule.methods:
         return [route]
     beyond = {**match, "headers": [*match["headers"], bodies.too_large(settings)]}
-    refused = {"name": f"{rule.name}-too-large", "match": beyond, "direct_response": {"status": 413}}
-    return [refused, {**route, "typed_per_filter_config": bodies.held(settings)}]
+    refused = {**route, "name": f"{rule.name}-too-large", "match": beyond, "direct_response": {"status": 413}}
+    del refused["route"]
+    return [refused, {**route, "typed_per_filter_config": asked | bodies.held(settings)}]
 
 
 # On another host where there is one; without a pause, since that host is a different one.

@@ -1,24 +1,50 @@
-"""Keeps the dynamic files as the replicas are: who comes, drains and goes is known to Envoy without a restart."""
+"""Keeps the dynamic files as replicas, keys and revocations are: what changes is known to Envoy without a restart."""
 
 from __future__ import annotations
 
+from cuelight.access import keys, revocation
+from cuelight.gateway import routes, tokens
 from cuelight.gateway.balancing import LOCALITY
 from cuelight.gateway.endpoints import endpoints, fleet
 from cuelight.gateway.messages import write
 from cuelight.gateway.places import Places
+from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 
 
 class Watcher:
-    """Writes what Envoy follows, as `home/replicas.json` says."""
+    """Writes what Envoy follows, as `home/replicas.json` and the files of tokens say."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._places = Places(settings.gateway_folder)
+        self._keys = keys.followed(settings.tokens_folder)
+        self._revoked = revocation.followed(settings.tokens_folder)
 
     def tick(self) -> str:
-        """Publish the replicas, if they have changed; never that there is nobody."""
+        """Publish what has changed, and say so.
+
+        Raises:
+            Misconfigured: tokens are asked for, and there is no key to check them by.
+        """
+        return "; ".join(filter(None, (self._let_in(), self._share())))
+
+    def _let_in(self) -> str:
+        """Which tokens count."""
+        self._revoked.refresh()
+        self._keys.refresh()
+        changed = write(self._places.routes, routes.configuration(self._settings, self._revoked.value))
+        said = f"routes, with {len(self._revoked.value)} revoked tokens" if changed else ""
+        if self._settings.access_required:
+            if not self._keys.value:
+                raise Misconfigured(f"No key for tokens is in {self._settings.tokens_folder}: `cuelight token create`.")
+            if write(self._places.keys, tokens.checks(self._keys.value)):
+                return f"keys for tokens: {', '.join(self._keys.value)}"
+        return said
+
+    def _share(self) -> str:
+        """Who serves; never that there is nobody."""
         members = replicas.read(self._settings)
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"
