@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cuelight.gateway.headers import ATTEMPT, GATEWAY_REQUEST, SUBJECT
+from cuelight.gateway.headers import SUBJECT
 from cuelight.gateway.messages import Message, extension
+from cuelight.protocol.passage import ATTEMPT, GATEWAY_REQUEST
 
 # By name in the line, Envoy's command operators. Times are in milliseconds.
 FIELDS = {

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 
 from cuelight.gateway.messages import Message
-
-# One id per request that came in, whatever its caller calls it: a retry has the same.
-GATEWAY_REQUEST = "x-cuelight-gateway-request"
-ATTEMPT = "x-envoy-attempt-count"  # 1, or 2 for a retry; Envoy's own
+from cuelight.protocol.passage import GATEWAY_REQUEST
 
 # Who asks, for what the gateway counts: the subject of a valid token, else the client's address.
 CALLER = "x-cuelight-caller"

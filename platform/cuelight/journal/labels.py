@@ -13,6 +13,7 @@ from typing import Any
 
 from cuelight.journal import layout, parquet
 from cuelight.journal.record import SHADOW
+from cuelight.journal.retries import superseded
 
 _DAY = 86_400.0
 _LABELS, _ROWS = parquet.relation("labels"), parquet.relation("keyed")
@@ -26,7 +27,7 @@ _BY_KEY = """
     FROM (SELECT * FROM {labels} WHERE key_column = ${name}) AS given
     ASOF JOIN (
         SELECT {key} AS "key", "time", max(struct_pack(prediction_id := prediction_id, "row" := "row")) AS answer
-        FROM {rows} WHERE arm <> $unanswered GROUP BY ALL
+        FROM {rows} WHERE arm <> $unanswered {known} GROUP BY ALL
     ) AS served ON given."key" = served."key" AND given."time" >= served."time"
 """
 # Of two labels of one moment the one that stands later; null takes a label back.
@@ -121,13 +122,17 @@ class _Given:
         self.rows = [day for day in layout.days(folder, layout.ROWS, model, since=since) if day.files()]
         self.has_keys = "key" in parquet.columns(_LABELS, labels=self.labels)
         spelled = dict(self._spelled()) if self.has_keys else {}
+        lost = superseded(folder, model, self.rows) if spelled else []
+        known = "AND prediction_id NOT IN (SELECT unnest($unheard))" if lost else ""
         self.by_key = [
-            _BY_KEY.format(labels=_LABELS, rows=_ROWS, key=key, name=f"key{number}")
+            _BY_KEY.format(labels=_LABELS, rows=_ROWS, key=key, name=f"key{number}", known=known)
             for number, key in enumerate(spelled.values())
         ]
-        self.values = {f"key{number}": name for number, name in enumerate(spelled)}
+        self.values: dict[str, Any] = {f"key{number}": name for number, name in enumerate(spelled)}
         if spelled:
             self.values["unanswered"] = SHADOW
+        if lost:
+            self.values["unheard"] = lost
 
     def _spelled(self) -> Iterator[tuple[str, str]]:
         """Each key column that rows have, and how its values become texts: a whole number however it is typed."""

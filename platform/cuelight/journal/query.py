@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cuelight.journal import layout, parquet
 from cuelight.journal.labels import last_labels
 from cuelight.journal.record import SHADOW, Prediction
+from cuelight.journal.retries import superseded
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,6 +33,8 @@ class Query:
     Shadow traffic is left out unless `arm` asks for it. `statuses` are the lowest and the highest HTTP status, `id` is
     a prediction's or a request's. `last_rows` keeps the newest rows of the result. What labels came at
     `labels_until` or later is not known.
+
+    A request that the gateway tried more than once is there once, by its last attempt.
     """
 
     model: str
@@ -99,13 +102,14 @@ class Journal:
         """
         import pyarrow as pa
 
-        conditions, values = self._conditions(layout.ROWS, query)
+        days = self._days(layout.ROWS, query)
+        conditions, values = self._heard(layout.ROWS, query, days)
         keys = ['"' + name.replace('"', '""') + '"' for name in by]
         if every is not None:
             keys.append('floor("time" / $every) * $every AS "window"')
             values["every"] = every
         sql = f"SELECT {', '.join([*keys, 'count(*) AS rows'])} FROM {parquet.relation('rows')} {conditions}"
-        found = parquet.run(f"{sql} GROUP BY ALL", values, rows=self._days(layout.ROWS, query))
+        found = parquet.run(f"{sql} GROUP BY ALL", values, rows=days)
         return pa.table({"rows": pa.array([], pa.int64())}) if found is None else found
 
     def requests(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -162,23 +166,24 @@ class Journal:
         self, dataset: str, query: Query, columns: Sequence[str] | None
     ) -> tuple[str, dict[str, Any], list[layout.Day]]:
         """SQL, its parameters, and the days that it is about."""
-        conditions, values = self._conditions(dataset, query)
         days = self._days(dataset, query)
         if query.last_rows is not None:
-            days = self._newest(days, conditions, values, query.last_rows)
+            days = self._newest(days, *self._conditions(dataset, query), query.last_rows)
+        conditions, values = self._heard(dataset, query, days)
         select = f"SELECT {_selection(columns, _KEYS[dataset])} FROM {parquet.relation('rows')} {conditions}"
         return _newest_last(select, _KEYS[dataset], query.last_rows), values, days
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
         last = last_labels(self._folder, query.model, query.since, query.labels_until)
-        conditions, values = self._conditions(layout.ROWS, query)
+        days = self._days(layout.ROWS, query)
+        conditions, values = self._heard(layout.ROWS, query, days)
         source = f"""
             (SELECT * FROM {parquet.relation("rows")} {conditions})
             JOIN ({last.sql}) USING (prediction_id, "row")
         """
         chosen = _selection(columns, (*_KEYS[layout.ROWS], "label", "label_time"))
         sql = _newest_last(f"SELECT {chosen} FROM {source}", _KEYS[layout.ROWS], query.last_rows)
-        found = parquet.run(sql, {**values, **last.values}, rows=self._days(layout.ROWS, query), **last.files)
+        found = parquet.run(sql, {**values, **last.values}, rows=days, **last.files)
         return _with_model(_empty(layout.LABELS) if found is None else found, query.model, after="row")
 
     def _days(self, dataset: str, query: Query) -> list[layout.Day]:
@@ -186,7 +191,7 @@ class Journal:
         return layout.days(self._folder, dataset, query.model, query.version, query.since, query.until)
 
     def _conditions(self, dataset: str, query: Query) -> tuple[str, dict[str, Any]]:
-        """The window as SQL. Rows know neither status (it is 200) nor the request's id: their requests do."""
+        """The window as SQL. Rows know neither status (it is 200) nor the request's ids: their requests do."""
         given = {
             '"version" = $version': query.version,
             "track = $track": query.track,
@@ -209,6 +214,13 @@ class Journal:
             wanted.append("arm <> $shadow")
             values["shadow"] = SHADOW
         return f"WHERE {' AND '.join(wanted) or 'true'}", values
+
+    def _heard(self, dataset: str, query: Query, days: Sequence[layout.Day]) -> tuple[str, dict[str, Any]]:
+        """The same, of the attempts whose answers somebody had."""
+        conditions, values = self._conditions(dataset, query)
+        if lost := superseded(self._folder, query.model, days):
+            conditions += " AND prediction_id NOT IN (SELECT unnest($lost))"
+        return conditions, {**values, **({"lost": lost} if lost else {})}
 
     def _newest(self, days: list[layout.Day], conditions: str, values: dict[str, Any], count: int) -> list[layout.Day]:
         """As many of the days as are needed for so many rows."""

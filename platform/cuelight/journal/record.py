@@ -21,7 +21,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Of a model with `personal` columns (names, comma-separated) the bodies are not as they came: `redaction` says what
     stands for the values (`cuelight.protocol.redaction`); of a request that could not be read its length and digest
-    alone are kept. `trace_id`: that of the trace (W3C), where requests are traced.
+    alone are kept. `trace_id`: that of the trace (W3C), where requests are traced. `gateway_request`: the gateway's own
+    id for the request, empty where there was none, and `attempt`, the how manieth this was.
     """
 
     time: float
@@ -50,6 +51,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
     redaction: str = ""
     personal: str = ""
     trace_id: str = ""
+    gateway_request: str = ""
+    attempt: int = 1
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -45,6 +45,8 @@ REQUESTS = pa.schema(
         "redaction": pa.string(),
         "personal": pa.string(),
         "trace_id": pa.string(),
+        "gateway_request": pa.string(),
+        "attempt": pa.int64(),
     }
 )
 LABELS = pa.schema(

@@ -12,6 +12,7 @@ from cuelight.journal import layout
 from cuelight.journal.fresh import Segments
 from cuelight.journal.query import Journal, Query
 from cuelight.journal.record import Prediction
+from cuelight.journal.retries import last_attempts
 from cuelight.kit.clock import Clock, SystemClock
 
 Entry = dict[str, Any]
@@ -65,7 +66,8 @@ class Tail:
         return sorted(found, key=_time)
 
     def _fresh(self) -> Iterator[Entry]:
-        mine = (each for each in self._segments.new() if isinstance(each, Prediction) and self._query.takes(each))
+        came = last_attempts(each for each in self._segments.new() if isinstance(each, Prediction))
+        mine = (each for each in came if self._query.takes(each))
         return self._unseen({name: getattr(each, name) for name in COLUMNS} for each in mine)
 
     def _compacted(self) -> Iterator[Entry]:

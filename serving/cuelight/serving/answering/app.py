@@ -16,6 +16,7 @@ from cuelight.kit.errors import BadInput, CuelightError, NotFound, TooLarge, Una
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.protocol.encode import error as error_body
+from cuelight.protocol.passage import passage
 from cuelight.serving.answering import catalog, inference
 from cuelight.serving.answering.call import LONGEST_ID, asked, protocol_of
 from cuelight.serving.answering.faults import LARGE_BODY, code_of, headers_of, status_of
@@ -63,6 +64,7 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
             g.get("fault"),
             request.headers.get("traceparent", ""),
             _token(),
+            passage(lambda header: request.headers.get(header, "")),
         )
         if elsewhere := parts.elsewhere(call):
             return Response(elsewhere.body, elsewhere.status, elsewhere.headers)

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from cuelight.kit.errors import BadInput, CuelightError
 from cuelight.kit.identity import new_id
 from cuelight.protocol.media import INFERENCE, MLFLOW
+from cuelight.protocol.passage import DIRECT, Passage
 
 LONGEST_ID = 128  # characters of a caller's request id; a longer one is replaced by one of ours
 _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,8}")
@@ -58,7 +59,7 @@ class Call(Struct, frozen=True):
     come whole; after `deadline` its answer is of no use. Both by `time.monotonic`. `mirrors`: the id of the
     prediction that this call repeats, in the shadow; `sides`: the versions that it is repeated of, in a rematch.
     `prediction_id` is here from the start: where a caller has no key, it says which arm of a canary answers.
-    `traceparent`: the caller's trace, as it was sent.
+    `traceparent`: the caller's trace, as it was sent. `passage`: how it came through the gateway.
     """
 
     asked: Asked
@@ -73,6 +74,7 @@ class Call(Struct, frozen=True):
     sides: tuple[Party, ...] = ()
     prediction_id: str = field(default_factory=new_id)
     traceparent: str = ""
+    passage: Passage = DIRECT
 
 
 @lru_cache(maxsize=512)

@@ -20,6 +20,7 @@ from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.settings import Settings
 from cuelight.protocol.fit import Limits
+from cuelight.protocol.passage import DIRECT, Passage
 from cuelight.serving.answering.call import Asked, Call, patience
 from cuelight.serving.answering.choice import Choice, choose, default
 from cuelight.serving.answering.discretion import Discretion
@@ -141,6 +142,7 @@ class Parts:
         fault: CuelightError | None = None,
         traceparent: str = "",
         token: str = "",
+        passage: Passage = DIRECT,
     ) -> Call:
         """A request that has come whole just now, with the time that it has from now on.
 
@@ -160,7 +162,8 @@ class Parts:
             fault, seconds = fault or unreadable, self.settings.serving_timeout_seconds
         now = time.monotonic()
         deadline = now + seconds
-        return Call(asked, body, request_id, client, caller, fault, now, deadline, traceparent=traceparent)
+        who = request_id, client, caller
+        return Call(asked, body, *who, fault, now, deadline, traceparent=traceparent, passage=passage)
 
     def _allowed(self, grant: Grant, asked: Asked) -> Asked:
         """What is asked, its model by name: what is allowed is what will be answered.

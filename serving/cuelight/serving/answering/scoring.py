@@ -372,6 +372,8 @@ class _Attempt(Struct):
             response_type=written.media_type,
             response_header_length=written.header_length,
             trace_id=self.trace.id if self.trace else "",
+            gateway_request=call.passage.request,
+            attempt=call.passage.attempt,
         )
         if self.trace:
             self.trace.note(self.queued, self.seconds, self.work)

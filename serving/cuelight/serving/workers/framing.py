@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cuelight.access.credentials import sent
 from cuelight.protocol.media import INFERENCE, MLFLOW
+from cuelight.protocol.passage import DIRECT, Passage, passage
 from cuelight.serving.answering.call import LONGEST_ID, Asked, asked
 
 LARGEST = 1 << 28  # bytes; nobody reads on for longer, if only to throw it away
@@ -41,6 +42,7 @@ class Head:
     request_id: str
     traceparent: str = ""
     token: str = ""
+    passage: Passage = DIRECT
 
 
 class Plain(Struct, frozen=True):
@@ -111,7 +113,7 @@ def read_head(head: bytes) -> Head | None:
     said = asked(model, place, which, header, INFERENCE if line[4] else MLFLOW)
     request_id = request_id if len(request_id) <= LONGEST_ID else ""
     token = sent(header("authorization"), header("cookie"))
-    return Head(said, int(length), request_id, header("traceparent"), token)
+    return Head(said, int(length), request_id, header("traceparent"), token, passage(header))
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:

@@ -213,7 +213,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _enter(self, line: Line, head: framing.Head, body: bytes, fault: CuelightError | None = None) -> None:
         parts = self._parts
         request_id = head.request_id or new_id()
-        call = parts.call(head.asked, body, request_id, line.conn.client[0], fault, head.traceparent, head.token)
+        said = head.traceparent, head.token, head.passage
+        call = parts.call(head.asked, body, request_id, line.conn.client[0], fault, *said)
         ticket = Ticket(line, call, parts.kind(call))
         line.busy = True
         if ticket.kind is ELSEWHERE and not call.fault:
