@@ -87,11 +87,17 @@ class Gateway:
 
     def members(self) -> dict[str, set[str]]:
         """Each serving host by name, with what Envoy has against it; an empty set is healthy."""
+        return {each["hostname"]: _against(each["health_status"]) for each in self._hosts()}
+
+    def asked(self, name: str) -> int:
+        """How many requests Envoy has sent to a host, probes not counted."""
+        stats = next(each["stats"] for each in self._hosts() if each["hostname"] == name)
+        return next(int(each.get("value", 0)) for each in stats if each["name"] == "rq_total")
+
+    def _hosts(self) -> list[dict[str, Any]]:
         document = POOL.request("GET", f"{self.admin_url}/clusters").json()
-        hosts = next(each for each in document["cluster_statuses"] if each["name"] == "serving").get(
-            "host_statuses", []
-        )
-        return {each["hostname"]: _against(each["health_status"]) for each in hosts}
+        found = next(each for each in document["cluster_statuses"] if each["name"] == "serving")
+        return list(found.get("host_statuses", []))
 
     def access_log(self) -> list[dict[str, Any]]:
         """Every line so far."""
@@ -100,9 +106,8 @@ class Gateway:
 
 
 def _against(status: dict[str, Any]) -> set[str]:
-    return {name for name, value in status.items() if value is True} | {status.get("eds_health_status", "HEALTHY")} - {
-        "HEALTHY"
-    }
+    said = {name for name, value in status.items() if value is True}
+    return said | {status.get("eds_health_status", "HEALTHY")} - {"HEALTHY"}
 
 
 @contextmanager

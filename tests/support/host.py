@@ -197,6 +197,18 @@ class Host:
         assert self._process is not None
         os.kill(self._process.pid, number)
 
+    def signal_all(self, number: int) -> None:
+        """Send a signal to gunicorn's master and all its workers at once."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def kill_server(self) -> None:
+        """End gunicorn and all its workers without a word."""
+        self.signal_all(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+
     def workers(self) -> list[Worker]:
         """The workers on the board."""
         return self.board.workers()

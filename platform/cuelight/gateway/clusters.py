@@ -6,14 +6,16 @@ from cuelight.gateway.balancing import LOCALITY, balancing
 from cuelight.gateway.health import FAULT, active, outliers
 from cuelight.gateway.messages import Message, by_file, pipe, typed
 from cuelight.gateway.places import ADMIN_SOCKET, Places
+from cuelight.gateway.retries import budget
 from cuelight.gateway.routes import SERVING
 from cuelight.kit.settings import Settings
 
 ADMIN, FLEET = "admin", "fleet"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _IDLE = "60s"  # below what gunicorn keeps: the gateway closes first
-_MOST = 1 << 16  # what is let in is limited where it comes in
-_LEAST_RETRIES = 64
+_MOST = 1 << 16
+# What is let in is limited where it comes in.
+_UNLIMITED: Message = {"max_connections": _MOST, "max_pending_requests": _MOST, "max_requests": _MOST}
 
 
 def clusters(settings: Settings) -> list[Message]:
@@ -33,15 +35,10 @@ def serving(settings: Settings) -> Message:
         # Who is no longer named gets nothing more, and who is stopped gives back what it was asked.
         "ignore_health_on_host_removal": True,
         "close_connections_on_host_health_failure": True,
-        "circuit_breakers": {"thresholds": [_thresholds(settings)]},
+        "circuit_breakers": {"thresholds": [{**_UNLIMITED, "retry_budget": budget(settings)}]},
         "typed_extension_protocol_options": {_OPTIONS: http1()},
         **balancing(settings),
     }
-
-
-def _thresholds(settings: Settings) -> Message:
-    budget = {"budget_percent": {"value": settings.gateway_retry_percent}, "min_retry_concurrency": _LEAST_RETRIES}
-    return {"max_connections": _MOST, "max_pending_requests": _MOST, "max_requests": _MOST, "retry_budget": budget}
 
 
 def http1() -> Message:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cuelight.access.permissions import Scope
-from cuelight.gateway import bodies, patience, rates, tokens
+from cuelight.gateway import bodies, patience, rates, retries, tokens
 from cuelight.gateway.headers import ADDED, STRIPPED
 from cuelight.gateway.messages import Message, typed
 from cuelight.kit.settings import Settings
@@ -84,7 +84,7 @@ def _routes(rule: Rule, settings: Settings) -> list[Message]:
     match = {"safe_regex": {"regex": rule.path}, "headers": [{"name": ":method", "string_match": methods}]}
     action: Message = {"cluster": rule.upstream, "timeout": patience.longest(settings)}
     if rule.retried:
-        action["retry_policy"] = _ONCE_MORE
+        action |= retries.once_more(settings)
     asked = tokens.asked(settings, rule.scope, rule.free)
     route: Message = {"name": rule.name, "match": match, "route": action, "typed_per_filter_config": asked}
     if rule.upstream != SERVING or not rule.limited:
@@ -96,18 +96,3 @@ def _routes(rule: Rule, settings: Settings) -> list[Message]:
     refused = {**route, "name": f"{rule.name}-too-large", "match": beyond, "direct_response": {"status": 413}}
     del refused["route"]
     return [refused, {**route, "typed_per_filter_config": asked | bodies.held(settings)}]
-
-
-# On another host where there is one; without a pause, since that host is a different one.
-_ONCE_MORE: Message = {
-    "retry_on": "connect-failure,refused-stream,reset",
-    "num_retries": 1,
-    "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
-    "retry_host_predicate": [
-        {
-            "name": "envoy.retry_host_predicates.previous_hosts",
-            "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
-        }
-    ],
-    "host_selection_retry_max_attempts": 5,
-}

@@ -139,6 +139,9 @@ class Settings:
     gateway_slow_start_seconds: float = _setting(
         10.0, "s", "A replica that has just come gets its share bit by bit over this time; 0: at once."
     )
+    gateway_hedge_seconds: float = _setting(
+        3.0, "s", "A scoring request without an answer for so long is asked of another replica as well; 0: never."
+    )
     gateway_retry_percent: float = _setting(
         25.0, "%", "Of the requests in flight, so many at most are retries; a few always may be."
     )

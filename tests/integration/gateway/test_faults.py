@@ -48,7 +48,7 @@ def before_three(home: Path) -> Iterator[tuple[Gateway, Trio]]:
     """A gateway and three hosts."""
     trio = tuple(map(Upstream, WELL))
     members = [each.replica for each in trio]
-    with upstreams(*trio), running(home, members, gateway_health_seconds=0.2) as gateway:
+    with upstreams(*trio), running(home, members, gateway_health_seconds=0.2, gateway_hedge_seconds=0.5) as gateway:
         yield gateway, trio
 
 
@@ -128,6 +128,28 @@ def test_nothing_else_is_tried_twice(gateway: Gateway, trio: Trio, method: str, 
     statuses = [gateway.ask(method, path).status for _ in range(6)]
     assert statuses == [503] * 6
     assert sum(each.total for each in trio) == 6
+
+
+def test_who_is_long_about_an_answer_is_not_waited_for(gateway: Gateway, trio: Trio) -> None:
+    """One host hangs: after a while another is asked as well, for scoring alone."""
+    trio[0].seconds = 5.0
+    answers = [gateway.ask("POST", PATH).json() for _ in range(6)]
+    assert {each["who"] for each in answers} == {"two", "three"}
+    assert {each["headers"]["x-envoy-attempt-count"] for each in answers} == {"1", "2"}
+    assert trio[0].total
+    for each in trio:
+        each.seconds = 1.0
+    assert gateway.ask("POST", "/models/m/feedback").json()["headers"]["x-envoy-attempt-count"] == "1"
+    assert sum(each.answered["/models/m/feedback"] for each in trio) == 1
+
+
+def test_a_version_that_is_always_slow_is_answered_all_the_same(gateway: Gateway, trio: Trio) -> None:
+    """It is asked twice, and the first of both answers counts."""
+    for each in trio:
+        each.seconds = 1.0
+    answer = gateway.ask("POST", PATH)
+    assert (answer.status, answer.json()["headers"]["x-envoy-attempt-count"]) == (200, "1")
+    assert sum(each.total for each in trio) == 2
 
 
 def test_a_retry_is_the_last(gateway: Gateway, trio: Trio) -> None:

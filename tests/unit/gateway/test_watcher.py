@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from cuelight.gateway.places import Places
+from cuelight.gateway.watcher import Watcher
+from cuelight.kit.errors import Misconfigured
+from cuelight.kit.settings import Settings
+from cuelight.operations import replicas
+from cuelight.operations.replicas import Replica
+
+ONE = Replica("one", "127.0.0.1", 8001, "a", 2)
+TWO = Replica("two", "127.0.0.1", 8002, "b", 3)
+
+
+def published(settings: Settings, name: str = "endpoints") -> dict[str, Any]:
+    """What Envoy is told."""
+    document = json.loads((settings.gateway_folder / f"{name}.json").read_text())
+    resource: dict[str, Any] = document["resources"][0]
+    return resource
+
+
+def members(settings: Settings) -> list[dict[str, Any]]:
+    """All hosts of all zones."""
+    return [each for zone in published(settings)["endpoints"] for each in zone["lb_endpoints"]]
+
+
+def put(settings: Settings, *there: Replica) -> str:
+    """Say who serves, and what the watcher says to that."""
+    replicas.change(settings, lambda _: there)
+    return Watcher(settings).tick()
+
+
+def test_without_a_file_the_serving_host_is_published(tmp_path: Path) -> None:
+    """The one of the settings."""
+    settings = Settings(home=tmp_path, serving_port=8123)
+    assert "endpoints: replica-1 (127.0.0.1:8123)" in Watcher(settings).tick()
+    assert members(settings)[0]["endpoint"]["address"]["socket_address"]["port_value"] == 8123
+
+
+def test_it_writes_only_what_has_changed(tmp_path: Path) -> None:
+    """Envoy reads the file whenever it is put in place."""
+    settings = Settings(home=tmp_path)
+    assert put(settings, ONE, TWO)
+    before = Places(settings.gateway_folder).endpoints.stat().st_ino
+    assert Watcher(settings).tick() == ""
+    assert Places(settings.gateway_folder).endpoints.stat().st_ino == before
+
+
+def test_weights_count_where_they_are_asked_for(tmp_path: Path) -> None:
+    """Elsewhere a host is a host."""
+    for balance, weights in (("weighted", [2, 3]), ("round-robin", [None, None])):
+        settings = Settings(home=tmp_path / balance, gateway_balance=balance)
+        put(settings, ONE, TWO)
+        assert [each.get("load_balancing_weight") for each in members(settings)] == weights
+
+
+def test_who_drains_is_said_to(tmp_path: Path) -> None:
+    """It stays in the list, so that what it has is finished."""
+    settings = Settings(home=tmp_path)
+    said = put(settings, structs.replace(ONE, draining=True), TWO)
+    assert "endpoints: one (draining), two (127.0.0.1:8002)" in said
+    assert [each["health_status"] for each in members(settings)] == ["DRAINING", "HEALTHY"]
+
+
+def test_that_nobody_serves_is_never_published(tmp_path: Path) -> None:
+    """All draining, or a file that can't be read: what was published last stays."""
+    settings = Settings(home=tmp_path)
+    put(settings, ONE, TWO)
+    before = published(settings)
+    said = put(settings, *(structs.replace(each, draining=True) for each in (ONE, TWO)))
+    assert "nobody would be left to serve" in said
+    assert published(settings) == before
+    for content in ("", "[]", "{}", '[{"name": "one"}]'):
+        replicas.path(settings).write_text(content)
+        with pytest.raises(Misconfigured):
+            Watcher(settings).tick()
+        assert published(settings) == before
+
+
+def test_by_locality_there_is_a_gateway_in_each_zone(tmp_path: Path) -> None:
+    """This one's zone, and all that replicas are in."""
+    settings = Settings(home=tmp_path, gateway_balance="locality", gateway_zone="c")
+    put(settings, ONE, TWO)
+    assert [each["locality"]["zone"] for each in published(settings)["endpoints"]] == ["a", "b"]
+    assert [each["locality"]["zone"] for each in published(settings, "fleet")["endpoints"]] == ["a", "b", "c"]
