@@ -9,6 +9,7 @@ from cuelight.gateway.certificates import Certificates
 from cuelight.gateway.messages import replace
 from cuelight.gateway.places import Places
 from cuelight.gateway.process import Envoy
+from cuelight.gateway.rotation import Rotation
 from cuelight.gateway.watcher import Watcher
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.log import Log
@@ -27,6 +28,7 @@ def serve(settings: Settings) -> None:
     """
     exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
     envoy, watcher, certificates = Envoy(settings), Watcher(settings), Certificates(settings)
+    rotation = Rotation(Places(settings.gateway_folder).access_log, envoy.reopen_logs)
     prepare(settings)
     certificates.start()
     watcher.tick()
@@ -35,7 +37,7 @@ def serve(settings: Settings) -> None:
     def tick() -> str:
         if not envoy.alive:
             loop.stop()
-        return "; ".join(filter(None, (certificates.tick(), watcher.tick())))
+        return "; ".join(filter(None, (rotation.tick(), certificates.tick(), watcher.tick())))
 
     loop = Loop(tick, lambda: _SECONDS, Log("gateway"), jitter=0.0)
     loop.stop_on_signals()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Envoy:
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
+
+    def reopen_logs(self) -> None:
+        """Have it open its access log anew."""
+        if self.alive and self._process:
+            self._process.send_signal(signal.SIGUSR1)
 
     def stop(self) -> None:
         """End it, and wait until it is gone."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from functools import cache
+
+from msgspec import structs
+
 from cuelight.access import keys, revocation
 from cuelight.gateway import routes, tokens
 from cuelight.gateway.balancing import LOCALITY
@@ -23,12 +28,20 @@ class Watcher:
         self._revoked = revocation.followed(settings.tokens_folder)
 
     def tick(self) -> str:
-        """Publish what has changed, and say so.
+        """Publish what has changed, and say so; where one file is wrong, what the others say is published.
 
         Raises:
-            Misconfigured: tokens are asked for, and there is no key to check them by.
+            Misconfigured: tokens are asked for, and there is no key to check them by; or the list of replicas is wrong.
         """
-        return "; ".join(filter(None, (self._let_in(), self._share())))
+        said, troubles = [], []
+        for part in (self._let_in, self._share):
+            try:
+                said.append(part())
+            except Misconfigured as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
+        return "; ".join(filter(None, said))
 
     def _let_in(self) -> str:
         """Which tokens count."""
@@ -45,13 +58,26 @@ class Watcher:
 
     def _share(self) -> str:
         """Who serves; never that there is nobody."""
-        members = replicas.read(self._settings)
+        members = [_located(each) for each in replicas.read(self._settings)]
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"
         changed = write(self._places.endpoints, endpoints(members, self._settings))
         if self._settings.gateway_balance == LOCALITY:
             write(self._places.fleet, fleet(members, self._settings))
         return f"endpoints: {', '.join(map(_said, members))}" if changed else ""
+
+
+def _located(replica: replicas.Replica) -> replicas.Replica:
+    return structs.replace(replica, address=_address(replica.address))
+
+
+@cache
+def _address(host: str) -> str:
+    """Its IP address: Envoy takes no names here."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except socket.gaierror as error:
+        raise Misconfigured(f"A replica's address {host!r} can't be found: {error.strerror}.") from error
 
 
 def _said(replica: replicas.Replica) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.gateway import POOL, Gateway
+from cuelight.gateway.places import Places
+from tests.support.gateway import POOL, Gateway, running
+from tests.support.host import eventually
+from tests.support.upstream import Upstream
 
 LET_IN = [
     ("POST", "/invocations"),
@@ -118,3 +123,14 @@ def test_operators_have_pages_of_their_own(gateway: Gateway) -> None:
     for method, path in (("POST", "/quitquitquit"), ("POST", "/metrics"), ("GET", "/config_dump")):
         assert POOL.request(method, f"{gateway.admin_url}{path}").status == 404
     assert gateway.score() in ({"one": 1}, {"two": 1})
+
+
+def test_the_access_log_goes_on_in_a_new_file(tmp_path: Path, pair: tuple[Upstream, ...]) -> None:
+    """It is moved aside when it has grown; Envoy runs on, and what comes then is in the new one."""
+    with running(tmp_path / "home", [each.replica for each in pair]) as gateway:
+        path = Places(gateway.settings.gateway_folder).access_log
+        with path.open("a") as file:
+            file.write(" " * (20 << 20) + "\n")
+        eventually(lambda: path.with_name("access.log.1").exists())
+        ids = {gateway.ask("POST", "/models/m/invocations").json()["headers"]["x-request-id"] for _ in range(5)}
+        eventually(lambda: path.exists() and all(each in path.read_text() for each in ids))

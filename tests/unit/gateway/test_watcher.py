@@ -43,6 +43,17 @@ def test_without_a_file_the_serving_host_is_published(tmp_path: Path) -> None:
     assert members(settings)[0]["endpoint"]["address"]["socket_address"]["port_value"] == 8123
 
 
+def test_names_are_looked_up(tmp_path: Path) -> None:
+    """Envoy takes addresses alone; a name that nobody knows changes nothing."""
+    settings = Settings(home=tmp_path)
+    put(settings, structs.replace(ONE, address="localhost"))
+    before = published(settings)
+    assert members(settings)[0]["endpoint"]["address"]["socket_address"]["address"] in ("127.0.0.1", "::1")
+    with pytest.raises(Misconfigured, match=r"nobody\.invalid"):
+        put(settings, structs.replace(ONE, address="nobody.invalid"))
+    assert published(settings) == before
+
+
 def test_it_writes_only_what_has_changed(tmp_path: Path) -> None:
     """Envoy reads the file whenever it is put in place."""
     settings = Settings(home=tmp_path)
@@ -81,6 +92,17 @@ def test_that_nobody_serves_is_never_published(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured):
             Watcher(settings).tick()
         assert published(settings) == before
+
+
+def test_a_list_of_replicas_that_is_wrong_holds_up_no_revocation(tmp_path: Path) -> None:
+    """Who may come in is published all the same."""
+    settings = Settings(home=tmp_path)
+    put(settings, ONE)
+    Places(settings.gateway_folder).routes.unlink()
+    replicas.path(settings).write_text("[]")
+    with pytest.raises(Misconfigured):
+        Watcher(settings).tick()
+    assert Places(settings.gateway_folder).routes.exists()
 
 
 def test_by_locality_there_is_a_gateway_in_each_zone(tmp_path: Path) -> None:
