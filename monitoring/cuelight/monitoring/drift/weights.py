@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +15,7 @@ from cuelight.monitoring.examination.columns import PREDICTION, PROBABILITY, Col
 if TYPE_CHECKING:
     import pandas as pd
 
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 _TREES, _DEPTH, _ROWS = 40, 10, 5_000
 
 
@@ -25,8 +29,6 @@ def weights(reference: pd.DataFrame, columns: Sequence[Column]) -> Mapping[str, 
     target = _target(reference)
     if not features or target is None:
         return None
-    from sklearn.ensemble import ExtraTreesRegressor
-
     inputs = np.stack([_filled(column) for column in features], axis=1)
     known = ~np.isnan(target).any(axis=1)
     chosen = np.flatnonzero(known)
@@ -34,15 +36,39 @@ def weights(reference: pd.DataFrame, columns: Sequence[Column]) -> Mapping[str, 
         chosen = np.random.default_rng(0).choice(chosen, _ROWS, replace=False)
     if len(chosen) < 2 or not np.ptp(target[chosen], axis=0).any():
         return None
-    forest = ExtraTreesRegressor(_TREES, max_depth=_DEPTH, random_state=0, max_features=1.0)
-    forest.fit(inputs[chosen], target[chosen] if target.shape[1] > 1 else target[chosen, 0])
-    shares = forest.feature_importances_
-    if shares.sum() <= 0:
+    shares = _shares(_Sample.of(inputs[chosen], target[chosen]))
+    if sum(shares) <= 0:
         return None
-    return {column.name: float(share) for column, share in zip(features, shares, strict=True)}
+    return {column.name: share for column, share in zip(features, shares, strict=True)}
 
 
-def _target(reference: pd.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]] | None:
+@dataclass(frozen=True)
+class _Sample:
+    """Rows to fit on: inputs (rows, features) and targets (rows, outputs); equal where their `digest` is."""
+
+    digest: str
+    inputs: Matrix = field(compare=False)
+    target: Matrix = field(compare=False)
+
+    @classmethod
+    def of(cls, inputs: Matrix, target: Matrix) -> _Sample:
+        digest = hashlib.sha256(f"{inputs.shape}{target.shape}".encode())
+        digest.update(inputs.tobytes())
+        digest.update(target.tobytes())
+        return cls(digest.hexdigest(), inputs, target)
+
+
+# Backtests and simulations judge many windows by one reference.
+@lru_cache(maxsize=8)
+def _shares(sample: _Sample) -> tuple[float, ...]:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    forest = ExtraTreesRegressor(_TREES, max_depth=_DEPTH, random_state=0, max_features=1.0)
+    forest.fit(sample.inputs, sample.target if sample.target.shape[1] > 1 else sample.target[:, 0])
+    return tuple(map(float, forest.feature_importances_))
+
+
+def _target(reference: pd.DataFrame) -> Matrix | None:
     """What the version answered as numbers (n, outputs): probabilities, else the prediction, classes as indicators."""
     classes = [name for name in reference.columns if str(name).startswith(PROBABILITY)]
     if classes:
