@@ -54,7 +54,7 @@ class Grant:
         Raises:
             Forbidden: it is not; the text says what is missing.
         """
-        if scope and not self.scopes & {scope, Scope.ADMIN}:
+        if scope and scope not in self.scopes and Scope.ADMIN not in self.scopes:
             raise Forbidden(f"This token has no scope {scope.value!r}: ask for one that has it.")
         if model and not self.covers(model):
             raise Forbidden(f"This token is not for model {model!r}: ask for one that is.")

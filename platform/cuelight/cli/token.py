@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cuelight.cli.token_office import Office
     from cuelight.operations.tokens import IssuedToken
 
+_ID = 32  # characters; whoever revokes a token needs all of them
+
 
 @click.group()
 def command() -> None:
@@ -122,7 +124,9 @@ def _show(found: Sequence[IssuedToken], now: float) -> None:
         "Ends (UTC)": lambda each: utc(each.expires),
         "State": lambda each: _state(each, now),
     }
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name == "Id", min_width=_ID if name == "Id" else None)
     for each in found:
         table.add_row(*(Text(cell(each)) for cell in columns.values()))
     Console().print(table if found else "There is no token. `cuelight token create` makes one.")

@@ -51,6 +51,14 @@ def test_a_token_is_made_and_written_down(home: Path) -> None:
     assert not [path for path in home.rglob("*") if path.is_file() and signature in path.read_bytes()]
 
 
+def test_a_narrow_table_has_whole_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By them tokens are revoked."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "There is no token" in _run("token", "list").stdout
+    made = _create()
+    assert made["id"] in _run("token", "list").stdout
+
+
 def test_alone_on_its_line(home: Path) -> None:
     """So that a shell can take it up."""
     result = _run(*CREATE)

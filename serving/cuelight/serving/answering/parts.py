@@ -172,8 +172,8 @@ class Parts:
             Forbidden: it is not allowed.
             NotFound, Unavailable: which model is asked for can't be told, so nor can whether it is allowed.
         """
-        grant.check(Scope.SCORE)
         if not asked.model:
+            grant.check(Scope.SCORE)
             deployment = self.residents.current().deployment
             asked = replace(asked, model=default(deployment, self.settings.serving_default_model))
         grant.check(Scope.SCORE, asked.model)
