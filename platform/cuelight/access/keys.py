@@ -34,12 +34,12 @@ class Keys:
         key = signing.read_private(self._private)
         return key, signing.key_id(key.public_key())
 
-    def prepare(self) -> None:
-        """Make the key at first use, and see to it that its public half counts."""
+    def prepare(self, anew: bool = False) -> None:
+        """Make the key at first use, and see to it that its public half counts; `anew`: that one alone."""
         if not self._private.exists():
             signing.create_private(self._private)
         key, name = self.signer()
-        known = self.known()
+        known = {} if anew else self.known()
         if name not in known:
             self.publish({**known, name: key.public_key()})
 
@@ -68,15 +68,16 @@ def read(content: bytes) -> dict[str, Ed25519PublicKey]:
     """The Ed25519 keys of a key set, by id.
 
     Raises:
-        Misconfigured: it is none.
+        Misconfigured: it is none, or has none.
     """
     try:
         entries = orjson.loads(content)["keys"]
-        return {
-            each["kid"]: _public(each["x"]) for each in entries if each["kty"] == "OKP" and each["crv"] == "Ed25519"
-        }
+        found = {each["kid"]: _public(each["x"]) for each in entries if each.get("crv") == "Ed25519"}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Misconfigured(f"{PUBLIC} is no set of public keys: restore it, or `cuelight token rotate`.") from error
+        raise Misconfigured(f"{PUBLIC} is no set of public keys: restore it, or `cuelight token publish`.") from error
+    if not found:
+        raise Misconfigured(f"{PUBLIC} has no Ed25519 key: restore it, or `cuelight token publish`.")
+    return found
 
 
 def write(keys: Mapping[str, Ed25519PublicKey]) -> bytes:

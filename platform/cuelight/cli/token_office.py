@@ -14,7 +14,7 @@ from cuelight.access.keys import Keys
 from cuelight.access.permissions import Grant
 from cuelight.access.tokens import LEEWAY_SECONDS, Token, sign
 from cuelight.kit import files
-from cuelight.kit.errors import BadInput, NotFound
+from cuelight.kit.errors import BadInput, Misconfigured, NotFound
 from cuelight.kit.identity import new_id, user
 from cuelight.kit.settings import Settings
 from cuelight.kit.signing import key_id
@@ -84,9 +84,12 @@ class Office:
         return list(count)
 
     def publish(self, now: float) -> Path:
-        """Write what verifiers follow anew; the folder that it is in."""
+        """Write what verifiers follow anew; the folder that it is in. Of a key set that can't be read nothing stays."""
         with files.alone(self._lock):
-            self._keys.prepare()
+            try:
+                self._keys.prepare()
+            except Misconfigured:
+                self._keys.prepare(anew=True)
             self._publish_revoked(now)
         return self._folder
 

@@ -26,6 +26,7 @@ class Watcher:
         self._places = Places(settings.gateway_folder)
         self._keys = keys.followed(settings.tokens_folder)
         self._revoked = revocation.followed(settings.tokens_folder)
+        self._written = False
 
     def tick(self) -> str:
         """Publish what has changed, and say so; where one file is wrong, what the others say is published.
@@ -44,17 +45,18 @@ class Watcher:
         return "; ".join(filter(None, said))
 
     def _let_in(self) -> str:
-        """Which tokens count."""
-        self._revoked.refresh()
-        self._keys.refresh()
+        """Which tokens count; with many that don't, it takes a while to write, so only what is new is."""
+        new = self._revoked.refresh(), self._keys.refresh()
+        if self._settings.access_required and not self._keys.value:
+            raise Misconfigured(f"No key for tokens is in {self._settings.tokens_folder}: `cuelight token create`.")
+        if self._written and not any(new):
+            return ""
         changed = write(self._places.routes, routes.configuration(self._settings, self._revoked.value))
-        said = f"routes, with {len(self._revoked.value)} revoked tokens" if changed else ""
         if self._settings.access_required:
-            if not self._keys.value:
-                raise Misconfigured(f"No key for tokens is in {self._settings.tokens_folder}: `cuelight token create`.")
-            if write(self._places.keys, tokens.checks(self._keys.value)):
-                return f"keys for tokens: {', '.join(self._keys.value)}"
-        return said
+            changed |= write(self._places.keys, tokens.checks(self._keys.value))
+        self._written = True
+        said = f"tokens: {len(self._keys.value)} keys count, {len(self._revoked.value)} tokens are revoked"
+        return said if changed and self._settings.access_required else ""
 
     def _share(self) -> str:
         """Who serves; never that there is nobody."""

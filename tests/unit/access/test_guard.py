@@ -138,7 +138,9 @@ def test_the_private_key_is_its_owners_alone(tmp_path: Path, issuer: Keys) -> No
         Keys(tmp_path / "elsewhere", tmp_path).signer()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"keys": [{"crv": "Ed25519"}]}', b'{"keys": [1]}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"keys": []}', b'{"keys": [{"crv": "Ed25519"}]}', b'{"keys": [1]}']
+)
 def test_what_is_no_key_set_is_said(content: bytes) -> None:
     """By an error of ours."""
     with pytest.raises(Misconfigured):

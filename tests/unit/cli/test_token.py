@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,12 +100,13 @@ def test_keys_rotate(home: Path) -> None:
     assert Guard(home / "access").identify(_create()["token"]).subject == "shop"
 
 
-def test_lost_files_are_written_anew(home: Path) -> None:
+@pytest.mark.parametrize("lost", [Path.unlink, lambda path: path.write_text("{")], ids=["gone", "broken"])
+def test_lost_files_are_written_anew(home: Path, lost: Callable[[Path], None]) -> None:
     """From the key and the operations database."""
     kept, revoked = _create(), _create()
     _run("token", "revoke", revoked["id"])
     for path in (home / "access").iterdir():
-        path.unlink()
+        lost(path)
     _run("token", "publish")
     guard = Guard(home / "access")
     assert guard.identify(kept["token"]).id == kept["id"]

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from cuelight.access import keys, revocation
 from cuelight.gateway.places import Places
 from cuelight.gateway.watcher import Watcher
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
+from tests.support.tokens import Mint
 
 ONE = Replica("one", "127.0.0.1", 8001, "a", 2)
 TWO = Replica("two", "127.0.0.1", 8002, "b", 3)
@@ -111,3 +113,22 @@ def test_by_locality_there_is_a_gateway_in_each_zone(tmp_path: Path) -> None:
     put(settings, ONE, TWO)
     assert [each["locality"]["zone"] for each in published(settings)["endpoints"]] == ["a", "b"]
     assert [each["locality"]["zone"] for each in published(settings, "fleet")["endpoints"]] == ["a", "b", "c"]
+
+
+def test_tokens_are_followed(tmp_path: Path) -> None:
+    """Keys and revocations as they are now; without a key nobody could be let in, and what is wrong changes nothing."""
+    settings = Settings(home=tmp_path, access_required=True)
+    with pytest.raises(Misconfigured, match="cuelight token create"):
+        Watcher(settings).tick()
+    Mint(settings)
+    watcher = Watcher(settings)
+    assert "1 keys count, 0 tokens" in watcher.tick()
+    assert watcher.tick() == ""
+    revocation.publish(settings.tokens_folder, {"to-go": 1.0})
+    assert "1 tokens are revoked" in watcher.tick()
+    assert "to-go" in json.dumps(published(settings, "routes"))
+    before = published(settings, "keys")
+    (settings.tokens_folder / keys.PUBLIC).write_bytes(b'{"keys": []}')
+    revocation.publish(settings.tokens_folder, {"to-go": 1.0, "this-too": 1.0})
+    assert "2 tokens are revoked" in watcher.tick()
+    assert published(settings, "keys") == before
