@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cuelight.gateway.messages import Message
-from cuelight.protocol.passage import GATEWAY_REQUEST
+from cuelight.protocol.passage import CLIENT, GATEWAY_REQUEST
 
 # Who asks, for what the gateway counts: the subject of a valid token, else the client's address.
 CALLER = "x-cuelight-caller"
@@ -18,7 +18,10 @@ def put(name: str, value: str) -> Message:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
-ADDED: list[Message] = [put(GATEWAY_REQUEST, "%UNIQUE_ID%")]
+ADDED: list[Message] = [
+    put(GATEWAY_REQUEST, "%UNIQUE_ID%"),
+    put(CLIENT, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+]
 WHO: Message = put(CALLER, f"%COALESCE({json.dumps(_WHO)})%")
 # Who asks is never what a caller says: by these a proxy tells it to those behind.
 IDENTITIES = ("x-cuelight-user", "x-forwarded-user", "x-remote-user", "remote-user")

@@ -162,7 +162,7 @@ class Parts:
             fault, seconds = fault or unreadable, self.settings.serving_timeout_seconds
         now = time.monotonic()
         deadline = now + seconds
-        who = request_id, client, caller
+        who = request_id, passage.client or client, caller
         return Call(asked, body, *who, fault, now, deadline, traceparent=traceparent, passage=passage)
 
     def _allowed(self, grant: Grant, asked: Asked) -> Asked:

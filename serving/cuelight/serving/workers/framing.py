@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from cuelight.access.credentials import sent
 from cuelight.protocol.media import INFERENCE, MLFLOW
-from cuelight.protocol.passage import DIRECT, Passage, passage
+from cuelight.protocol.passage import DIRECT, HEADERS, Passage, passage
 from cuelight.serving.answering.call import LONGEST_ID, Asked, asked
 
 LARGEST = 1 << 28  # bytes; nobody reads on for longer, if only to throw it away
@@ -27,6 +27,10 @@ _LINE = re.compile(
     rb"|v2/models/%(part)b/(?:(versions)/%(part)b/)?infer) HTTP/1\.1" % {b"part": _PART}
 )
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*")
+_OWN = re.compile(
+    rb"\r\n(x-request-id|traceparent|%b):[ \t]*([\t\x20-\x7e]*?)[ \t]*(?=\r\n|\Z)" % "|".join(HEADERS).encode(),
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # What changes how long the body is, what it means, who sent it, or whether the connection goes on.
@@ -39,7 +43,7 @@ class Head:
 
     asked: Asked
     length: int
-    request_id: str
+    request_id: str = ""
     traceparent: str = ""
     token: str = ""
     passage: Passage = DIRECT
@@ -85,9 +89,27 @@ def _may_become_plain(buffer: bytes | bytearray) -> bool:
     return bytes(buffer[: len(start)]) == start[: len(buffer)]
 
 
-@lru_cache(maxsize=512)
 def read_head(head: bytes) -> Head | None:
-    """The head without its last empty line, or None if it is not plain. Callers repeat theirs: it is remembered."""
+    """The head without its last empty line, or None if it is not plain.
+
+    Callers repeat theirs, but for what is each request's own: that is read apart, and the rest is remembered.
+    """
+    parts = _OWN.split(head)  # what is between own lines, then of each its name and its value
+    common = _read_common(b"".join(parts[::3]))
+    if common is None or len(parts) == 1:
+        return common
+    own = {name.decode().lower(): value.decode() for name, value in zip(parts[1::3], parts[2::3], strict=True)}
+    if len(own) < len(parts) // 3:
+        return None
+    request_id = own.get("x-request-id", "")
+    request_id = request_id if len(request_id) <= LONGEST_ID else ""
+    way = passage(lambda name: own.get(name, ""))
+    return Head(common.asked, common.length, request_id, own.get("traceparent", ""), common.token, way)
+
+
+@lru_cache(maxsize=512)
+def _read_common(head: bytes) -> Head | None:
+    """The head without the lines of `_OWN`."""
     first, *lines = head.split(b"\r\n")
     line = _LINE.fullmatch(first)
     fields = _fields(lines)
@@ -105,15 +127,12 @@ def read_head(head: bytes) -> Head | None:
     place = (line[2] or line[5] or b"").decode()
     if place == "versions" and not _NUMBER.fullmatch(which):
         return None
-    request_id = fields.get(b"x-request-id", b"").decode()
 
     def header(name: str) -> str:
         return fields.get(name.encode(), b"").decode()
 
     said = asked(model, place, which, header, INFERENCE if line[4] else MLFLOW)
-    request_id = request_id if len(request_id) <= LONGEST_ID else ""
-    token = sent(header("authorization"), header("cookie"))
-    return Head(said, int(length), request_id, header("traceparent"), token, passage(header))
+    return Head(said, int(length), token=sent(header("authorization"), header("cookie")))
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes] | None:

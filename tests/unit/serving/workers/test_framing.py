@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuelight.protocol.media import INFERENCE
+from cuelight.protocol.passage import Passage
 from cuelight.serving.answering.call import Asked
 from cuelight.serving.workers import framing
 from cuelight.serving.workers.framing import OTHER, PARTIAL, Begun, Plain
@@ -55,6 +56,19 @@ def test_every_scoring_url_is_plain(path: bytes) -> None:
     cut = framing.cut(request(b"POST " + path + b" HTTP/1.1"))
     assert isinstance(cut, Plain)
     assert cut.head.asked == PATHS[path]
+
+
+def test_what_is_each_requests_own_is_read_apart() -> None:
+    """In any place and case, and never of another request; what stands there twice leaves room for doubt."""
+    trace, line = f"00-{'a' * 32}-{'b' * 16}-01", b"POST /models/churn/invocations HTTP/1.1"
+    for number in ("1", "2"):
+        own = [b"x-request-id: r%b" % number.encode(), b"TraceParent: " + trace.encode()]
+        way = [b"x-cuelight-gateway-request: g%b" % number.encode(), b"x-envoy-attempt-count: 2"]
+        cut = framing.cut(request(line, *own, b"content-type: text/csv", *way, b"X-Cuelight-Client: ::1 "))
+        assert isinstance(cut, Plain)
+        passage = Passage(f"g{number}", 2, "::1")
+        assert cut.head == framing.Head(Asked("churn", "text/csv"), len(BODY), f"r{number}", trace, passage=passage)
+        assert framing.cut(request(line, *way, *way)) == OTHER
 
 
 def test_what_a_body_is_is_the_headers_to_say() -> None:
