@@ -107,7 +107,9 @@ def judge(
 
 
 def _measured(column: Column, null: Null, weights: Mapping[str, float] | None) -> Measured:
-    comparison = compare(column, null.stretch)
+    comparison = compare(column)
+    if null.tail is not None:
+        comparison = replace(comparison, p_value=null.tail.p_value(comparison.score))
     weight = None if weights is None or column.is_output else weights.get(column.name, 0.0)
     return Measured(column.name, column.kind, comparison, null.z(comparison.score), column.is_output, weight)
 

@@ -76,16 +76,16 @@ def split(pool: Pool, part: Bools) -> Split:
     return Split(gap, gap * float(np.sqrt(size)), float(np.sqrt((sums**2).sum() / size)))
 
 
-def p_value(found: Split, size: float, stretch: float = 1.0) -> float:
+def p_value(found: Split, size: float) -> float:
     """The smaller p-value of the two tests, doubled since there are two; `size` is nm / (n + m).
 
     Kolmogorov-Smirnov's is asymptotic, as SciPy has it; Lepage's goes by the permutation moments of its two
-    statistics, so ties change nothing. `stretch`: how many times as far as with independent rows they stray.
+    statistics, so ties change nothing.
     """
     from scipy import stats
 
-    kolmogorov = stats.kstwo.sf(min(1.0, found.gap / stretch), max(1, round(size)))
-    lepage = stats.chi2.sf((found.lepage / stretch) ** 2, 2)
+    kolmogorov = stats.kstwo.sf(min(1.0, found.gap), max(1, round(size)))
+    lepage = stats.chi2.sf(found.lepage**2, 2)
     return float(min(1.0, 2.0 * min(kolmogorov, lepage)))
 
 

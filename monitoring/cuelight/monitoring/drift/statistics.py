@@ -43,38 +43,35 @@ SAME = {
 }
 
 
-def compare(column: Column, stretch: float = 1.0) -> Comparison:
-    """Test one column on all its rows that are not null; with nothing on one side there is nothing to tell apart.
-
-    `stretch`: how many times as far as with independent rows the score strays; the p-value is of the score over it.
-    """
+def compare(column: Column) -> Comparison:
+    """Test one column on all its rows that are not null; with nothing on one side there is nothing to tell apart."""
     reference = column.reference[column.present(column.reference)]
     current = column.current[column.present(column.current)]
     if not len(reference) or not len(current):
         return SAME[column.kind]
     if column.kind is Kind.NUMERIC:
-        return compare_numbers(reference, current, stretch)
-    return compare_codes(reference, current, frequent(reference, len(column.levels), len(current)), stretch)
+        return compare_numbers(reference, current)
+    return compare_codes(reference, current, frequent(reference, len(column.levels), len(current)))
 
 
-def compare_numbers(reference: Floats, current: Floats, stretch: float = 1.0) -> Comparison:
+def compare_numbers(reference: Floats, current: Floats) -> Comparison:
     """Kolmogorov-Smirnov's test and one of Lepage's kind; (n,) and (m,) without NaN."""
     n, m = len(reference), len(current)
     found = split(pooled_values(np.concatenate([reference, current])), np.arange(n + m) >= n)
-    return Comparison(NUMBERS, p_value(found, n * m / (n + m), stretch), found.gap, found.score)
+    return Comparison(NUMBERS, p_value(found, n * m / (n + m)), found.gap, found.score)
 
 
-def compare_codes(reference: Codes, current: Codes, kept: Bools, stretch: float = 1.0) -> Comparison:
+def compare_codes(reference: Codes, current: Codes, kept: Bools) -> Comparison:
     """Pearson's chi-square test of homogeneity on the 2 x levels table; (n,) and (m,) codes without nulls.
 
     `kept` says which levels have a column of their own; all others, those never seen before included, share one.
     So one odd row with a new level is one row in a pool, and not a proof.
     """
     before, now = (np.bincount(side, minlength=len(kept)) for side in (reference, current))
-    return compare_counts(before, now, kept, stretch)
+    return compare_counts(before, now, kept)
 
 
-def compare_counts(reference: Codes, current: Codes, kept: Bools, stretch: float = 1.0) -> Comparison:
+def compare_counts(reference: Codes, current: Codes, kept: Bools) -> Comparison:
     """The chi-square test on rows per level: both (levels,)."""
     from scipy import stats
 
@@ -84,7 +81,7 @@ def compare_counts(reference: Codes, current: Codes, kept: Bools, stretch: float
     result = stats.chi2_contingency(table, correction=False)
     statistic = max(0.0, float(result.statistic))
     distance = float(np.sqrt(statistic / table.sum()))
-    p_value = float(stats.chi2.sf(statistic / stretch**2, int(result.dof)))
+    p_value = float(stats.chi2.sf(statistic, int(result.dof)))
     return Comparison(CHI_SQUARE, p_value, distance, float(np.sqrt(statistic)))
 
 

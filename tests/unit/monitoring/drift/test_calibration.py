@@ -8,8 +8,9 @@ import pytest
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift.calibration import calibrate, number_scores
 from cuelight.monitoring.drift.judgement import judge
-from cuelight.monitoring.drift.statistics import compare_numbers
+from cuelight.monitoring.drift.statistics import compare, compare_numbers
 from cuelight.monitoring.examination.columns import Column, Kind
+from cuelight.monitoring.examination.likeness import Groups
 from tests.unit.monitoring.tables import part, twenty_columns
 
 REFERENCES, WINDOWS = 6, 20  # 120 windows of each size, 240 in all
@@ -68,3 +69,29 @@ def test_alarms_are_rare_without_drift_and_near_certain_with_it(size: Any, power
             found += any(each.drifted for each in judged if each.name == first.name)
     assert alarms / (REFERENCES * WINDOWS) <= 0.05
     assert found / shifted >= power
+
+
+def test_p_values_of_groups_are_what_they_say() -> None:
+    """Where levels belong to people, few windows of other people look unlikely; as independent rows, most do."""
+    generator, size = np.random.default_rng(8), 20
+    unlikely, naive = [], []
+    for _ in range(REFERENCES):
+        reference = _by_people(generator, 120, size)
+        groups = Groups(np.repeat(np.arange(120), size), 120, float(size), float(size))
+        nulls = calibrate([_levels(reference, reference)], 800, groups)
+        for _ in range(WINDOWS):
+            columns = [_levels(reference, _by_people(generator, 40, size))]
+            unlikely.append(judge(columns, 0.02, 4.0, nulls=nulls)[0].comparison.p_value <= 0.01)
+            naive.append(compare(columns[0]).p_value <= 0.01)
+    assert np.mean(unlikely) <= 0.04
+    assert np.mean(naive) >= 0.4
+
+
+def _by_people(generator: np.random.Generator, people: int, size: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Levels of people who have one of their own in most of their rows: the rarer, the more they differ."""
+    own = np.repeat(generator.choice(4, people, p=(0.6, 0.25, 0.1, 0.05)), size)
+    return np.where(generator.random(len(own)) < 0.7, own, generator.integers(0, 4, len(own)))
+
+
+def _levels(before: np.ndarray[Any, np.dtype[np.int64]], now: np.ndarray[Any, np.dtype[np.int64]]) -> Column:
+    return Column("input.level", Kind.CATEGORICAL, before, now, ("a", "b", "c", "d"))
