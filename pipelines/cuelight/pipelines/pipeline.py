@@ -33,7 +33,8 @@ class TrainingPipeline:
         gate: floors and margin.
         event_time: a column with the time of each row (datetimes, or seconds since the epoch); with it, the
             held-out rows are the latest ones. Without it, all rows count as older than the training.
-        group: a column whose equal values must not be on both sides of the split, such as a person's id.
+        group: a column whose equal values must not be on both sides of the split, such as a person's id. Among the
+            features as well (the estimator leaves it out), requests carry it, and so does what later versions learn.
         held_out: share of rows kept from fitting: they are evaluated on, and are the reference for drift.
         seed: of the split, where no event time orders it.
         experiment: MLflow experiment; empty: `cuelight/{name}/training`.
@@ -83,7 +84,7 @@ class TrainingPipeline:
             raise self._wrong("clustering has no target, and every other task has one")
         if len(set(self.features)) != len(self.features):
             raise self._wrong("a feature is named twice")
-        reserved = {each: use for each, use in self._reserved().items() if each in self.features}
+        reserved = {each: use for each, use in self._reserved().items() if each in self.features and each != self.group}
         if reserved:
             each, use = next(iter(reserved.items()))
             raise self._wrong(f"column {each!r} is the {use} and can't be a feature as well")
@@ -114,7 +115,7 @@ class TrainingPipeline:
 
     def required_columns(self, frame: pd.DataFrame) -> list[str]:
         """Every column that the pipeline reads from its frame."""
-        return [*self.feature_columns(frame), *self._reserved()]
+        return list(dict.fromkeys([*self.feature_columns(frame), *self._reserved()]))
 
     def _wrong(self, what: str) -> Misconfigured:
         return Misconfigured(f"Pipeline {self.name!r}: {what}.")

@@ -96,7 +96,7 @@ def fresh(stream: Stream, labelled: int) -> Fresh:
     known = slice(0, labelled)
     frame = stream.features[known].add_prefix("input.")
     keys = {"prediction_id": [str(each) for each in range(labelled)], "row": 0, "time": stream.times[known]}
-    return fresh_of(frame.assign(**keys, label=stream.truth[known]), stream.base)
+    return fresh_of(frame.assign(**keys, label=stream.truth[known]), stream.base, stream.pipeline.group)
 
 
 def put_in_charge(stream: Stream, trained: Trained, first: int) -> Version:

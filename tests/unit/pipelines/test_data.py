@@ -121,3 +121,12 @@ def test_the_fingerprint_tells_data_apart() -> None:
     marks = [fingerprint(each) for each in (FRAME, *others)]
     assert fingerprint(FRAME.copy()) == marks[0]
     assert len(set(marks)) == len(marks)
+
+
+def test_a_group_may_be_a_feature_too() -> None:
+    """Named so, requests carry it; it is read once, and both know it."""
+    grouped = replace(PIPELINE, features=("b", "a"), group="a")
+    data = prepare(grouped, FRAME)
+    assert grouped.required_columns(FRAME) == ["b", "a", "y"]
+    assert data.groups is not None
+    assert np.array_equal(data.features["a"], data.groups)

@@ -87,7 +87,8 @@ def likeness(reference: pd.DataFrame, window: pd.DataFrame, group: str = "", cyc
     Args:
         reference: with `time` (seconds since the epoch) and `group`, where its pipeline knows them.
         window: with `time`, as the journal has it.
-        group: the input column whose equal values belong together; empty: the reference's own `group`, if it has one.
+        group: the input column whose equal values belong together; empty: the reference's own `group`, if it has one,
+            or the input column with the same values.
         cycle: what the window's hours are taken by. Without groups of their own, rows of one day belong together.
     """
     notes: list[Finding] = []
@@ -98,7 +99,7 @@ def likeness(reference: pd.DataFrame, window: pd.DataFrame, group: str = "", cyc
     elif cycle.hours:
         text = f"the reference has no event times, so hours can't be compared (monitoring.cycle = {cycle})"
         notes.append(Finding(TIME, Fault.NOT_TESTED, False, text))
-    column = next((name for name in (INPUT + group, GROUP) if name in reference), "")
+    column = next((name for name in (INPUT + group, _same_input(reference), GROUP) if name in reference), "")
     if group and not column:
         text = f"{group} is not in the reference, so rows count as independent (monitoring.group = {group})"
         notes.append(Finding(INPUT + group, Fault.NOT_TESTED, False, text))
@@ -127,6 +128,12 @@ def same_hours(reference: Floats, window: Floats, hours: int) -> npt.NDArray[np.
         generator.permutation(np.flatnonzero(there == hour))[: int(np.ceil(shares[hour] * total))] for hour in asked
     ]
     return np.sort(np.concatenate([np.empty(0, dtype=np.intp), *picked])).astype(np.intp)
+
+
+def _same_input(reference: pd.DataFrame) -> str:
+    """The input column that is the reference's own `group`: a window has it too, and it is no feature."""
+    inputs = [name for name in reference if str(name).startswith(INPUT)] if GROUP in reference else []
+    return next((str(name) for name in inputs if (reference[name] == reference[GROUP]).all()), "")
 
 
 def _known(frame: pd.DataFrame) -> bool:

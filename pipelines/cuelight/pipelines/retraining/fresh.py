@@ -25,7 +25,8 @@ class Fresh:
     """Journal rows in the order of time, with the columns and types of the pipeline's own data.
 
     `times` (rows,) are the moments of prediction, in epoch seconds. `keys` holds prediction_id and row.
-    `unusable` counts rows left out, since a feature is missing or the label can't be read.
+    `unusable` counts rows left out, since a feature is missing or the label can't be read. `groups` (rows,) says which
+    belong together; None: the journal does not hold the pipeline's group.
     """
 
     features: pd.DataFrame
@@ -33,6 +34,7 @@ class Fresh:
     times: Array
     keys: pd.DataFrame
     unusable: int = 0
+    groups: Array | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -46,11 +48,14 @@ class Fresh:
 def fresh_rows(journal: Journal, pipeline: TrainingPipeline, base: Data) -> Fresh:
     """The newest labelled rows of the model (for clustering: all rows), of every version and track but shadows."""
     query = Query(pipeline.name, last_rows=_MOST_ROWS)
-    return fresh_of(journal.labelled(query) if pipeline.target else journal.rows(query), base)
+    return fresh_of(journal.labelled(query) if pipeline.target else journal.rows(query), base, pipeline.group)
 
 
-def fresh_of(frame: pd.DataFrame, base: Data) -> Fresh:
-    """Rows in the journal's columns, in the order of time, with the columns and types of the pipeline's own data."""
+def fresh_of(frame: pd.DataFrame, base: Data, group: str = "") -> Fresh:
+    """Rows in the journal's columns, in the order of time, with the columns and types of the pipeline's own data.
+
+    `group` is the pipeline's; the journal holds it where it is a feature too.
+    """
     features = _features(frame, base.features)
     usable = _complete(features, base.features)
     truth = None
@@ -64,6 +69,7 @@ def fresh_of(frame: pd.DataFrame, base: Data) -> Fresh:
         frame["time"].to_numpy(dtype=float)[usable],
         frame[["prediction_id", "row"]][usable].reset_index(drop=True),
         int((~usable).sum()),
+        features[group].to_numpy()[usable] if group in features else None,
     )
 
 

@@ -93,6 +93,7 @@ def _lesson(base: Data, fresh: Fresh, learned: Array, held: Array, cut: float, r
         journal_rows=fresh.keys[learned].reset_index(drop=True),
         journal_held=fresh.keys[held].reset_index(drop=True),
         held_times=fresh.times[held],
+        held_groups=None if fresh.groups is None else fresh.groups[held],
     )
 
 

@@ -167,6 +167,10 @@ class Retrainer:
             base = prepare(pipeline, frame)
             fresh = fresh_rows(self.journal, pipeline, base)
         progress.note(f"{len(fresh):,} fresh rows" + (f", {fresh.unusable:,} unusable" if fresh.unusable else ""))
+        if pipeline.group and fresh.groups is None:
+            progress.note(
+                f"{pipeline.group} is no feature, so the journal lacks it: in the reference rows are independent"
+            )
         lesson = retraining_lesson(base, fresh, champion, own.retrain_min_labels, recency)
         try:
             return train_and_register(self.workshop, pipeline, lesson, champion, commission)

@@ -65,6 +65,7 @@ def test_the_shares_of_hours_are_the_window_s(there: Any, here: Any) -> None:
         ({"group": "abc"}, "", "group"),
         ({"group": "abc", "input.person": "xyz"}, "person", "input.person"),
         ({"group": "abc"}, "person", "group"),
+        ({"group": "abc", "input.other": "abb"}, "", "group"),
         ({}, "", ""),
     ],
 )
@@ -77,6 +78,15 @@ def test_groups_are_found(columns: Any, asked: Any, column: Any) -> None:
     if found.groups is not None:
         assert list(found.groups.codes) == [0, 1, 2, 0, 3, 4]
         assert found.groups.size == pytest.approx(8 / 6)
+
+
+def test_a_group_that_is_an_input_is_found_by_its_values() -> None:
+    """Also where it is of another type there: then the window has it too, and its own groups count."""
+    reference = pd.DataFrame({"input.x": 1.0, "input.person": [1.0, 1.0, 2.0, 2.0], "group": [1, 1, 2, 2]})
+    found = likeness(reference, pd.DataFrame({"input.x": 1.0, "input.person": [5.0, 5.0, 5.0]}))
+    assert found.column == "input.person"
+    assert found.groups is not None
+    assert (found.groups.size, found.groups.window_size) == (2.0, 3.0)
 
 
 def test_what_can_not_be_done_is_said() -> None:

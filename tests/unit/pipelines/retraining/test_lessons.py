@@ -21,7 +21,7 @@ from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.data import Data
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.progress import Silent
-from cuelight.pipelines.retraining.fresh import Fresh, labels_like
+from cuelight.pipelines.retraining.fresh import Fresh, fresh_of, labels_like
 from cuelight.pipelines.retraining.lessons import NotEnoughLabels, retraining_lesson
 from cuelight.pipelines.retraining.recency import RECENT, WEIGHTED, Recency
 from cuelight.registry.model import ModelVersion
@@ -209,3 +209,17 @@ def test_labels_take_the_type_of_the_targets_or_are_left_out(
     assert mask.tolist() == readable
     kept = [each for each, good in zip(values.tolist(), readable, strict=True) if good]
     assert kept == [each for each, good in zip(expected, readable, strict=True) if good]
+
+
+def test_the_reference_s_rows_keep_their_groups() -> None:
+    """Where the pipeline's group is a feature the journal holds it: the held-out rows' go with them."""
+    base = replace(BASE, features=pd.DataFrame({"x": np.zeros(40), "person": np.zeros(40)}))
+    rows = pd.DataFrame(
+        {"prediction_id": [f"p{at}" for at in range(300)], "row": 0, "time": UNTIL + 1.0 + np.arange(300)}
+    )
+    frame = rows.assign(**{"input.x": 1.0, "input.person": np.arange(300) // 3.0, "label": 1.0})
+    lesson = retraining_lesson(base, fresh_of(frame, base, "person"), CHAMPION, 100)
+    assert lesson.held_groups is not None
+    assert np.array_equal(lesson.held_groups, lesson.held_features["person"])
+    unknown = retraining_lesson(base, fresh_of(frame, base, "household"), CHAMPION, 100)
+    assert unknown.held_groups is None
