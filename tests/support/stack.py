@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import urllib3
@@ -22,14 +23,16 @@ READY = "Press Ctrl-C to stop."
 class Up:
     """One installation in `home`, on ports of its own; `registry_uri` makes it use an MLflow server that is there."""
 
-    def __init__(self, home: Path, registry_uri: str = "") -> None:
+    def __init__(self, home: Path, registry_uri: str = "", replicas: int = 1, **settings: Any) -> None:
         self.home = home
-        self.serving_port, self.mlflow_port = free_port(), free_port()
+        self.serving_port, self.mlflow_port = free_port(replicas + 1), free_port()
         self.gateway_port, self.gateway_admin_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.serving_port}"
         self.gateway_url = f"http://127.0.0.1:{self.gateway_port}"
         self.mlflow_url = registry_uri or f"http://127.0.0.1:{self.mlflow_port}"
         self._flags = ["--registry-uri", registry_uri] if registry_uri else []
+        self._flags += ["--replicas", str(replicas)] if replicas > 1 else []
+        self._settings = {f"CUELIGHT_{name.upper()}": str(value) for name, value in settings.items()}
         self._output = home.parent / f"{home.name}.out"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -45,6 +48,7 @@ class Up:
             "CUELIGHT_GATEWAY_ADMIN_PORT": str(self.gateway_admin_port),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
+            **self._settings,
         }
 
     def launch(self) -> None:
@@ -75,6 +79,18 @@ class Up:
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
+        )
+
+    def command_beside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`cuelight` with these arguments, in the same home, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "cuelight.cli", *arguments],
+            env=self.environment,
+            cwd=self.home.parent,
+            capture_output=True,
+            text=True,
+            timeout=200,
             check=False,
         )
 

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cuelight.cli import fleet
+from cuelight.cli.credentials import credentials
 from cuelight.cli.entrance import standings
 from cuelight.cli.fleet import Fleet
 from cuelight.cli.stack import answers, check_replicas_ports, log_file, of_replica
+from cuelight.cli.status import served
 from cuelight.cli.supervisord import Control, folder
 from cuelight.kit import files
 from cuelight.kit.errors import Busy, Unavailable
@@ -126,10 +128,16 @@ class Crew:
 
     def _admit(self, replica: Replica) -> None:
         """Send it requests, once it is ready; the gateway, which asks for itself, is waited for as well."""
-        self._await(replica, lambda: answers(f"{replica.url}/readyz", timeout=2.0))
+        self._await(replica, lambda: answers(f"{replica.url}/readyz", timeout=2.0) and self._is_abreast(replica))
         self._change(lambda known: fleet.drained(known, replica.name, draining=False))
         if self._settings.gateway_port:
             self._await(replica, lambda: self._is_healthy(replica.name))
+
+    def _is_abreast(self, replica: Replica) -> bool:
+        """Whether it serves what another one does that takes requests: it may have been away for long."""
+        others = [each for each in replicas.read(self._settings) if not each.draining and each.name != replica.name]
+        headers = credentials(self._settings)
+        return all(served(each, headers).items() <= served(replica, headers).items() for each in others[:1])
 
     def _is_healthy(self, name: str) -> bool:
         found = standings(self._settings).get(name)

@@ -26,6 +26,7 @@ def command() -> None:
     from cuelight.serving.following.recent import recent_requests
     from cuelight.serving.following.reporter import Reporter
     from cuelight.serving.following.standby import Preparation
+    from cuelight.serving.host.company import Company
     from cuelight.serving.host.places import Places
     from cuelight.serving.versions.store import ModelStore
 
@@ -36,8 +37,10 @@ def command() -> None:
     preparation = Preparation(registry, store, settings, lambda model: recent_requests(settings.journal_folder, model))
     recorder, herald = _Recorder(settings), Herald(compose.feed(settings))
     record = attributed(recorder, herald.find, alias_map(settings.track_production, settings.track_staging))
-    reporter = Reporter(compose.registry(settings), record, seal=recorder.seal, aliases=settings.track_production)
-    follower = Follower(registry, settings, preparation, reporter)
+    company = Company(settings)
+    own = compose.registry(settings)
+    reporter = Reporter(own, record, seal=recorder.seal, aliases=settings.track_production, leads=company.leads)
+    follower = Follower(registry, settings, preparation, reporter, company=company)
     loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()
     follower.start()

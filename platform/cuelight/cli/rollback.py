@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import compose
+from cuelight.cli import compose, fleet
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
-from cuelight.kit.settings import Settings
+from cuelight.kit.settings import FIRST_REPLICA, Settings
+from cuelight.operations import replicas
 from cuelight.registry.rollback import put_back
+
+if TYPE_CHECKING:
+    from cuelight.serving.host.orders import Answer, Order, Orders
 
 _PATIENCE_SECONDS = 10.0
 
@@ -62,7 +67,7 @@ def _tell_registry(settings: Settings, name: str, before: int) -> bool:
 
 
 def _order(settings: Settings, name: str, before: int | None, last: int | None) -> str:
-    """Have it done by the follower, which needs neither registry nor history; what it says.
+    """Have it done by the followers, which need neither registry nor history; what the first of them says.
 
     Raises:
         Refused: it can't.
@@ -72,9 +77,23 @@ def _order(settings: Settings, name: str, before: int | None, last: int | None) 
     from cuelight.serving.host.orders import Orders
     from cuelight.serving.host.places import Places
 
-    orders = Orders(Places(settings.serving_folder).orders)
-    order = orders.leave(name, before, last, by=user())
+    desks = [Orders(Places(settings.serving_folder_of(each)).orders) for each in _at_work(settings)]
+    left = [(orders, orders.leave(name, before, last, by=user())) for orders in desks]
     deadline = time.monotonic() + _PATIENCE_SECONDS
+    answers = [_answer(orders, order, deadline) for orders, order in left]
+    for answer in answers:
+        if not answer.done:
+            raise Refused(answer.says)
+    return answers[0].says
+
+
+def _at_work(settings: Settings) -> list[str]:
+    """The replicas of this machine that have a follower."""
+    members = [each for each in replicas.read(settings) if fleet.number(each)]
+    return [each.name for each in members if not each.draining] or [FIRST_REPLICA]
+
+
+def _answer(orders: Orders, order: Order, deadline: float) -> Answer:
     while (answer := orders.answer(order)) is None:
         if time.monotonic() > deadline:
             raise Unavailable(
@@ -82,9 +101,7 @@ def _order(settings: Settings, name: str, before: int | None, last: int | None) 
                 "when it can be."
             )
         time.sleep(0.05)
-    if not answer.done:
-        raise Refused(answer.says)
-    return answer.says
+    return answer
 
 
 def line(versions: list[int]) -> list[int]:

@@ -50,6 +50,13 @@ def _ask(replica: Replica, headers: Mapping[str, str]) -> dict[str, Any] | Unava
     return answer
 
 
+def served(replica: Replica, headers: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """Which versions a replica serves, by model and track; none if it does not say."""
+    answer = _ask(replica, headers)
+    models = [] if isinstance(answer, Unavailable) else answer["models"]
+    return {(model["name"], track): each["version"] for model in models for track, each in model["tracks"].items()}
+
+
 def _known(settings: Settings) -> Mapping[str, Standing]:
     """What the gateway says; nothing, where there is none."""
     try:

@@ -139,8 +139,10 @@ def _topic(event: Event) -> str:
 
 
 def _is_news(began: Event, event: Event) -> bool:
-    """Whether an event tells more than that what is known goes on."""
-    return event.kind == Kind.ROLLED_BACK or began.detail.get("verdict") != event.detail.get("verdict")
+    """Whether an event tells more than that what is known goes on, or that another host does as the first one did."""
+    if event.kind == Kind.ROLLED_BACK:
+        return began.writer == event.writer
+    return bool(began.detail.get("verdict") != event.detail.get("verdict"))
 
 
 def _ends_by_switch(began: Event, event: Event) -> bool:

@@ -15,6 +15,7 @@ from cuelight.access.permissions import EVERYTHING, Grant, Scope
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, TooLarge, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
+from cuelight.kit.settings import FIRST_REPLICA
 from cuelight.protocol.encode import error as error_body
 from cuelight.protocol.passage import passage
 from cuelight.serving.answering import catalog, inference
@@ -24,6 +25,8 @@ from cuelight.serving.answering.feedback import read_labels
 from cuelight.serving.answering.parts import Parts
 from cuelight.serving.answering.scoring import JSON
 from cuelight.serving.answering.shelf import Shelf
+from cuelight.serving.host.board import Board
+from cuelight.serving.host.company import Company
 from cuelight.serving.host.places import Places
 from cuelight.serving.rollouts.walks import progress
 
@@ -98,7 +101,7 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
 
 
 def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
-    rollouts = Places(parts.settings.serving_folder).rollouts
+    rollouts = Company(parts.settings).rollouts
 
     def models() -> Response:
         return _json(catalog.models(parts.residents.current(), progress(rollouts), shelf.guests(), _grant()))
@@ -112,11 +115,16 @@ def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
 
 
 def _add_health(app: Flask, parts: Parts) -> None:
+    board = Board(Places(parts.settings.serving_folder).board)
+
     def alive() -> Response:
         return Response("\n", 200, content_type=JSON)
 
     def ready() -> Response:
-        return _json(catalog.readiness(catalog.complete(parts.residents)))
+        cast = catalog.complete(parts.residents)
+        if parts.settings.serving_replica not in ("", FIRST_REPLICA) and not board.settled:
+            raise Unavailable("This replica has just come: it does not serve yet what the others do.")
+        return _json(catalog.readiness(cast))
 
     def version() -> Response:
         return Response(metadata.version("cuelight"), 200, content_type="text/plain")

@@ -34,6 +34,7 @@ from cuelight.serving.following.strangers import sentence, strangers
 from cuelight.serving.following.watcher import Reading, Watcher
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.changes import Line, changes
+from cuelight.serving.host.company import Company
 from cuelight.serving.host.deployment import Deployment, Generations, Key
 from cuelight.serving.host.facts import Fact, Phase
 from cuelight.serving.host.orders import Orders
@@ -61,6 +62,7 @@ class Follower:
         preparation: Preparation,
         reporter: Reporter,
         clock: Clock | None = None,
+        company: Company | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -88,7 +90,8 @@ class Follower:
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
         self._reading: Reading | None = None
-        self._walks = Walks(self._places.rollouts)
+        self._company = company or Company(settings)
+        self._walks = Walks(self._company.rollouts, self._company.leads)
         aliases = alias_map(settings.track_production, settings.track_staging)
         self._outlook = Outlook(self._ledger, aliases, self._walks)
         self._desk = Desk(Orders(self._places.orders), self._ledger, self._is_usable)
@@ -100,7 +103,8 @@ class Follower:
             settings.serving_timeout_seconds,
         )
         labelled = Labelled(settings.journal_folder, self._clock.now)
-        self._bakes = Bakes(lambda: meters.read(self._places.metrics), labelled.read, rule, self._clock.now)
+        counts = meters.Pool(lambda: self._company.metrics)
+        self._bakes = Bakes(counts.read, labelled.read, rule, self._clock.now)
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
             policy.Try: self._try,
@@ -137,6 +141,7 @@ class Follower:
         self._reporter.stop()
         self._errand.stop()
         self._demand.stop()
+        self._company.leave()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -170,6 +175,8 @@ class Follower:
 
     def _attend(self, idle: bool) -> None:
         """What callers ask for, once nothing on a track is waited for."""
+        if idle and self._reading:
+            self._board.note_settled()
         if self._reading and self._demand.tick(self._reading.snapshot, {*self._outlook.versions.values()}, idle):
             self._report()
             self._clean()
@@ -199,7 +206,9 @@ class Follower:
             if version in recalled or (self._reading is None and worse.key[1] == Track.STAGING):
                 continue  # before a first reading it can't be said which share of a canary is spent
             if self._settings.rollback_auto and model not in self._outlook.sharing.unwatched:
-                self._recall(worse.recall(self._clock.now(), self._settings.rollback_move_stage))
+                # The other replicas follow the registry, and nobody but that.
+                move = self._settings.rollback_move_stage or self._company.several
+                self._recall(worse.recall(self._clock.now(), move))
                 self._tell([worse.line()])
 
     def _recall(self, recall: Recall) -> None:

@@ -30,6 +30,7 @@ Recorder = Callable[[str, str, int | None, Mapping[str, Any], float], None]
 """Writes one line of history: kind, model, version, detail, moment."""
 
 _PARTING_SECONDS = 5.0
+_ROLLED_BACK = "rolled-back"
 _STATES = {Phase.UNKNOWN: "fetching", Phase.FETCHED: "trial", Phase.READY: "ready", Phase.REFUSED: "refused"}
 
 
@@ -64,7 +65,7 @@ def statuses(
             note = (notes or {}).get(served.id, "")
             result[served.id] = Status("serving", f"Serves {' and '.join(on)}. {note}".strip())
     for recall in recalls:
-        result[recall.version] = Status("rolled-back", recall.reason)
+        result[recall.version] = Status(_ROLLED_BACK, recall.reason)
     return result
 
 
@@ -87,8 +88,10 @@ class Reporter:
         most_waiting: int = 10_000,
         seal: Callable[[], None] = lambda: None,
         aliases: str = "",
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`aliases`: those that mean Production, with commas between them."""
+        """`aliases`: those that mean Production, with commas between them. `leads`: this host speaks for all."""
+        self._leads = leads
         self._registry = registry
         self._aliases = aliases
         self._record = record
@@ -128,7 +131,7 @@ class Reporter:
         `spent` are models with their tags that should say nothing, `recalls` for which the registry is to be moved.
         """
         if snapshot is not self._inbox.snapshot:
-            for line in moves(self._inbox.snapshot, snapshot):
+            for line in moves(self._inbox.snapshot, snapshot) if self._leads() else ():
                 self.record(line.kind, line.model, line.version, **line.detail)
             self._readings += 1
         self._inbox = _Inbox(snapshot, wanted, spent, recalls, self._readings)
@@ -173,12 +176,16 @@ class Reporter:
                 self._complain("not-moved-back", f"{recall.version} to {to}: {error}", recall.version)
 
     def _write_tags(self) -> None:
-        inbox = self._inbox
+        inbox, leads = self._inbox, self._leads()
         for version, status in inbox.wanted.items():
+            if not leads and status.state != _ROLLED_BACK:
+                continue
             model = inbox.snapshot.models.get(version.name)
             known = model.versions.get(version.version) if model else None
             if known is None or known.id != version or self._is_settled(version, status, inbox.reading):
                 continue
+            if status.state == "ready" and known.tags.get(tags.STATE) == _ROLLED_BACK:
+                continue  # so says another replica, which had it on trial
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)
                 self._written[version] = (status, inbox.reading)

@@ -18,7 +18,7 @@ from pathlib import Path
 _MAGIC = 0x4355454C49474831  # "CUELIGH1"
 _HEADER, _SLOT, _SLOTS = 16, 8, 128
 _WORDS = _HEADER + _SLOT * _SLOTS
-_TARGET, _COMMITTED, _READING = 1, 2, 3
+_TARGET, _COMMITTED, _READING, _SETTLED = 1, 2, 3, 4
 _PID, _STARTED, _LOADED, _FAILED, _BEAT = range(5)
 
 
@@ -72,6 +72,15 @@ class Board:
     def note_reading(self, now: float) -> None:
         """Follower: the registry was just read."""
         self._words[_READING] = int(now * 1000)
+
+    @property
+    def settled(self) -> bool:
+        """Whether this host has ever served all that it was to serve at the time, be it nothing."""
+        return self._words[_COMMITTED] > 0 or self._words[_SETTLED] > 0
+
+    def note_settled(self) -> None:
+        """Follower: nothing is left to be done."""
+        self._words[_SETTLED] = 1
 
     def prepare(self, generation: int) -> None:
         """Follower: ask all workers to stand by for `generation`."""

@@ -6,7 +6,7 @@ Prometheus's files are where they are for the workers: each writes its own, and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -37,6 +37,30 @@ def read(metrics: Path) -> dict[Arm, Counts] | None:
             for name in _names(sample.name, labels):
                 numbers[name] = numbers.get(name, 0) + int(sample.value)
     return {arm: Counts(**numbers) for arm, numbers in found.items()}
+
+
+class Pool:
+    """What the arms of several hosts have answered together, of each since its folder was first seen.
+
+    A host that starts anew counts from zero; what the pool has only grows.
+    """
+
+    def __init__(self, folders: Callable[[], Iterable[Path]]) -> None:
+        self._folders = folders
+        self._last: dict[Path, dict[Arm, Counts]] = {}
+        self._total: dict[Arm, Counts] = {}
+
+    def read(self) -> dict[Arm, Counts] | None:
+        """As `read`, of all of them."""
+        found = {folder: read(folder) for folder in self._folders()}
+        for folder, counts in found.items():
+            if counts is None:
+                return None
+            last = self._last.get(folder, {})
+            for arm, now in counts.items():
+                self._total[arm] = self._total.get(arm, Counts()) + (now - last.get(arm, Counts()))
+            self._last[folder] = counts
+        return dict(self._total)
 
 
 def _names(metric: str, labels: Mapping[str, str]) -> Iterator[str]:

@@ -27,10 +27,11 @@ class Progress:
 
 
 class Walks:
-    """Takes each walk forward, and remembers it across restarts."""
+    """Takes each walk forward, and remembers it across restarts; of several replicas the one that `leads` does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, leads: Callable[[], bool] = lambda: True) -> None:
         self._path = path
+        self._leads = leads
         self._log = Log("serving.walks")
         self._progress = progress(path)
 
@@ -45,6 +46,9 @@ class Walks:
 
         A walk begins once its version is served in Staging beside another one in Production, and rests while it is not.
         """
+        if not self._leads():
+            self._progress = progress(self._path)
+            return
         found = {}
         for name, spell in spells.items():
             if spell.version is None or spell.plan == OFF:

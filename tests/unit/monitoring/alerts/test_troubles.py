@@ -57,6 +57,12 @@ def test_a_rollback_is_told_at_once() -> None:
     assert len(titles(rollback, event(7, "rolled-back", reason="Again.", to=2))) == 2
 
 
+def test_a_rollback_by_several_hosts_is_told_once() -> None:
+    """The others follow, and say so in the history."""
+    rollbacks = [event(at, "rolled-back", reason="It fails.", to=2, writer=f"host {at}") for at in (1, 2, 3)]
+    assert titles(*rollbacks) == ["m version 3 is rolled back"]
+
+
 def test_a_rollback_by_a_person_and_that_of_a_canary_are_less_urgent() -> None:
     """Somebody knows of the one, and few callers met the other."""
     (ordered,) = told(event(1, "rolled-back", track="Production", to=2, reason="Rolled back.", by="ann"))
@@ -239,15 +245,20 @@ def about(one: Event) -> str:
 
 def is_other(one: Event, later: Event) -> bool:
     """Whether a later event on the same topic is an alert of its own."""
-    return one.kind == "rolled-back" or one.detail.get("verdict") != later.detail.get("verdict")
+    if one.kind == "rolled-back":
+        return one.writer == later.writer
+    return bool(one.detail.get("verdict") != later.detail.get("verdict"))
 
 
 def goes_on(topic: str, one: Event, before: Sequence[Event]) -> bool:
     """Whether the last thing said on a topic was the same, and has not ended."""
-    same = [place for place, each in enumerate(before) if about(each) == topic]
-    if not same or is_other(before[same[-1]], one):
-        return False
-    return not any(ends(before[same[-1]], each) for each in before[same[-1] + 1 :])
+    began = None
+    for each in before:
+        if began and ends(began, each):
+            began = None
+        if about(each) == topic and (began is None or is_other(began, each)):
+            began = each
+    return began is not None and not is_other(began, one)
 
 
 def ends(one: Event, later: Event) -> bool:

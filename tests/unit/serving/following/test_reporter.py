@@ -69,6 +69,24 @@ def test_only_differences_are_written(registry: _Counted) -> None:
     assert len(registry.writes) == 2
 
 
+def test_one_of_several_hosts_speaks_for_all(registry: _Counted) -> None:
+    """But a rollback is told by who did it, and who had no part in it does not say that the version is ready."""
+    lines: list[str] = []
+    silent = Reporter(registry, lambda *line: lines.append(line[0]), leads=lambda: False)
+    speaker = Reporter(registry, _quiet)
+    _tell(silent, registry, Status("serving", ""), Status("rolled-back", "It fails."))
+    registry.set_stage("m", 1, "Production")
+    _tell(silent, registry, Status("serving", ""), Status("rolled-back", "It fails."))
+    silent.flush()
+    assert (registry.writes, lines) == ([(2, "rolled-back")], [])
+    _tell(speaker, registry, Status("serving", ""), Status("ready", ""))
+    speaker.flush()
+    assert registry.writes == [(2, "rolled-back"), (1, "serving")]
+    _tell(speaker, registry, Status("serving", ""), Status("serving", ""))
+    speaker.flush()
+    assert registry.writes[-1] == (2, "serving")
+
+
 def test_a_reading_from_before_a_write_does_not_cause_another(registry: _Counted) -> None:
     """The reading that was under way shows the old tags once more: that is no difference."""
     reporter = Reporter(registry, _quiet)

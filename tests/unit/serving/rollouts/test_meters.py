@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cuelight.serving.rollouts.counts import Counts
-from cuelight.serving.rollouts.meters import read
+from cuelight.serving.rollouts.meters import Pool, read
 
 # One worker: two good answers of version 3, one of them invalid, a fault, one refusal, one that came too late, and one
 # for what is not there; then two rematches.
@@ -47,6 +47,34 @@ def test_the_counters_of_all_workers_are_added_up(tmp_path: Path) -> None:
     assert found["m", 3, "champion"] == Counts(
         answered=6, failed=2, invalid=2, refused=2, worse=2, slower=2, even=4, neither=2
     )
+
+
+def test_hosts_count_together(tmp_path: Path) -> None:
+    """Each from where it was; one that starts anew, or is gone, takes nothing back."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    pool = Pool(lambda: folders)
+    assert pool.read() == {}
+    for times, folder in enumerate(folders, start=1):
+        _work(folder)
+        assert _answered(pool) == 3 * times
+    for left in folders[0].iterdir():  # it starts anew, and is looked at before and after it has answered
+        left.unlink()
+    assert _answered(pool) == 6
+    _work(folders[0])
+    _work(folders[0])
+    assert _answered(pool) == 12
+    folders.pop()
+    assert _answered(pool) == 12
+
+
+def _work(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    subprocess.run([sys.executable, "-c", _WORKER, str(folder)], env=env, check=True)
+
+
+def _answered(pool: Pool) -> int:
+    return (pool.read() or {})["m", 3, "champion"].answered
 
 
 def test_there_may_be_no_server(tmp_path: Path) -> None:

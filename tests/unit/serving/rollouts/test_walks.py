@@ -63,6 +63,15 @@ def test_a_rollout_is_in_charge_while_it_is_set(room: _Room) -> None:
     assert room.look(T0 + 800) == 5.0
 
 
+def test_who_does_not_lead_goes_with_who_does(room: _Room) -> None:
+    """The same share everywhere, or a caller would meet another version by another replica."""
+    other = _Room(room.path)
+    other.walks = Walks(room.path, leads=lambda: False)
+    assert other.look() == 0.0
+    assert (room.look(), other.look(T0 + 600)) == (5.0, 5.0)
+    assert (room.look(T0 + 600), other.look(T0 + 600)) == (25.0, 25.0)
+
+
 @pytest.mark.parametrize(("production", "staging"), [(None, 2), (1, None), (2, 2), (1, 3)])
 def test_it_begins_when_its_version_is_served_beside_another(
     room: _Room, production: int | None, staging: int | None
