@@ -155,3 +155,15 @@ def test_a_full_board_says_so(tmp_path: Path) -> None:
         board.claim()
     with pytest.raises(RuntimeError, match="all are taken"):
         board.claim()
+
+
+def test_a_host_is_settled_once_nothing_was_left_to_do(tmp_path: Path) -> None:
+    """For good: with something to serve, or with nothing where nothing was asked for."""
+    board, other = Board(tmp_path / "one"), Board(tmp_path / "two")
+    assert not board.settled
+    board.prepare(1)
+    assert not board.settled
+    board.commit(1)
+    other.note_settled()
+    assert board.settled
+    assert Board(tmp_path / "two").settled
