@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from cuelight.gateway.messages import Message, seconds
+from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 
 ROUND_ROBIN, LEAST_REQUEST, WEIGHTED, LOCALITY = "round-robin", "least-request", "weighted", "locality"
@@ -22,6 +25,23 @@ def balancing(settings: Settings) -> Message:
     else:
         policy = {"lb_policy": "ROUND_ROBIN", "round_robin_lb_config": _slow_start(settings)}
     return {**policy, "common_lb_config": common}
+
+
+def weights(settings: Settings) -> dict[str, int]:
+    """Weights by replica, from `gateway.weights`; they go before those of `home/replicas.json`.
+
+    Raises:
+        Misconfigured: it is not a list such as `replica-1=2,replica-2=1`.
+    """
+    found = {}
+    for each in filter(None, settings.gateway_weights.replace(" ", "").split(",")):
+        name, _, weight = each.partition("=")
+        if not name or not re.fullmatch(r"[1-9][0-9]?|1[01][0-9]|12[0-8]", weight):
+            raise Misconfigured(
+                f"gateway.weights takes REPLICA=WEIGHT, comma-separated, with weights from 1 to 128; {each!r} is none."
+            )
+        found[name] = int(weight)
+    return found
 
 
 def _slow_start(settings: Settings) -> Message:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from cuelight.gateway.balancing import WEIGHTED
+from cuelight.gateway.balancing import WEIGHTED, weights
 from cuelight.gateway.clusters import FLEET
 from cuelight.gateway.messages import Message, address, typed
 from cuelight.gateway.routes import SERVING
@@ -16,23 +16,29 @@ _ASSIGNMENT = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 
 
 def endpoints(replicas: Sequence[Replica], settings: Settings) -> Message:
-    """The replicas by zone; one that is draining gets nothing new, and finishes what it has."""
-    weighted = settings.gateway_balance == WEIGHTED
+    """The replicas by zone; one that is draining gets nothing new, and finishes what it has.
+
+    Raises:
+        Misconfigured: weights count, and the setting is no list of them.
+    """
+    counted: Mapping[str, int] = {}
+    if settings.gateway_balance == WEIGHTED:
+        counted = {each.name: each.weight for each in replicas} | weights(settings)
     zones = groupby(sorted(replicas, key=lambda each: (each.zone, each.name)), key=lambda each: each.zone)
     localities = [
-        {"locality": {"zone": zone}, "lb_endpoints": [_member(each, weighted) for each in members]}
+        {"locality": {"zone": zone}, "lb_endpoints": [_member(each, counted) for each in members]}
         for zone, members in zones
     ]
     return typed(_ASSIGNMENT, cluster_name=SERVING, endpoints=localities)
 
 
-def _member(replica: Replica, weighted: bool) -> Message:
+def _member(replica: Replica, counted: Mapping[str, int]) -> Message:
     member: Message = {
         "endpoint": {"hostname": replica.name, "address": address(replica.address, replica.port)},
         "health_status": "DRAINING" if replica.draining else "HEALTHY",
     }
-    if weighted:
-        member["load_balancing_weight"] = replica.weight
+    if counted:
+        member["load_balancing_weight"] = counted[replica.name]
     return member
 
 

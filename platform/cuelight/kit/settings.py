@@ -132,6 +132,9 @@ class Settings:
     gateway_balance: str = _setting(
         "round-robin", "mode", "How requests are shared: round-robin, least-request, weighted or locality."
     )
+    gateway_weights: str = _setting(
+        "", "list", "Weights by replica, such as replica-1=2,replica-2=1; of others: as home/replicas.json says."
+    )
     gateway_zone: str = _setting("", "zone", "Zone of this gateway, for balancing by locality.")
     gateway_health_seconds: float = _setting(
         1.0, "s", "How often each replica is asked whether it is ready; two failures in a row take it out."

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def test_weights_count_where_they_are_asked_for(tmp_path: Path) -> None:
         settings = Settings(home=tmp_path / balance, gateway_balance=balance)
         put(settings, ONE, TWO)
         assert [each.get("load_balancing_weight") for each in members(settings)] == weights
+
+
+def test_weights_of_the_settings_go_first(tmp_path: Path) -> None:
+    """By name; who is not named keeps the file's. What is no weight is named, and changes nothing."""
+    settings = Settings(home=tmp_path, gateway_balance="weighted", gateway_weights="two=128, elsewhere=1")
+    put(settings, ONE, TWO)
+    assert [each["load_balancing_weight"] for each in members(settings)] == [2, 128]
+    for wrong in ("two", "two=", "=2", "two=0", "two=129", "two=1.5", "two=1;one=2"):
+        with pytest.raises(Misconfigured, match=r"gateway\.weights"):
+            Watcher(replace(settings, gateway_weights=wrong)).tick()
 
 
 def test_who_drains_is_said_to(tmp_path: Path) -> None:
