@@ -31,6 +31,7 @@ from cuelight.serving.following.recent import recent_requests
 from cuelight.serving.following.reporter import Recorder, Reporter
 from cuelight.serving.following.standby import Preparation
 from cuelight.serving.host.board import Board, Worker
+from cuelight.serving.host.company import Company
 from cuelight.serving.host.deployment import Deployment, Generations
 from cuelight.serving.host.places import Places
 from cuelight.serving.versions.store import ModelStore
@@ -133,8 +134,9 @@ class Host:
         record, herald = self.record, Herald(self.feed) if self.feed else None
         if herald:
             record = attributed(record, herald.find, alias_map(chosen.track_production, chosen.track_staging))
-        reporter = Reporter(self.registry, record, aliases=chosen.track_production)
-        follower = Follower(self.registry, chosen, preparation, reporter)
+        company = Company(chosen)
+        reporter = Reporter(self.registry, record, aliases=chosen.track_production, leads=company.leads)
+        follower = Follower(self.registry, chosen, preparation, reporter, company=company)
         loop = Loop(follower.tick, follower.pause, Log("test.follower"), jitter=0.0)
         thread = threading.Thread(target=loop.run, daemon=True)
         follower.start()
