@@ -119,13 +119,13 @@ def calibrate(
     if taken < 1:
         return {column.name: Null(0.0, 1.0) for column in columns}
     generator = np.random.default_rng(seed)
-    windows = np.stack([rows_at_random(generator, rows, taken) for _ in range(rounds)])
+    windows = _drawn(lambda: rows_at_random(generator, rows, taken), rounds, rows)
     alone = {column.name: _scores(column, windows, size) for column in columns}
     nulls = {column.name: _null(column, alone[column.name]) for column in columns}
     together = design(columns)
     if groups is not None and groups.count > 1:
         count = round(size / groups.window_size)
-        windows = np.stack([groups_at_random(generator, groups.codes, count) for _ in range(GROUPED_ROUNDS)])
+        windows = _drawn(lambda: groups_at_random(generator, groups.codes, count), GROUPED_ROUNDS, rows)
         for column in columns:
             grouped = _scores(column, windows, size)
             nulls[column.name] = _grouped(_null(column, grouped), grouped, alone[column.name], groups)
@@ -133,14 +133,23 @@ def calibrate(
     return nulls if together is None else nulls | {TOGETHER: _null_together(together, windows[:TOGETHER_ROUNDS])}
 
 
+def _drawn(window: Callable[[], Bools], rounds: int, rows: int) -> Bools:
+    """So many windows (rounds, rows), held once: of a million rows they are 100 MB."""
+    drawn = np.empty((rounds, rows), dtype=bool)
+    for place in drawn:
+        place[:] = window()
+    return drawn
+
+
 def _scores(column: Column, windows: Bools, size: int) -> Floats:
     """Scores of those windows (k, n) with values that are not null on both sides."""
     present = column.present(column.reference)
-    reference, members = column.reference[present], windows[:, present]
-    usable = members[members.any(axis=1) & ~members.all(axis=1)]
+    reference, members = column.reference[present], windows if present.all() else windows[:, present]
+    usable = members.any(axis=1) & ~members.all(axis=1)
+    members = members if usable.all() else members[usable]
     if column.kind is Kind.NUMERIC:
-        return number_scores(reference, usable)
-    return _code_scores(column, reference, usable, size)
+        return number_scores(reference, members)
+    return _code_scores(column, reference, members, size)
 
 
 def _null(column: Column, scores: Floats) -> Null:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,19 @@ def test_the_same_reference_gives_the_same_null() -> None:
     columns = twenty_columns(np.random.default_rng(0), 1000, 500)
     assert calibrate(columns, 500) == calibrate(columns, 500)
     assert calibrate(columns, 500) != calibrate(columns, 500, seed=1)
+
+
+def test_drawn_windows_are_held_once() -> None:
+    """Against earlier traffic the rows are as many as the window's: masks of all draws are most of the memory."""
+    values = np.random.default_rng(2).normal(size=100_000)
+    columns = [Column("x", Kind.NUMERIC, values, values[:50_000])]
+    tracemalloc.start()
+    try:
+        calibrate(columns, 50_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 10_000_000 < peak < 24_000_000  # 100 draws of 100,000 rows, a byte each
 
 
 def test_a_window_larger_than_the_reference_is_calibrated() -> None:
