@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -27,7 +28,9 @@ MODEL, CALLERS = "sturdy", 8
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host]]:
     """Two serving hosts over one registry twin, with a model in Production."""
     folder, registry = tmp_path_factory.mktemp("hosts"), MemoryRegistry()
-    with running(folder / "one", registry) as one, running(folder / "two", registry) as two:
+    light: dict[str, Any] = {"serving_cache_bytes": 0}  # no process for versions on demand
+    one_worker = light | {"serving_workers": 1}
+    with running(folder / "one", registry, **light) as one, running(folder / "two", registry, **one_worker) as two:
         shelf = Shelf(registry, folder / "shelf", one.settings.keys_folder)
         shelf.add(MODEL, models.constant(1.0), sign=False)  # they have keys of their own
         registry.set_stage(MODEL, 1, "Production")
