@@ -36,13 +36,14 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """`cuelight demo --once`, once."""
     folder = tmp_path_factory.mktemp("demo")
-    ports = tuple(free_port() for _ in range(4))
+    ports = tuple(free_port() for _ in range(5))
     chosen = {
         "CUELIGHT_HOME": str(folder / "home"),
         "CUELIGHT_MLFLOW_PORT": str(ports[0]),
         "CUELIGHT_SERVING_PORT": str(ports[1]),
         "CUELIGHT_GATEWAY_PORT": str(ports[2]),
         "CUELIGHT_GATEWAY_ADMIN_PORT": str(ports[3]),
+        "CUELIGHT_BOARD_PORT": str(ports[4]),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "200",
     }

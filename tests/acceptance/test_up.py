@@ -16,9 +16,9 @@ from tests.support.host import eventually, free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
-OURS = {"follow", "serve", "compact", "run", "gateway"}  # the scheduler is `cuelight schedule run`
+OURS = {"follow", "serve", "compact", "run", "gateway", "board"}  # the scheduler is `cuelight schedule run`
 
-NAMES = ("SERVING", "MLFLOW", "GATEWAY", "GATEWAY_ADMIN")
+NAMES = ("SERVING", "MLFLOW", "GATEWAY", "GATEWAY_ADMIN", "BOARD")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_its_ports_are_open_to_this_machine_alone(up: Up) -> None:
     """Nothing of it listens on an address that other machines reach."""
     pids = {each.pid for each in up.family()}
     ours = {address for address, pid in listening().items() if pid in pids}
-    ports = up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port
+    ports = up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port, up.board_port
     assert ours == {("127.0.0.1", port) for port in ports}
 
 
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
     assert up.exit_code() == 0
     assert gone(family)
     assert "Traceback" not in up.output
-    for port in (up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port):
+    for port in (up.serving_port, up.mlflow_port, up.gateway_port, up.gateway_admin_port, up.board_port):
         with socket.create_server(("127.0.0.1", port)):
             pass
 

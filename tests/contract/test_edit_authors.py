@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import urllib3
@@ -22,7 +20,6 @@ from tests.support.mlflow_server import MlflowServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
-_STAND_IN = Path(__file__).parents[1] / "support" / "auth"
 _PREFIX = "/registry"
 _PASSWORDS = {name: f"{name} and a long secret" for name in ("root", "alice", "böb", "eve")}
 
@@ -63,7 +60,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Guarded]:
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
     more = {
-        "PYTHONPATH": os.pathsep.join([str(_STAND_IN), os.environ.get("PYTHONPATH", "")]),
         "CUELIGHT_MLFLOW_APP": "basic-auth",
         "MLFLOW_AUTH_CONFIG_PATH": str(settings),
         "MLFLOW_AUTH_ADMIN_USERNAME": "root",

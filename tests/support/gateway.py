@@ -27,7 +27,7 @@ class Gateway:
     """One gateway over the replicas of `home`."""
 
     def __init__(self, home: Path, **settings: Any) -> None:
-        ports = {"gateway_port": free_port(), "gateway_admin_port": free_port()}
+        ports = {"gateway_port": free_port(), "gateway_admin_port": free_port(), "board_port": 0}
         self.settings = Settings(**{"home": home, "gateway_slow_start_seconds": 0.0, **ports, **settings})
         scheme = "http" if self.settings.gateway_tls == "off" else "https"
         self.url = f"{scheme}://127.0.0.1:{self.settings.gateway_port}"

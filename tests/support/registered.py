@@ -18,9 +18,9 @@ from tests.support.models import INPUTS, constant
 class Registrar:
     """Registers versions that answer with a number of their own, signed by the key in `keys`."""
 
-    def __init__(self, uri: str, keys: Path) -> None:
-        self.registry = MlflowRegistry(uri)
-        self._tracking = Tracking(uri)
+    def __init__(self, uri: str, keys: Path, user: str = "", password: str = "") -> None:
+        self.registry = MlflowRegistry(uri, user, password)
+        self._tracking = Tracking(uri, user=user, password=password)
         self._key = SigningKey.load_or_create(keys)
 
     def add(self, name: str, answer: float) -> int:

@@ -27,6 +27,7 @@ class Up:
         self.home = home
         self.serving_port, self.mlflow_port = free_port(replicas + 1), free_port()
         self.gateway_port, self.gateway_admin_port = free_port(), free_port()
+        self.board_port = free_port()
         self.url = f"http://127.0.0.1:{self.serving_port}"
         self.gateway_url = f"http://127.0.0.1:{self.gateway_port}"
         self.mlflow_url = registry_uri or f"http://127.0.0.1:{self.mlflow_port}"
@@ -46,6 +47,7 @@ class Up:
             "CUELIGHT_MLFLOW_PORT": str(self.mlflow_port),
             "CUELIGHT_GATEWAY_PORT": str(self.gateway_port),
             "CUELIGHT_GATEWAY_ADMIN_PORT": str(self.gateway_admin_port),
+            "CUELIGHT_BOARD_PORT": str(self.board_port),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
             **self._settings,

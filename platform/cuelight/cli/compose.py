@@ -50,12 +50,14 @@ def replica_settings() -> Settings:
 
 def registry(chosen: Settings) -> MlflowRegistry:
     """The MLflow registry behind its REST interface."""
+    from cuelight.registry.login import login
     from cuelight.registry.mlflow_rest import MlflowRegistry
 
+    who = login(chosen)
     return MlflowRegistry(
         chosen.tracking_uri,
-        user=chosen.registry_user,
-        password=chosen.registry_password,
+        user=who.user,
+        password=who.password,
         connect_timeout=chosen.registry_connect_timeout,
         read_timeout=chosen.registry_read_timeout,
     )
@@ -64,11 +66,13 @@ def registry(chosen: Settings) -> MlflowRegistry:
 def feed(chosen: Settings) -> MlflowFeed:
     """The edits that the MLflow server tells, if it does."""
     from cuelight.registry.edit_feed import MlflowFeed
+    from cuelight.registry.login import login
 
+    who = login(chosen)
     return MlflowFeed(
         chosen.tracking_uri,
-        user=chosen.registry_user,
-        password=chosen.registry_password,
+        user=who.user,
+        password=who.password,
         connect_timeout=chosen.registry_connect_timeout,
         read_timeout=chosen.registry_read_timeout,
     )
@@ -76,9 +80,11 @@ def feed(chosen: Settings) -> MlflowFeed:
 
 def tracking(chosen: Settings) -> Tracking:
     """MLflow's own client, for runs."""
+    from cuelight.registry.login import login
     from cuelight.registry.tracking import Tracking
 
-    return Tracking(chosen.tracking_uri, user=chosen.registry_user, password=chosen.registry_password)
+    who = login(chosen)
+    return Tracking(chosen.tracking_uri, user=who.user, password=who.password)
 
 
 def compactor(chosen: Settings) -> Compactor:

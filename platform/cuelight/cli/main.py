@@ -42,8 +42,9 @@ COMMANDS = {
     "serve": "serve",
     "compact": "compact",
     "gateway": "gateway",
+    "board": "board",
 }
-_INTERNAL = ("follow", "serve", "compact", "gateway")
+_INTERNAL = ("follow", "serve", "compact", "gateway", "board")
 
 
 class _Commands(click.Group):

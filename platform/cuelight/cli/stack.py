@@ -18,6 +18,7 @@ from cuelight.kit.settings import FIRST_REPLICA, Settings, table
 from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
 from cuelight.registry import server_process
+from cuelight.registry.login import is_guarded, login
 
 _POOL = urllib3.PoolManager(retries=False)
 
@@ -36,10 +37,13 @@ _OURS = (sys.executable, "-m", "cuelight.cli")
 
 
 def programs(settings: Settings) -> list[Program]:
-    """What all replicas share: MLflow (unless there is one), compactor, scheduler, gateway (unless its port is 0)."""
+    """What all replicas share: MLflow (unless there is one), compactor, scheduler; gateway, board: unless port 0."""
     stack = [Program("compactor", [*_OURS, "compact"]), Program("scheduler", [*_OURS, "schedule", "run"])]
     if settings.gateway_port:
         stack.append(Program("gateway", [*_OURS, "gateway"], probe=lambda: answers(_gateway_ready(settings))))
+    if settings.board_port:
+        healthy = f"http://127.0.0.1:{settings.board_port}/healthz"
+        stack.append(Program("board", [*_OURS, "board"], probe=lambda: answers(healthy)))
     if not settings.registry_uri:
         stack.insert(0, _mlflow(settings))
     return stack
@@ -64,9 +68,12 @@ def of_replica(replica: Replica) -> list[Program]:
 def _mlflow(settings: Settings) -> Program:
     folder = settings.home.absolute() / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
-    ready = f"{settings.tracking_uri}{server_process.READY_PATH}"
+    ready, who = f"{settings.tracking_uri}{server_process.READY_PATH}", login(settings)
     environment = server_process.environment(folder)
-    return Program("mlflow", server_process.command(settings.mlflow_port), environment, lambda: answers(ready))
+    if is_guarded(settings):
+        environment |= server_process.guard(folder, who)
+    command = server_process.command(settings.mlflow_port)
+    return Program("mlflow", command, environment, lambda: answers(ready, headers=who.headers))
 
 
 def serving_url(settings: Settings) -> str:
@@ -92,10 +99,10 @@ def _url(address: str, port: int) -> str:
     return f"http://{host}:{port}"
 
 
-def answers(url: str, timeout: float = 10.0) -> bool:
+def answers(url: str, timeout: float = 10.0, headers: Mapping[str, str] | None = None) -> bool:
     """Whether a GET is answered by 200."""
     try:
-        return bool(_POOL.request("GET", url, timeout=timeout).status == 200)
+        return bool(_POOL.request("GET", url, timeout=timeout, headers=headers).status == 200)
     except urllib3.exceptions.HTTPError:
         return False
 
@@ -119,6 +126,8 @@ def check_ports(settings: Settings) -> None:
     if settings.gateway_port:
         wanted["gateway_port"] = (settings.gateway_host, settings.gateway_port)
         wanted["gateway_admin_port"] = ("127.0.0.1", settings.gateway_admin_port)
+    if settings.board_port:
+        wanted["board_port"] = ("127.0.0.1", settings.board_port)
     check_replicas_ports(settings, fleet.begun((), replicas.first(settings), settings.serving_replicas))
     for name, (host, port) in wanted.items():
         _check_port(host, port, name)

@@ -22,6 +22,7 @@ from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.alerts.channels import channels
 from cuelight.operations import replicas
+from cuelight.registry.login import is_guarded
 
 _PATIENCE_SECONDS = 180
 
@@ -92,13 +93,15 @@ def show_links(settings: Settings, console: Console) -> None:
     """Where to look."""
     url = gateway_url(settings)
     places = [
-        ("MLflow: models, runs, reports", settings.tracking_uri),
+        ("MLflow: models, runs, reports", f"{url}/mlflow/" if is_guarded(settings) else settings.tracking_uri),
         ("What is served", f"{url}/models"),
         ("Scoring", f"POST {url}/models/NAME/invocations"),
         ("Metrics", f"{serving_url(settings)}/metrics"),
         ("Data and logs", str(settings.home.absolute())),
     ]
     if settings.gateway_port:
+        if settings.board_port:
+            places.insert(0, ("Board", f"{url}/"))
         places.insert(-1, ("Metrics of the gateway", f"http://127.0.0.1:{settings.gateway_admin_port}/metrics"))
     for what, where in places:
         console.print(f"  {what:<30} {where}", soft_wrap=True, highlight=False)

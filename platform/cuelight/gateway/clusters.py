@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuelight.gateway import console
 from cuelight.gateway.balancing import LOCALITY, balancing
 from cuelight.gateway.health import FAULT, active, outliers
 from cuelight.gateway.messages import Message, by_file, pipe, typed
@@ -20,7 +21,7 @@ _UNLIMITED: Message = {"max_connections": _MOST, "max_pending_requests": _MOST, 
 
 def clusters(settings: Settings) -> list[Message]:
     """All clusters."""
-    return [serving(settings), admin(), *fleet(settings)]
+    return [serving(settings), admin(), *console.clusters(settings), *fleet(settings)]
 
 
 def serving(settings: Settings) -> Message:

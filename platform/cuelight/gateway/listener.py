@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuelight.gateway import access_log, answers, bodies, encryption, headers, patience, rates, routes, tokens
+from cuelight.gateway import access_log, answers, bodies, console, encryption, headers, patience, rates, routes, tokens
 from cuelight.gateway.messages import Message, address, by_file, extension, seconds
 from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings
@@ -56,7 +56,8 @@ def _entry(settings: Settings) -> Message:
 
 def filters(settings: Settings) -> list[Message]:
     """What each request passes through, in this order; the last one sends it on its way."""
-    return [*tokens.filters(settings), _notes(settings), *rates.filters(settings), bodies.whole(settings), router()]
+    notes = [*tokens.filters(settings), _notes(settings)]
+    return [*notes, *rates.filters(settings), *console.gate(settings), bodies.whole(settings), router()]
 
 
 def _notes(settings: Settings) -> Message:

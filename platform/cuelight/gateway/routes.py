@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cuelight.access.permissions import Scope
-from cuelight.gateway import bodies, patience, rates, retries, tokens
+from cuelight.gateway import bodies, console, patience, rates, retries, tokens
 from cuelight.gateway.headers import ADDED, STRIPPED
 from cuelight.gateway.messages import Message, typed
 from cuelight.kit.settings import Settings
@@ -66,7 +66,11 @@ def configuration(settings: Settings, revoked: Collection[str] = ()) -> Message:
     entry = {
         "name": NAME,
         "domains": ["*"],
-        "routes": [*(each for rule in rules(settings) for each in _routes(rule, settings)), nothing],
+        "routes": [
+            *(each for rule in rules(settings) for each in _routes(rule, settings)),
+            *console.routes(settings),
+            nothing,
+        ],
         "request_headers_to_add": ADDED,
         "request_headers_to_remove": STRIPPED,
         "include_request_attempt_count": True,

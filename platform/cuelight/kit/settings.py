@@ -167,6 +167,8 @@ class Settings:
         300.0, "s", "A connection on which nothing happens is closed, and a request on which nothing moves given up."
     )
 
+    board_port: int = _setting(8082, "port", "Port on loopback for the board, a page for people; 0: there is none.")
+
     trial_seconds: float = _setting(60.0, "s", "Time a version has to load and predict before it is refused.")
     trial_memory_bytes: int = _setting(8 << 30, "bytes", "Address space a version may use in its trial.")
 

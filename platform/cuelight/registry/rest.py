@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ import urllib3
 
 from cuelight.kit.deadline import Deadline, pools
 from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
+from cuelight.registry.login import Login
 
 _CHUNK = 1 << 16
 _MOST_BYTES = 64 << 20
@@ -44,9 +44,7 @@ class Rest:
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise BadInput(f"{uri!r} is no address of an MLflow server: it must begin with http:// or https://.")
         self._headers = urllib3.make_headers(user_agent="cuelight")
-        if user:
-            # Not by urllib3: it takes Latin-1, and MLflow reads UTF-8.
-            self._headers |= {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode('ascii')}"}
+        self._headers |= Login(user, password).headers
         self._connect, self._read = connect_timeout, read_timeout
         self._pools = pools(num_pools=2, maxsize=4)
 

@@ -15,12 +15,12 @@ from cuelight.kit.settings import Settings
 def test_the_stack_is_everything_but_an_mlflow_that_is_there(tmp_path: Path) -> None:
     """Our own MLflow is started first, and not at all where settings name one."""
     settings = Settings(home=tmp_path)
-    ours = ["compactor", "scheduler", "gateway"]
+    ours = ["compactor", "scheduler", "gateway", "board"]
     assert [each.name for each in stack.programs(settings)] == ["mlflow", *ours]
     existing = Settings(home=tmp_path, registry_uri="http://there")
     assert [each.name for each in stack.programs(existing)] == ours
-    without = Settings(home=tmp_path, registry_uri="http://there", gateway_port=0)
-    assert [each.name for each in stack.programs(without)] == ours[:-1]
+    without = Settings(home=tmp_path, registry_uri="http://there", gateway_port=0, board_port=0)
+    assert [each.name for each in stack.programs(without)] == ours[:-2]
 
 
 @pytest.mark.parametrize(

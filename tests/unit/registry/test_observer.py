@@ -20,11 +20,11 @@ _BODY = {"name": "churn", "version": "3", "stage": "Production"}
 class _Registry:
     """A Flask app with one call of MLflow's, which answers `status`, and what the observer noted of it."""
 
-    def __init__(self, folder: Path, header: str = "") -> None:
+    def __init__(self, folder: Path, header: str = "", service: str = "") -> None:
         self.status, self.user = 200, ""
         self.path = folder / "edits.db"
         app = Flask("registry")
-        self._observer = Observer(EditLog(self.path), header)
+        self._observer = Observer(EditLog(self.path), header, service)
         self._observer.attach(app)
         app.before_request(self._let_in)
         app.add_url_rule(_MOVE, "move", self._move, methods=["POST"])
@@ -89,6 +89,15 @@ def test_whom_it_believes(tmp_path: Path, header: str, user: str, sent: dict[str
     registry.user = user
     assert registry.move(**sent).status_code == 200
     assert [each.by for each in registry.noted()] == [by]
+
+
+def test_a_proxy_that_logs_in_speaks_for_others(tmp_path: Path) -> None:
+    """As the one user who may: then its header counts, and where it says nobody, it is that user's own doing."""
+    registry = _Registry(tmp_path, "X-User", service="cuelight")
+    for user, sent in (("cuelight", {"X-User": "ada"}), ("cuelight", {}), ("eve", {"X-User": "ada"})):
+        registry.user = user
+        registry.move(**sent)
+    assert [each.by for each in registry.noted()] == ["ada", "cuelight", "eve"]
 
 
 def test_a_fault_is_said_once_and_nobody_else_feels_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

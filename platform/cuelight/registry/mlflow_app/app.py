@@ -34,7 +34,7 @@ def create_app() -> Starlette:
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR
 
     edits = EditLog(Path(chosen.mlflow_edits or _DEFAULT_FILE))
-    Observer(edits, chosen.mlflow_user_header).attach(registry_app)
+    Observer(edits, chosen.mlflow_user_header, chosen.registry_user).attach(registry_app)
     app = _inner(chosen.mlflow_app)
     prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
     # First: MLflow's last route takes whatever is left.

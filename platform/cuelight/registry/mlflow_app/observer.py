@@ -20,12 +20,13 @@ class Observer:
 
     The user is the one whom MLflow's own authentication let in. Without it, what `header` says is believed: a proxy
     that nobody gets past must set it, or take it away. `Authorization` is read as basic authentication, of which the
-    proxy has checked the password.
+    proxy has checked the password. A proxy may be a user of MLflow's itself (`service`): it too is believed.
     """
 
-    def __init__(self, log: EditLog, header: str = "") -> None:
+    def __init__(self, log: EditLog, header: str = "", service: str = "") -> None:
         self._log = log
         self._header = header
+        self._service = service
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="edits")
         self._messages = Log("registry.mlflow_app")
         self._trouble = ""
@@ -57,9 +58,9 @@ class Observer:
         self._trouble = repr(error)
 
     def _user(self) -> str:
-        known = g.get("mlflow_authenticated_user")
-        if known or not self._header:
-            return str(known or "")
+        known = str(g.get("mlflow_authenticated_user") or "")
+        if not self._header or known not in ("", self._service):
+            return known
         if self._header.lower() == "authorization":
             return (request.authorization and request.authorization.username) or ""
-        return request.headers.get(self._header, "")
+        return request.headers.get(self._header, "") or known

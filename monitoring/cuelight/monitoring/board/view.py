@@ -1,0 +1,150 @@
+"""What the board shows, as plain data: made from what serving hosts and monitoring say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from cuelight.operations.figures import Figures
+from cuelight.operations.replicas import Replica
+
+READY, STARTING, DRAINING, DOWN = "ready", "not ready", "draining", "down"
+_TRACKS = ("Production", "Staging")
+_CALM = ("ok",)
+_UNKNOWN = ("not enough data",)
+_NONE: Mapping[str, Any] = {"models": []}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A replica as it was found: `GET /models` as it answered, or None and why there is no answer."""
+
+    replica: Replica
+    document: Mapping[str, Any] | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A version on a track: since when (UTC), why, and which requests it answers."""
+
+    track: str
+    version: int
+    since: str
+    why: str
+    traffic: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """The last drift report: its verdict, when it was (UTC), and quality on labels where there was enough of it.
+
+    `mood` is `calm`, `unknown` or `alarm`.
+    """
+
+    verdict: str
+    mood: str
+    version: int
+    at: float
+    rows: int
+    quality: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model: Production first; `health` is None before its first report."""
+
+    name: str
+    url: str
+    places: tuple[Place, ...]
+    health: Health | None
+
+
+@dataclass(frozen=True)
+class Host:
+    """A replica: its state, the generation that it serves, how many models, and what is wrong."""
+
+    name: str
+    address: str
+    state: str
+    generation: int | None
+    models: int
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """All of it."""
+
+    models: tuple[Model, ...]
+    hosts: tuple[Host, ...]
+
+    @property
+    def split(self) -> bool:
+        """Whether replicas serve different generations just now."""
+        return len({each.generation for each in self.hosts if each.state == READY}) > 1
+
+
+def page(seen: Iterable[Seen], figures: Iterable[Figures], registry: str, may_see: Callable[[str], bool]) -> Page:
+    """The page for somebody who `may_see` models by their names; `registry` is where MLflow's pages are, ending in /.
+
+    Of replicas that differ for a moment, the newest generation is shown.
+    """
+    found = tuple(seen)
+    newest: Mapping[str, Any] = max((each.document for each in found if each.document), key=_generation, default=_NONE)
+    reports = {each.model: each for each in figures}
+    shown = (each for each in newest["models"] if may_see(each["name"]))
+    models = tuple(_model(each, reports.get(each["name"]), registry) for each in shown)
+    return Page(models, tuple(map(_host, found)))
+
+
+def _model(entry: Mapping[str, Any], figures: Figures | None, registry: str) -> Model:
+    name, tracks = entry["name"], entry["tracks"]
+    url = f"{registry}#/models/{quote(name, safe='')}"
+    places = tuple(_place(track, tracks, entry["traffic"], url) for track in _TRACKS if track in tracks)
+    return Model(name, url, places, _health(figures) if figures else None)
+
+
+def _place(track: str, tracks: Mapping[str, Any], traffic: Mapping[str, Any], url: str) -> Place:
+    entry = tracks[track]
+    since = entry["since"].replace("T", " ").removesuffix("Z")
+    says = _production(tracks, traffic) if track == _TRACKS[0] else _staging(traffic)
+    return Place(track, entry["version"], since, entry["why"], says, f"{url}/versions/{entry['version']}")
+
+
+def _production(tracks: Mapping[str, Any], traffic: Mapping[str, Any]) -> str:
+    canary = traffic["canary"] if _TRACKS[1] in tracks else 0.0
+    share = f"{100 - canary:g} % of requests"
+    return f"{share}, of which the version before has {traffic['control']:g} %" if traffic["control"] else share
+
+
+def _staging(traffic: Mapping[str, Any]) -> str:
+    rollout = traffic["rollout"]
+    parts = [
+        f"canary: {traffic['canary']:g} % of requests" if traffic["canary"] else "",
+        f"rollout: {rollout['says']}" if rollout else "",
+        f"shadow: {traffic['shadow']:g} % mirrored" if traffic["shadow"] else "",
+    ]
+    return "; ".join(filter(None, parts)) or "only where it is asked for"
+
+
+def _health(figures: Figures) -> Health:
+    mood = "calm" if figures.verdict in _CALM else "unknown" if figures.verdict in _UNKNOWN else "alarm"
+    quality = tuple((name, value) for name, value in figures.quality.items() if value is not None)
+    return Health(figures.verdict, mood, figures.version, figures.at, figures.rows, quality)
+
+
+def _host(seen: Seen) -> Host:
+    replica, document = seen.replica, seen.document
+    address = replica.url.partition("//")[2]
+    if document is None:
+        return Host(replica.name, address, DOWN if not seen.trouble else STARTING, None, 0, seen.trouble)
+    state = DRAINING if replica.draining else READY
+    return Host(replica.name, address, state, _generation(document), len(document["models"]), "")
+
+
+def _generation(document: Mapping[str, Any]) -> int:
+    return int(document["generation"])
