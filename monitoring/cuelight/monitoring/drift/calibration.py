@@ -204,6 +204,7 @@ def _code_scores(column: Column, reference: npt.NDArray[np.int64], members: Bool
 
 
 def _null_together(made: Design, windows: Bools) -> Null:
-    parts = [replace(made, reference=made.reference[~mask], current=made.reference[mask]) for mask in windows]
+    # One after the other: each is a copy of the whole table, and of a million rows fifty of them are 16 GB.
+    parts = (replace(made, reference=made.reference[~mask], current=made.reference[mask]) for mask in windows)
     scores = np.array([tell_apart(part, seed).comparison.score for seed, part in enumerate(parts)])
     return Null(float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 1.0)

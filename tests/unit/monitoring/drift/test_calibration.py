@@ -46,6 +46,19 @@ def test_drawn_windows_are_held_once() -> None:
     assert 10_000_000 < peak < 24_000_000  # 100 draws of 100,000 rows, a byte each
 
 
+def test_of_columns_together_one_draw_is_held_at_a_time() -> None:
+    """Not fifty copies of the table: with as many earlier rows as the window's that was more than a machine has."""
+    columns = twenty_columns(np.random.default_rng(2), 20_000, 10_000)
+    table = sum(column.reference.nbytes for column in columns)
+    tracemalloc.start()
+    try:
+        calibrate(columns, 10_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * table
+
+
 def test_a_window_larger_than_the_reference_is_calibrated() -> None:
     """With more rows in the window than in the reference the null is drawn from halves, and does not alarm."""
     columns = twenty_columns(np.random.default_rng(5), 600, 3000)
