@@ -23,11 +23,13 @@ import click
 from benchmarks import (
     drift_jobs,
     environments,
+    gateways,
     guests,
     journals,
     labels,
     machine,
     models,
+    overload,
     pages,
     picture,
     promotions,
@@ -177,6 +179,36 @@ def drift(rows: tuple[int, ...]) -> None:
             tell(", ".join(row))
             found.append(row)
     pages.show([drift_jobs.table(found)], conditions)
+
+
+@main.command("gateway")
+@click.option("--rounds", type=click.IntRange(1), default=gateways.Size.rounds, show_default=True, help="Of each load.")
+@click.option("--seconds", type=click.IntRange(1), default=gateways.Size.seconds, show_default=True, help="Of a round.")
+def through_the_gateway(rounds: int, seconds: int) -> None:
+    """Measure only what the gateway costs: processor time, rate and latency beside the server asked directly."""
+    wrk.check()
+    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        size = gateways.Size(rounds, seconds)
+        for row in gateways.cost(models.make(models.LINEAR, Path(name)), Path(name) / "servers", size):
+            tell(", ".join(row))
+            found.append(row)
+    pages.show([gateways.table(found)], f"{conditions} {size}.")
+
+
+@main.command("overload")
+@click.option("--rounds", type=click.IntRange(1), default=overload.Size.rounds, show_default=True, help="Of each load.")
+@click.option("--seconds", type=click.IntRange(1), default=overload.Size.seconds, show_default=True, help="Of a round.")
+def overloaded(rounds: int, seconds: int) -> None:
+    """Measure only what comes of more requests than can be answered, directly and by way of the gateway."""
+    wrk.check()
+    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        size = overload.Size(rounds, seconds)
+        for row in overload.measure(models.make(models.NEIGHBOURS, Path(name)), Path(name) / "servers", size):
+            tell(", ".join(row))
+            found.append(row)
+    pages.show([overload.table(found)], f"{conditions} {size}.")
 
 
 @main.command("show")

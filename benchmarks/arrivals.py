@@ -37,12 +37,30 @@ def schedule(rate: float, seconds: float, seed: int) -> list[float]:
     return list(times[times < seconds].tolist())
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One request's: how long after it was due it came, in s, and its status; without one both are NaN and 0."""
+
+    seconds: float
+    status: int
+
+
 def run(url: str, bodies: Sequence[Body], rate: float, seconds: float, seed: int) -> Load:
     """POST the bodies in turn as they are due; latencies in milliseconds, `failed`: not answered by 200."""
+    found, took = answers(url, bodies, rate, seconds, seed)
+    came = [1000 * each.seconds for each in found if each.status]
+    p50, p99 = np.percentile(came, (50, 99)).tolist() if came else (float("nan"),) * 2
+    return Load(len(came), len(came) / took, p50, p99, sum(each.status != 200 for each in found))
+
+
+def answers(
+    url: str, bodies: Sequence[Body], rate: float, seconds: float, seed: int, connections: int = _CONNECTIONS
+) -> tuple[list[Answer], float]:
+    """POST the bodies in turn as they are due; all answers, and the seconds until the last one came."""
     address, requests = urlsplit(url), [_request(each) for each in bodies]
     assert address.hostname
     assert address.port
-    socks = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(_CONNECTIONS)]
+    socks = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(connections)]
     try:
         return _load(socks, requests, schedule(rate, seconds, seed))
     finally:
@@ -50,16 +68,18 @@ def run(url: str, bodies: Sequence[Body], rate: float, seconds: float, seed: int
             each.close()
 
 
-def _load(socks: Sequence[socket.socket], requests: Sequence[bytes], due: Sequence[float]) -> Load:
+def _load(
+    socks: Sequence[socket.socket], requests: Sequence[bytes], due: Sequence[float]
+) -> tuple[list[Answer], float]:
     poller = selectors.SelectSelector()  # epoll's time-outs are whole milliseconds
     free: deque[_Connection] = deque()
     for sock in socks:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         free.append(_Connection(sock))
         poller.register(sock, selectors.EVENT_READ, free[-1])
-    began, number, failed = time.perf_counter(), 0, 0
-    latencies: list[float] = []
-    while len(latencies) < len(due):
+    began, number = time.perf_counter(), 0
+    found: list[Answer] = []
+    while len(found) < len(due):
         now = time.perf_counter() - began
         while number < len(due) and due[number] <= now and free:
             connection = free.popleft()
@@ -74,13 +94,11 @@ def _load(socks: Sequence[socket.socket], requests: Sequence[bytes], due: Sequen
             connection = key.data
             connection.came += connection.sock.recv(1 << 16)
             if status := _status(connection.came):
-                latencies.append(time.perf_counter() - began - connection.due)
-                failed += status != 200
+                found.append(Answer(time.perf_counter() - began - connection.due, status))
                 connection.came.clear()
                 free.append(connection)
-    missing = len(due) - len(latencies)
-    p50, p99 = (1000 * np.percentile(latencies, (50, 99))).tolist() if latencies else (float("nan"),) * 2
-    return Load(len(latencies), len(latencies) / (time.perf_counter() - began), p50, p99, failed + missing)
+    missing = [Answer(float("nan"), 0)] * (len(due) - len(found))
+    return [*found, *missing], time.perf_counter() - began
 
 
 def _request(body: Body) -> bytes:

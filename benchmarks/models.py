@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 LINEAR, MIXED, FOREST, BOOSTING = "linear", "mixed", "forest", "boosting"
+NEIGHBOURS = "neighbours"  # slow, row by row: many together are no quicker
 WORDS = ("red", "green", "blue", "black", "white", "grey")
 ROWS = 10_000
 _FITTED = 4000
+_KNOWN = 200_000  # rows among which neighbours are looked for
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,15 @@ def _boosting(generator: Any) -> tuple[Any, Any]:
     return model.fit(frame.head(_FITTED), _target(generator, frame)), frame
 
 
+def _neighbours(generator: Any) -> tuple[Any, Any]:
+    import pandas as pd
+    from sklearn.neighbors import KNeighborsRegressor
+
+    frame = _numbers(generator, 20)
+    known = pd.DataFrame(generator.normal(size=(_KNOWN, 20)), columns=frame.columns)
+    return KNeighborsRegressor(algorithm="brute").fit(known, known["x0"]), frame
+
+
 def _target(generator: Any, frame: Any) -> Any:
     """A curved function of a few columns, with noise."""
     values = frame.head(_FITTED).to_numpy()
@@ -149,5 +160,6 @@ _MAKERS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     MIXED: _mixed,
     FOREST: _forest,
     BOOSTING: _boosting,
+    NEIGHBOURS: _neighbours,
 }
-NAMES = tuple(_MAKERS)
+NAMES = (LINEAR, MIXED, FOREST, BOOSTING)  # those that `make bench` measures
