@@ -43,7 +43,7 @@ class Links:
 
 def create_app(sources: Sources, guard: Guard | None, links: Links) -> Flask:
     """The app; without a `guard` everybody who gets to it may see everything."""
-    app = Flask(__name__)
+    app = Flask(__name__, template_folder="html-templates", static_folder="static-files", static_url_path="/static")
     app.url_map.merge_slashes = False  # the gate is asked about paths as they are
     app.config["MAX_CONTENT_LENGTH"] = _LONGEST_FORM
     app.jinja_env.filters["moment"] = utc
