@@ -50,6 +50,10 @@ def draw(figures: Figures, path: Path) -> None:
         axis = figure.add_subplot(grid[1, index])
         _found(axis, [each for each in mixed if each.rows == rows])
         axis.set_title(f"{_WIDTH} columns, {rows:,} rows", loc="left", fontweight="bold", fontsize=8.5)
+        if index == len(sizes) // 2:
+            axis.set_xlabel(
+                "percent found; hollow: alarms on more than 5 % without drift, and not by chance", fontsize=7
+            )
         if index:
             axis.set_yticklabels([])
     figure.legend(*figure.axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
@@ -83,7 +87,6 @@ def _found(axis: Any, found: Sequence[Found]) -> None:
         style = {"color": _COLOURS[rule], "markerfacecolor": face, "markersize": 4.5, "linewidth": 0}
         axis.plot(shares, range(len(names)), "o", label=rule, zorder=3 if rule == CUELIGHT else 2, **style)
     axis.set_yticks(range(len(names)), names)
-    axis.set_xlabel("percent found; hollow: alarms on more than 5 % without drift, and not by chance", fontsize=7)
     _plain(axis)
 
 
