@@ -32,7 +32,11 @@ class Followed(Generic[T]):
             self.value = self._parse(self._path.read_bytes())
         except FileNotFoundError:
             return False
-        except (Misconfigured, OSError) as fault:
+        except OSError as fault:
+            self._seen = ()  # the file may be fine: look again
+            _LOG.exception(f"not-read {self._path.name}", fault)
+            return False
+        except Misconfigured as fault:
             _LOG.exception(f"not-read {self._path.name}", fault)
             return False
         return True

@@ -9,11 +9,12 @@ _LEAST_AT_ONCE = 64  # all that a dead host had may be asked again at the same t
 _PREVIOUS = typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
 
 
-def once_more(settings: Settings) -> Message:
+def once_more(settings: Settings, several: bool) -> Message:
     """Fields of a route: where no answer came at all, the request goes to another host, if there is one, and once.
 
-    A host that hangs breaks nothing off. A request that has waited long is asked of another host as well, and who
-    answers first has answered: a version that always takes so long is asked twice, and its callers lose nothing.
+    A host that hangs breaks nothing off. Where there are `several`, a request that has waited long is asked of another
+    as well, and who answers first has answered: a version that always takes so long is asked twice, and its callers
+    lose nothing. One host alone would only have its work doubled while it is slow.
     """
     policy: Message = {
         "retry_on": "connect-failure,refused-stream,reset",
@@ -22,7 +23,7 @@ def once_more(settings: Settings) -> Message:
         "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": _PREVIOUS}],
         "host_selection_retry_max_attempts": 5,
     }
-    if not settings.gateway_hedge_seconds:
+    if not (several and settings.gateway_hedge_seconds):
         return {"retry_policy": policy}
     policy["per_try_timeout"] = seconds(settings.gateway_hedge_seconds)
     return {"retry_policy": policy, "hedge_policy": {"hedge_on_per_try_timeout": True}}

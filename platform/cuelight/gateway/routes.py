@@ -55,19 +55,19 @@ SERVED = (
 )
 
 
-def rules(_: Settings) -> tuple[Rule, ...]:
-    """All that is let in."""
-    return SERVED
+def configuration(settings: Settings, revoked: Collection[str] = (), several: bool = False) -> Message:
+    """The route configuration.
 
-
-def configuration(settings: Settings, revoked: Collection[str] = ()) -> Message:
-    """The route configuration; `revoked` are the ids of tokens that count no more."""
+    Args:
+        revoked: the ids of tokens that count no more.
+        several: more than one host takes requests.
+    """
     nothing = {**_NOTHING, "typed_per_filter_config": tokens.asked(settings, None, free=True)}
     entry = {
         "name": NAME,
         "domains": ["*"],
         "routes": [
-            *(each for rule in rules(settings) for each in _routes(rule, settings)),
+            *(each for rule in SERVED for each in _routes(rule, settings, several)),
             *console.routes(settings),
             nothing,
         ],
@@ -82,13 +82,13 @@ def configuration(settings: Settings, revoked: Collection[str] = ()) -> Message:
 _NOTHING: Message = {"name": "nothing", "match": {"prefix": "/"}, "direct_response": {"status": 404}}
 
 
-def _routes(rule: Rule, settings: Settings) -> list[Message]:
+def _routes(rule: Rule, settings: Settings, several: bool) -> list[Message]:
     """The rule's own route; before it, where serving is sent a body, one that refuses it by its length alone."""
     methods = {"safe_regex": {"regex": "|".join(rule.methods)}}
     match = {"safe_regex": {"regex": rule.path}, "headers": [{"name": ":method", "string_match": methods}]}
     action: Message = {"cluster": rule.upstream, "timeout": patience.longest(settings)}
     if rule.retried:
-        action |= retries.once_more(settings)
+        action |= retries.once_more(settings, several)
     asked = tokens.asked(settings, rule.scope, rule.free)
     route: Message = {"name": rule.name, "match": match, "route": action, "typed_per_filter_config": asked}
     if rule.upstream != SERVING or not rule.limited:

@@ -26,6 +26,7 @@ class Watcher:
         self._places = Places(settings.gateway_folder)
         self._keys = keys.followed(settings.tokens_folder)
         self._revoked = revocation.followed(settings.tokens_folder)
+        self._several = self._routed_for = False  # whether several take requests: as read last, and as routes say
         self._written = False
 
     def tick(self) -> str:
@@ -35,7 +36,7 @@ class Watcher:
             Misconfigured: tokens are asked for, and there is no key to check them by; or the list of replicas is wrong.
         """
         said, troubles = [], []
-        for part in (self._let_in, self._share):
+        for part in (self._share, self._let_in):
             try:
                 said.append(part())
             except Misconfigured as trouble:
@@ -44,29 +45,30 @@ class Watcher:
             raise troubles[0]
         return "; ".join(filter(None, said))
 
-    def _let_in(self) -> str:
-        """Which tokens count; with many that don't, it takes a while to write, so only what is new is."""
-        new = self._revoked.refresh(), self._keys.refresh()
-        if self._settings.access_required and not self._keys.value:
-            raise Misconfigured(f"No key for tokens is in {self._settings.tokens_folder}: `cuelight token create`.")
-        if self._written and not any(new):
-            return ""
-        changed = write(self._places.routes, routes.configuration(self._settings, self._revoked.value))
-        if self._settings.access_required:
-            changed |= write(self._places.keys, tokens.checks(self._keys.value))
-        self._written = True
-        said = f"tokens: {len(self._keys.value)} keys count, {len(self._revoked.value)} tokens are revoked"
-        return said if changed and self._settings.access_required else ""
-
     def _share(self) -> str:
         """Who serves; never that there is nobody."""
         members = [_located(each) for each in replicas.read(self._settings)]
+        self._several = sum(not each.draining for each in members) > 1
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"
         changed = write(self._places.endpoints, endpoints(members, self._settings))
         if self._settings.gateway_balance == LOCALITY:
             write(self._places.fleet, fleet(members, self._settings))
         return f"endpoints: {', '.join(map(_said, members))}" if changed else ""
+
+    def _let_in(self) -> str:
+        """Which tokens count, and what may be asked twice; writing many takes a while, so only what is new is."""
+        new = self._revoked.refresh(), self._keys.refresh(), self._routed_for != self._several
+        if self._settings.access_required and not self._keys.value:
+            raise Misconfigured(f"No key for tokens is in {self._settings.tokens_folder}: `cuelight token create`.")
+        if self._written and not any(new):
+            return ""
+        changed = write(self._places.routes, routes.configuration(self._settings, self._revoked.value, self._several))
+        if self._settings.access_required:
+            changed |= write(self._places.keys, tokens.checks(self._keys.value))
+        self._written, self._routed_for = True, self._several
+        said = f"tokens: {len(self._keys.value)} keys count, {len(self._revoked.value)} tokens are revoked"
+        return said if changed and self._settings.access_required else ""
 
 
 def _located(replica: replicas.Replica) -> replicas.Replica:

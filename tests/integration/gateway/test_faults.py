@@ -130,6 +130,23 @@ def test_nothing_else_is_tried_twice(gateway: Gateway, trio: Trio, method: str, 
     assert sum(each.total for each in trio) == 6
 
 
+def test_one_host_alone_is_asked_once_however_long_it_takes(tmp_path: Path) -> None:
+    """A second time it would only have twice the work; once there is another host, that one is asked as well."""
+    slow, other = Upstream("slow"), Upstream("other")
+    slow.seconds = 1.5
+    members = [slow.replica]
+    with upstreams(slow, other), running(tmp_path / "home", members, gateway_hedge_seconds=0.3) as gateway:
+        assert gateway.ask("POST", PATH).status == 200
+        assert slow.total == 1
+        gateway.publish([slow.replica, other.replica])
+        eventually(lambda: gateway.members() == {"slow": set(), "other": set()})
+        assert eventually(lambda: {each.json()["who"] for each in _both(gateway)} == {"other"})
+
+
+def _both(gateway: Gateway) -> list[Any]:
+    return [gateway.ask("POST", PATH) for _ in range(4)]
+
+
 def test_who_is_long_about_an_answer_is_not_waited_for(gateway: Gateway, trio: Trio) -> None:
     """One host hangs: after a while another is asked as well, for scoring alone."""
     trio[0].seconds = 5.0
