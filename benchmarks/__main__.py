@@ -13,7 +13,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
 from benchmarks.run import Run
+from benchmarks.tables import Table
 
 FOLDER = environments.ROOT / ".cuelight" / "bench"
 LAST, PUBLISHED = FOLDER / "results.json", Path(__file__).parent / "results.json"
@@ -154,6 +155,18 @@ def journal(quick: bool) -> None:
     pages.show([journals.table(rows)], f"{conditions} {size}.")
 
 
+def _measured(
+    rows: Callable[[Path], Iterable[list[str]]], table: Callable[[list[list[str]]], Table], note: str = ""
+) -> None:
+    """Print rows as they are found, in a folder of their own, and then the table of them."""
+    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
+    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
+        for row in rows(Path(name)):
+            tell(", ".join(row))
+            found.append(row)
+    pages.show([table(found)], f"{conditions} {note}".strip())
+
+
 @main.command("labels")
 @click.option(
     "--rows", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Rows, each with a label."
@@ -161,54 +174,51 @@ def journal(quick: bool) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of each kind.")
 def label_join(rows: int, rounds: int) -> None:
     """Measure only how quickly labels are joined to what was predicted, and made figures of quality."""
-    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        for row in labels.measure(Path(name), rows, rounds):
-            tell(": ".join(row))
-            found.append(row)
-    pages.show([labels.table(found)], f"{conditions} Median of {rounds} rounds.")
+    _measured(lambda folder: labels.measure(folder, rows, rounds), labels.table, f"Median of {rounds} rounds.")
 
 
 @main.command("drift")
 @click.option("--rows", type=click.IntRange(1000), multiple=True, default=drift_jobs.ROWS, show_default=True)
 def drift(rows: tuple[int, ...]) -> None:
     """Measure only drift jobs: seconds and the peak of memory, whole and by part, for windows of so many rows."""
-    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        for row in drift_jobs.measure(Path(name), rows):
-            tell(", ".join(row))
-            found.append(row)
-    pages.show([drift_jobs.table(found)], conditions)
+    _measured(lambda folder: drift_jobs.measure(folder, rows), drift_jobs.table)
+
+
+def _of_size(default: gateways.Size) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options for rounds, and for the seconds of each."""
+    rounds = click.option(
+        "--rounds", type=click.IntRange(1), default=default.rounds, show_default=True, help="Of each load."
+    )
+    seconds = click.option(
+        "--seconds", type=click.IntRange(1), default=default.seconds, show_default=True, help="Of a round."
+    )
+    return lambda command: rounds(seconds(command))
 
 
 @main.command("gateway")
-@click.option("--rounds", type=click.IntRange(1), default=gateways.Size.rounds, show_default=True, help="Of each load.")
-@click.option("--seconds", type=click.IntRange(1), default=gateways.Size.seconds, show_default=True, help="Of a round.")
+@_of_size(gateways.Size())
 def through_the_gateway(rounds: int, seconds: int) -> None:
     """Measure only what the gateway costs: processor time, rate and latency beside the server asked directly."""
     wrk.check()
-    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        size = gateways.Size(rounds, seconds)
-        for row in gateways.cost(models.make(models.LINEAR, Path(name)), Path(name) / "servers", size):
-            tell(", ".join(row))
-            found.append(row)
-    pages.show([gateways.table(found)], f"{conditions} {size}.")
+    size = gateways.Size(rounds, seconds)
+
+    def rows(folder: Path) -> Iterable[list[str]]:
+        return gateways.cost(models.make(models.LINEAR, folder), folder / "servers", size)
+
+    _measured(rows, gateways.table, f"{size}.")
 
 
 @main.command("overload")
-@click.option("--rounds", type=click.IntRange(1), default=overload.Size.rounds, show_default=True, help="Of each load.")
-@click.option("--seconds", type=click.IntRange(1), default=overload.Size.seconds, show_default=True, help="Of a round.")
+@_of_size(overload.SIZE)
 def overloaded(rounds: int, seconds: int) -> None:
     """Measure only what comes of more requests than can be answered, directly and by way of the gateway."""
     wrk.check()
-    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        size = overload.Size(rounds, seconds)
-        for row in overload.measure(models.make(models.NEIGHBOURS, Path(name)), Path(name) / "servers", size):
-            tell(", ".join(row))
-            found.append(row)
-    pages.show([overload.table(found)], f"{conditions} {size}.")
+    size = gateways.Size(rounds, seconds)
+
+    def rows(folder: Path) -> Iterable[list[str]]:
+        return overload.measure(models.make(models.NEIGHBOURS, folder), folder / "servers", size)
+
+    _measured(rows, overload.table, f"{size}.")
 
 
 @main.command("show")

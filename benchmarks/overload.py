@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import arrivals, wrk
-from benchmarks.gateways import gateway
+from benchmarks.gateways import Size, gateway
 from benchmarks.models import Model
 from benchmarks.peers.cuelight import CuelightPlain
 from benchmarks.plan import rotated
@@ -24,14 +24,7 @@ from benchmarks.tables import Table
 _CONNECTIONS = 500  # what one selects on at once is bounded
 _ROWS = 8  # a request: so slow that more wait than there is room for before all connections are taken
 _SHARES = (0.5, 1.0, 1.5, 2.0)
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is measured: rounds, seconds of load at each share."""
-
-    rounds: int = 3
-    seconds: int = 6
+SIZE = Size(rounds=3, seconds=6)
 
 
 @dataclass(frozen=True)
