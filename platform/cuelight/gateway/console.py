@@ -16,7 +16,8 @@ from cuelight.registry.login import is_guarded, login
 BOARD, MLFLOW = "board", "mlflow"
 GATE, USER = "/gate", "x-cuelight-user"
 _LOOPBACK = "127.0.0.1"
-_READ, _PAGES, _FORMS = ("GET", "HEAD"), r"/(?:login|static/[^/?#;]+)?", "/log(?:in|out)"
+_READ, _PAGES = ("GET", "HEAD"), r"/(?:login|static/[^/?#;]+|board/[^?#;]+)?"
+_FORMS = "/(?:login|logout|board/[^?#;]+)"
 _FILTER = "envoy.filters.http.ext_authz"
 _KIND = "envoy.extensions.filters.http.ext_authz.v3"
 _SEEN = ("cookie", "origin", "sec-fetch-site", "sec-fetch-dest")  # beside what is always passed on to the gate

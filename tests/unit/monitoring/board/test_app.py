@@ -41,7 +41,8 @@ def test_without_tokens_the_board_is_open(tmp_path: Path) -> None:
     assert "down" in answer.text
     assert "Log out" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert client.get("/static/board.css").status_code == 200
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert {client.get(f"/static/{name}").status_code for name in ("board.css", "board.js", "mark.svg")} == {200}
     assert [client.get(path).status_code for path in ("/login", "/gate/mlflow/")] == [404, 404]
 
 
@@ -64,6 +65,14 @@ def test_a_login_leads_to_no_other_site(guarded: FlaskClient, mint: Mint) -> Non
     assert 'value="/"' in guarded.get("/login?next=//evil.example").text
     form = {"token": mint.token(), "next": "https://evil.example"}
     assert guarded.post("/login", data=form).location == "/"
+
+
+def test_people_read_faults_as_pages(guarded: FlaskClient, mint: Mint) -> None:
+    """Who is unknown is led to the login and from there to where they wanted; programs get JSON elsewhere."""
+    assert guarded.get("/board/nothing").status_code == 404
+    assert guarded.get("/elsewhere").get_json()["error_code"] == "NOT_FOUND"
+    guarded.set_cookie(COOKIE, mint.token("score"))
+    assert "To the overview" in guarded.get("/board/nothing").text
 
 
 def test_what_is_no_token_sets_no_cookie(guarded: FlaskClient, mint: Mint) -> None:
