@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BROWSER := /usr/bin/chromium
+# Warnings are errors: a page outside the navigation, a link or an anchor that leads nowhere.
+SITE := $(BIN)/sphinx-build -q -E -n -W --keep-going -c docs .
 # Two cores are shared by many processes: more threads than cores only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
@@ -26,16 +28,19 @@ test: $(READY) browser wrk promtool networks ## Run all tests.
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 .PHONY: check
-check: $(READY) ## Lint, types, directions of imports, docs in step.
+check: $(READY) ## Lint, types, directions of imports, docs in step and without dead links.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/generate.py --check
+	@$(SITE) build/site
 
 .PHONY: docs
-docs: $(READY) ## Write the reference pages anew from the code.
+docs: $(READY) ## Write the reference pages anew from the code, and the site of all pages into build/site.
 	@$(BIN)/python docs/generate.py
+	@$(SITE) build/site
+	@echo "Open build/site/index.html"
 
 .PHONY: bench
 bench: $(READY) wrk ## Measure beside other model servers (QUICK=1: a few cells only).
@@ -47,7 +52,7 @@ lock: $(READY) ## Resolve the locked requirements anew, for Python 3.11 to 3.13.
 
 .PHONY: clean
 clean: ## Remove what the other targets made: environment, data, caches.
-	@rm -rf $(VENV) .cuelight .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .cuelight build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml requirements/dev.txt requirements/setup.sh
 	@PYTHON="$(PYTHON)" bash requirements/setup.sh $(VENV)

@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent / "reference"
 _MADE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"
 _WIDTH = 100
+_FILE_ONLY = "only in the file"
 
 # What each constant of `cuelight.registry.tags` holds.
 _TAGS = {
@@ -126,14 +128,16 @@ def _settings() -> Iterator[str]:
     yield from _head(
         "Settings",
         "The file `cuelight.toml` in the current folder (or where the variable `CUELIGHT_CONFIG` says), then the",
-        "environment, then flags: the later wins. In the file, `serving.port` is `port` under `[serving]`. A name that",
+        "environment, then flags: the later wins. In the file, `serving.port` is `port` under `[serving]`; in the",
+        "environment it is `CUELIGHT_SERVING_PORT`, and so on for all but those that only the file has. A name that",
         "is not here is an error, in the file and in the environment. `cuelight settings` shows the values that hold",
         "now. Processes read settings when they start. `cuelight up` has flags for a few; see [the commands](cli.md).",
     )
-    yield from ("| setting | variable | default | unit | what it does |", "|---|---|---|---|---|")
-    for row in table():
-        variable = f"`{row.variable}`" if row.variable else "(file only)"
-        yield f"| `{row.key}` | {variable} | {_default(row.default)} | {row.unit} | {row.help} |"
+    for section, rows in groupby(table(), lambda row: row.key.rpartition(".")[0] if row.variable else _FILE_ONLY):
+        yield from (f"## {section or 'installation'}", "")
+        yield from ("| setting | default | unit | what it does |", "|---|---|---|---|")
+        yield from (f"| `{row.key}` | {_default(row.default)} | {row.unit} | {row.help} |" for row in rows)
+        yield ""
 
 
 def _default(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +21,16 @@ def test_links_lead_somewhere(name: str) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name}: {link}"
         assert not anchor or anchor in anchors(target), f"{name}: no heading for {link}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outside_links_are_addresses(name: str) -> None:
+    """A link out of the repository is an HTTPS address of a public host; whether it answers is not asked."""
+    for link in links(name):
+        if re.match(r"[a-z]+:", link):
+            address = urlsplit(link)
+            assert address.scheme == "https", f"{name}: {link}"
+            assert re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", address.netloc), f"{name}: {link}"
 
 
 @pytest.mark.parametrize("name", NAMES)
