@@ -1,17 +1,48 @@
-"""`cuelight board`: the page that people look at."""
+"""`cuelight board`: the pages that people look at."""
 
 from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from cuelight.cli import compose
+from cuelight.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuelight.kit.settings import Settings
 
 
 @click.command()
 def command() -> None:
     """Run the board (gunicorn), on loopback; the gateway leads people there."""
     from cuelight.cli.credentials import credentials
+    from cuelight.monitoring.board.model.sources import Backstage
     from cuelight.monitoring.board.server import Server
 
     settings = compose.settings()
-    Server(settings, lambda: credentials(settings)).run()
+    backstage = Backstage(partial(_example, settings), partial(_explained, settings))
+    Server(settings, lambda: credentials(settings), backstage).run()
+
+
+def _example(settings: Settings, digest: str) -> bytes:
+    """The input example of a version in the first replica's store; it may not be there yet, or no longer."""
+    from cuelight.serving.host.places import Places
+    from cuelight.serving.versions import example
+    from cuelight.serving.versions.store import ModelStore
+
+    try:
+        return example.body(ModelStore(Places(settings.serving_folder).store).entry(digest).files)
+    except (Refused, OSError):
+        return b""
+
+
+def _explained(settings: Settings, prediction_id: str) -> Sequence[str]:
+    from cuelight.cli.explain import gather
+    from cuelight.cli.explanation import document
+    from cuelight.cli.explanation_text import sentences
+
+    return list(sentences(document(gather(settings, prediction_id))))

@@ -62,6 +62,34 @@ class Query:
         )
 
 
+@dataclass(frozen=True)
+class Service:
+    """How one version answered the requests of a time; version 0: what no version answered.
+
+    Attributes:
+        window: when its window begins, seconds since the epoch; None where time is not cut.
+        refused, failed: how many were answered by 4xx (the caller's mistakes) and 5xx.
+        p50, p99: percentiles of the latency in ms, of what was answered well; None: nothing was.
+    """
+
+    version: int
+    window: float | None
+    requests: int
+    refused: int
+    failed: int
+    p50: float | None
+    p99: float | None
+
+
+_SERVICE = """
+    count(*) AS requests,
+    count(*) FILTER (status BETWEEN 400 AND 499) AS refused,
+    count(*) FILTER (status >= 500) AS failed,
+    quantile_cont(latency_ms, 0.5) FILTER (status = 200) AS p50,
+    quantile_cont(latency_ms, 0.99) FILTER (status = 200) AS p99
+"""
+
+
 class Journal:
     """The compacted journal in `folder`. What is not compacted yet (some seconds' worth) is not seen.
 
@@ -102,15 +130,31 @@ class Journal:
         """
         import pyarrow as pa
 
-        days = self._days(layout.ROWS, query)
-        conditions, values = self._heard(layout.ROWS, query, days)
         keys = ['"' + name.replace('"', '""') + '"' for name in by]
-        if every is not None:
-            keys.append('floor("time" / $every) * $every AS "window"')
-            values["every"] = every
-        sql = f"SELECT {', '.join([*keys, 'count(*) AS rows'])} FROM {parquet.relation('rows')} {conditions}"
-        found = parquet.run(f"{sql} GROUP BY ALL", values, rows=days)
+        found = self._grouped(layout.ROWS, query, keys, "count(*) AS rows", every)
         return pa.table({"rows": pa.array([], pa.int64())}) if found is None else found
+
+    def service(self, query: Query, every: float | None = None) -> list[Service]:
+        """How the requests of a window were answered, for each version and window of `every` seconds.
+
+        In the order of time and versions. Percentiles are exact, so those of windows don't add up.
+        """
+        found = self._grouped(layout.REQUESTS, query, ['"version"'], _SERVICE, every)
+        rows = [] if found is None else found.to_pylist()
+        served = [Service(**{"window": None, **each}) for each in rows]
+        return sorted(served, key=lambda each: (each.window or 0.0, each.version))
+
+    def _grouped(
+        self, dataset: str, query: Query, keys: Sequence[str], figures: str, every: float | None
+    ) -> pa.Table | None:
+        """Figures by columns and windows; None where there are no files."""
+        days = self._days(dataset, query)
+        conditions, values = self._heard(dataset, query, days)
+        if every is not None:
+            keys = [*keys, 'floor("time" / $every) * $every AS "window"']
+            values["every"] = every
+        sql = f"SELECT {', '.join([*keys, figures])} FROM {parquet.relation('rows')} {conditions} GROUP BY ALL"
+        return parquet.run(sql, values, rows=days)
 
     def requests(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per request, refused and failed ones too, in the order of time; bodies as bytes."""

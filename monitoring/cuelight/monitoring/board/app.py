@@ -15,6 +15,8 @@ from cuelight.kit.clock import utc
 from cuelight.kit.errors import CuelightError, Forbidden, NotFound, Unauthenticated
 from cuelight.monitoring.board import view
 from cuelight.monitoring.board.login import add_gate, add_login
+from cuelight.monitoring.board.model.routes import add_model_page
+from cuelight.monitoring.board.model.sources import Backstage, ModelSources
 from cuelight.monitoring.board.sources import Sources
 from cuelight.monitoring.board.visitors import ANYBODY, visitor
 
@@ -39,7 +41,7 @@ class Links:
     others: tuple[tuple[str, str], ...] = ()
 
 
-def create_app(sources: Sources, guard: Guard | None, links: Links) -> Flask:
+def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: Backstage) -> Flask:
     """The app; without a `guard` everybody who gets to it may see and do everything."""
     app = Flask(__name__, template_folder="html-templates", static_folder="static-files", static_url_path="/static")
     app.url_map.merge_slashes = False  # the gate is asked about paths as they are
@@ -48,6 +50,7 @@ def create_app(sources: Sources, guard: Guard | None, links: Links) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"links": links, "visitor": ANYBODY, "now": time.time()})
     _add_board(app, sources, guard, links)
+    add_model_page(app, ModelSources(sources.settings, backstage), guard, sources.seen, links.registry)
     if guard:
         add_login(app, guard)
         add_gate(app, guard)

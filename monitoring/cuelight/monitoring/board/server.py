@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 from cuelight.access.guard import Guard
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.app import Links, create_app
+from cuelight.monitoring.board.model.sources import EMPTY, Backstage
 from cuelight.monitoring.board.sources import Sources
 
 HOST = "127.0.0.1"
@@ -20,9 +21,10 @@ _KEEP_ALIVE_SECONDS = 75  # above what the gateway keeps, so that it closes firs
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, with the app made in its worker."""
 
-    def __init__(self, settings: Settings, credentials: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, settings: Settings, credentials: Callable[[], Mapping[str, str]], backstage: Backstage) -> None:
         self._settings = settings
         self._credentials = credentials
+        self._backstage = backstage
         super().__init__()
 
     def load_config(self) -> None:
@@ -42,13 +44,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """The app."""
-        return build(self._settings, self._credentials)
+        return build(self._settings, self._credentials, self._backstage)
 
 
-def build(settings: Settings, credentials: Callable[[], Mapping[str, str]]) -> Flask:
+def build(settings: Settings, credentials: Callable[[], Mapping[str, str]], backstage: Backstage = EMPTY) -> Flask:
     """The app as settings want it; `credentials` makes the headers by which serving hosts know the board."""
     guard = Guard(settings.tokens_folder) if settings.access_required else None
-    return create_app(Sources(settings, credentials), guard, links(settings))
+    return create_app(Sources(settings, credentials), guard, links(settings), backstage)
 
 
 def links(settings: Settings) -> Links:

@@ -1,0 +1,111 @@
+"""A call to copy, in three languages, with rows that the model takes. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pprint import pformat
+from typing import Any
+from urllib.parse import quote
+
+JSON = "application/json"
+_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_VALUES = {"boolean": False, "string": "text", "datetime": "2026-01-01T00:00:00", "binary": ""}
+_NUMBER = 0.0
+_WHOLE = ("integer", "long")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One language's way to ask for a prediction."""
+
+    language: str
+    text: str
+
+
+def example(content: bytes, columns: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """The body of a request of one row: the first of a version's input example, else made up from its signature.
+
+    Args:
+        content: the input example as MLflow saved it for scoring; empty if there is none.
+        columns: `name` and `type` of the inputs, for where there is none.
+    """
+    try:
+        body = json.loads(content) if content else None
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and any(form in body for form in _FORMS):
+        return _first_row(body)
+    row = [_value(each["type"]) for each in columns]
+    return {"dataframe_split": {"columns": [each["name"] for each in columns], "data": [row]}}
+
+
+def text(body: Mapping[str, Any]) -> str:
+    """A body for people: indented, with each row on one line."""
+    inner = {key: _rows(value) for key, value in body.items()}
+    return "{" + ",\n ".join(f"{json.dumps(key)}: {value}" for key, value in inner.items()) + "}"
+
+
+def calls(address: str, model: str, body: Mapping[str, Any], asks_for_token: bool) -> list[Call]:
+    """How to ask for Production's prediction of `body` at the gateway's `address` (without a / at its end)."""
+    url = f"{address}/models/{quote(model, safe='')}/invocations"
+    headers = {"Content-Type": JSON}
+    return [
+        Call("curl", _curl(url, headers, body, asks_for_token)),
+        Call("Python", _python(url, body, asks_for_token)),
+        Call("JavaScript", _javascript(url, headers, body, asks_for_token)),
+    ]
+
+
+def _curl(url: str, headers: Mapping[str, str], body: Mapping[str, Any], asks_for_token: bool) -> str:
+    lines = [f"curl {shlex.quote(url)}"]
+    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
+    lines += ['-H "Authorization: Bearer $CUELIGHT_TOKEN"'] if asks_for_token else []
+    return " \\\n  ".join([*lines, f"-d {shlex.quote(json.dumps(body))}"])
+
+
+def _python(url: str, body: Mapping[str, Any], asks_for_token: bool) -> str:
+    token = '    headers={"Authorization": f"Bearer {os.environ[\'CUELIGHT_TOKEN\']}"},\n' if asks_for_token else ""
+    rows = pformat(dict(body), width=96, compact=True, sort_dicts=False).replace("\n", "\n    ")
+    return (
+        f"{'import os' + chr(10) * 2 if asks_for_token else ''}import requests\n\n"
+        f"answer = requests.post(\n    {json.dumps(url)},\n{token}    json={rows},\n    timeout=10,\n)\n"
+        'answer.raise_for_status()\nprint(answer.json()["predictions"])'
+    )
+
+
+def _javascript(url: str, headers: Mapping[str, str], body: Mapping[str, Any], asks_for_token: bool) -> str:
+    given = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in headers.items()]
+    given += ['"Authorization": `Bearer ${process.env.CUELIGHT_TOKEN}`'] if asks_for_token else []
+    return (
+        f"const answer = await fetch({json.dumps(url)}, {{\n"
+        f'  method: "POST",\n  headers: {{ {", ".join(given)} }},\n'
+        f"  body: JSON.stringify({json.dumps(body)}),\n}});\n"
+        "if (!answer.ok) throw new Error(await answer.text());\nconsole.log((await answer.json()).predictions);"
+    )
+
+
+def _first_row(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with one row, where rows can be told."""
+    found = dict(body)
+    split = found.get("dataframe_split")
+    if isinstance(split, dict) and isinstance(split.get("data"), list):
+        kept = {name: value for name, value in split.items() if name != "index"}
+        found["dataframe_split"] = {**kept, "data": split["data"][:1]}
+    for form in ("dataframe_records", "instances", "inputs"):
+        if isinstance(found.get(form), list):
+            found[form] = found[form][:1]
+    return found
+
+
+def _rows(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
+        inner = ",\n  ".join(f"{json.dumps(key)}: {json.dumps(each)}" for key, each in value.items())
+        return "{\n  " + inner + "}"
+    return json.dumps(value)
+
+
+def _value(kind: str) -> Any:
+    return 0 if kind in _WHOLE else _VALUES.get(kind, _NUMBER)

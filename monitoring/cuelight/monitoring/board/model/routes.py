@@ -1,0 +1,75 @@
+"""The routes of a model's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flask import Flask, render_template, request
+
+from cuelight.access.guard import Guard
+from cuelight.access.permissions import Scope
+from cuelight.kit.errors import NotFound, Unavailable
+from cuelight.monitoring.board.model.course import Course, errors, look
+from cuelight.monitoring.board.model.page import model_page
+from cuelight.monitoring.board.model.replicas import ready
+from cuelight.monitoring.board.model.sources import ModelSources
+from cuelight.monitoring.board.model.trial import TRACKS, Trial, score
+from cuelight.monitoring.board.plots import Line, lines
+from cuelight.monitoring.board.view import Seen
+from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
+
+_LIVE_SECONDS = 5
+
+
+def add_model_page(
+    app: Flask, sources: ModelSources, guard: Guard | None, seen: Callable[[], Sequence[Seen]], registry: str
+) -> None:
+    """`/board/models/NAME`: the page, and the form on it that scores; `registry` is where MLflow's pages are."""
+    app.jinja_env.globals.update(lines=lines, errors=errors, look=look, course_lines=_lines, course_top=_top)
+
+    def model(name: str) -> str:
+        who = _may_see(guard, name)
+        return _page(name, who, seen())
+
+    def tried(name: str) -> str:
+        who = _may_see(guard, name)
+        check_ours()
+        who.grant.check(Scope.SCORE, name)
+        found = seen()
+        replica = ready(found)
+        if not replica:
+            raise Unavailable("No replica answers. Is `cuelight up` running?")
+        track, body = (request.form.get(field, "") for field in ("track", "body"))
+        return _page(name, who, found, score(replica, name, track, body, carried()))
+
+    def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
+        address = request.host_url.rstrip("/")
+        shown = model_page(sources, found, name, registry, address, guard is not None)
+        return render_template(
+            "model.html", page=shown, visitor=who, trial=trial, tracks=TRACKS, live=_LIVE_SECONDS, registry=registry
+        )
+
+    app.add_url_rule("/board/models/<name>", "model", model)
+    app.add_url_rule("/board/models/<name>", "tried", tried, methods=["POST"])
+
+
+def _may_see(guard: Guard | None, name: str) -> Visitor:
+    """Who asks for the page.
+
+    Raises:
+        Unauthenticated: nobody that we know.
+        NotFound: their token is not for this model; they don't learn whether there is one.
+    """
+    who = visitor(guard)
+    if not who.grant.covers(name):
+        raise NotFound(f"Your token is not for a model {name!r}.")
+    return who
+
+
+def _lines(course: Course, what: str) -> list[Line]:
+    return [Line(getattr(track, what), track.look) for track in course.tracks]
+
+
+def _top(course: Course, what: str) -> float:
+    values = (value for track in course.tracks for value in getattr(track, what) if value is not None)
+    return max(values, default=0.0)

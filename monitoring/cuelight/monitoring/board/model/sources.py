@@ -1,0 +1,73 @@
+"""Where the page of a model gets what it shows: history, reports, journal, registry, and the model's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from cuelight.journal.query import Journal
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.board.model.recent import Recent
+from cuelight.operations.database import Operations
+from cuelight.operations.history import Event
+from cuelight.registry.login import login
+from cuelight.registry.mlflow_rest import MlflowRegistry
+from cuelight.registry.model import ModelVersion, RegisteredModel
+
+_EVENTS = 2_000
+_WHILE = 15.0  # seconds for which what takes long stays as it is
+
+
+@dataclass(frozen=True)
+class Backstage:
+    """What programs above the board lend it.
+
+    `example`: the input example of the version with this digest, as the body of a scoring request; empty where there is
+    none. `explain`: a prediction's explanation, line by line, by its id; raises `NotFound`.
+    """
+
+    example: Callable[[str], bytes]
+    explain: Callable[[str], Sequence[str]]
+
+
+EMPTY = Backstage(lambda _digest: b"", lambda _id: ())
+
+
+class ModelSources:
+    """Of one installation."""
+
+    def __init__(self, settings: Settings, backstage: Backstage) -> None:
+        self.settings = settings
+        self.backstage = backstage
+        self.journal = Journal(settings.journal_folder)
+        self.slow = Recent(_WHILE)
+
+    @cached_property
+    def operations(self) -> Operations:
+        """The operations database; it is only read."""
+        return Operations(self.settings.database_url, self.settings.host_name)
+
+    @cached_property
+    def _registry(self) -> MlflowRegistry:
+        who = login(self.settings)
+        return MlflowRegistry(
+            self.settings.tracking_uri,
+            user=who.user,
+            password=who.password,
+            connect_timeout=self.settings.registry_connect_timeout,
+            read_timeout=self.settings.registry_read_timeout,
+        )
+
+    def history(self, model: str, kinds: Sequence[str]) -> list[Event]:
+        """The newest lines of these kinds, in the order of time."""
+        return self.operations.history(model, limit=_EVENTS, kinds=kinds)
+
+    def registered(self, model: str) -> tuple[list[ModelVersion], str]:
+        """The registry's versions of a model, and why they are not known; empty where they are."""
+        try:
+            models = self.slow.get("registry", lambda: self._registry.snapshot().models)
+        except CuelightError as error:
+            return [], f"What only MLflow knows is missing: {error}"
+        return list(models.get(model, RegisteredModel(model)).versions.values()), ""
