@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,10 +37,9 @@ def test_outside_links_are_addresses(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_files_that_are_named_exist(name: str) -> None:
     """Every Python file of ours that a page names is in the repository, whole path or the end of one."""
-    sources = [str(path.relative_to(ROOT)) for root in _ROOTS for path in (ROOT / root).rglob("*.py")]
     for span in spans(name):
         if re.fullmatch(r"[\w/]+\.py", span) and span not in _MADE_BY_READERS:
-            assert any(f"/{each}".endswith(f"/{span}") for each in sources), f"{name}: there is no {span}"
+            assert any(f"/{each}".endswith(f"/{span}") for each in _sources()), f"{name}: there is no {span}"
 
 
 def test_every_page_is_linked() -> None:
@@ -59,6 +59,11 @@ def test_every_page_is_linked() -> None:
 def test_pages_belong_to_the_project(name: str) -> None:
     """No page names a folder of somebody's machine."""
     assert not re.search(r"(?<![\w.])/(?:home|work|tmp|root|Users)/", text(name))
+
+
+@cache
+def _sources() -> list[str]:
+    return [str(path.relative_to(ROOT)) for root in _ROOTS for path in (ROOT / root).rglob("*.py")]
 
 
 _ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks")
