@@ -154,14 +154,16 @@ def _default(value: object) -> str:
 def _commands() -> Iterator[str]:
     from click import Context
 
+    from cuelight.cli import exit_codes
     from cuelight.cli.main import cuelight
 
     yield from _head(
         "Commands",
-        "Exit codes: 0 is well, 1 is an error (one line on standard error says what to do), 2 is a wrong command line",
-        "or, for `train`, a gate that failed, 75 means that another process is at the same work; `drift` has codes of",
-        "its own. Settings come from `cuelight.toml` and the environment: see [settings](settings.md).",
+        "Settings come from `cuelight.toml` and the environment: see [settings](settings.md).",
     )
+    yield from ("## Exit codes", "", "| code | of | means |", "|---|---|---|")
+    yield from (f"| {each.code} | {each.commands} | {each.text} |" for each in exit_codes.MEANINGS)
+    yield ""
     for path, command in _walk("cuelight", cuelight):
         context = Context(command, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH)
         help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())

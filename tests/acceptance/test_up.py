@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cuelight.cli.stack import answers
+from cuelight.cli.supervisord import Control
+from cuelight.kit.settings import Settings
 from cuelight.registry.server_process import READY_PATH
 from tests.support.host import eventually, free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
@@ -90,6 +94,27 @@ def test_a_taken_port_is_named_with_its_holder(name: str, tmp_path: Path) -> Non
         assert part in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "home" / "logs").exists()
+
+
+def test_a_doctor_finds_it_well_and_what_is_broken(up: Up) -> None:
+    """Of what runs nothing is amiss; a replica that is stopped is found, and a port of it that another has."""
+    well = _doctor(up)
+    assert (well["well"], [each["part"] for each in well["findings"] if each["state"] == "fault"]) == (True, [])
+    assert {"3.17" in each["says"] for each in well["findings"] if each["part"] == "registry"} == {True, False}
+    control = Control.of(Settings(home=up.home))
+    control.stop("replica-1")
+    try:
+        with socket.create_server(("127.0.0.1", up.serving_port)):
+            faults = {(each["part"], each["says"].split()[0]) for each in _doctor(up)["findings"] if each["mend"]}
+    finally:
+        control.start("replica-1")
+    eventually(lambda: answers(f"{up.gateway_url}/readyz"))
+    assert {("ports", "Port"), ("programs", "serving"), ("programs", "follower"), ("programs", "replica-1")} <= faults
+
+
+def _doctor(up: Up) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(up.command_beside("doctor", "--json").stdout)
+    return found
 
 
 def test_a_killed_program_is_started_again(up: Up) -> None:

@@ -15,7 +15,8 @@ from cuelight.cli import fleet
 from cuelight.cli.credentials import credentials
 from cuelight.cli.entrance import standings
 from cuelight.cli.fleet import Fleet
-from cuelight.cli.stack import answers, check_replicas_ports, log_file, of_replica
+from cuelight.cli.ports import check, of_replicas
+from cuelight.cli.stack import answers, log_file, of_replica
 from cuelight.cli.status import served
 from cuelight.cli.supervisord import Control, folder
 from cuelight.kit import files
@@ -66,7 +67,7 @@ class Crew:
         before = replicas.read(self._settings)
         after = fleet.resized(before, count)
         new = [each for each in after if each not in before]
-        check_replicas_ports(self._settings, new)
+        check(of_replicas(self._settings, new))
         for each in new:
             self._add(each)
         for each in sorted((each for each in before if each not in after), key=fleet.number, reverse=True):

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from cuelight.cli import compose
-from cuelight.cli.stack import check_ports
+from cuelight.cli.ports import check_ports
 from cuelight.cli.story import Story
 from cuelight.cli.supervision import held, wait_for_end
 from cuelight.cli.up import everything, show_links

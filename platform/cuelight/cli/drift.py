@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import exit_codes
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import BadInput
 
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from cuelight.monitoring.windows.extent import Extent
     from cuelight.monitoring.windows.targets import Targets
 
-EXIT_CODES = {"ok": 0, "watch": 0, "drift": 10, "degraded": 11, "bad data": 12, "not enough data": 13}
+EXIT_CODES = {
+    "ok": exit_codes.WELL,
+    "watch": exit_codes.WELL,
+    "drift": exit_codes.DRIFT,
+    "degraded": exit_codes.DEGRADED,
+    "bad data": exit_codes.BAD_DATA,
+    "not enough data": exit_codes.TOO_LITTLE,
+}
 
 
 class _Window(click.ParamType["Extent"]):

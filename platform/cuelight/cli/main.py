@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
 
 import click
 
+from cuelight.cli import exit_codes
 from cuelight.kit.errors import Busy, CuelightError
 
 # Command to module in `cuelight.cli`; each module holds one click command (or group) called `command`.
@@ -37,6 +37,7 @@ COMMANDS = {
     "token": "token",
     "trust": "trust",
     "settings": "settings",
+    "doctor": "doctor",
     "demo": "demo",
     "follow": "follow",
     "serve": "serve",
@@ -76,8 +77,8 @@ def main() -> None:
         cuelight()
     except (CuelightError, OSError) as error:
         click.echo(f"cuelight: {error}", err=True)
-        sys.exit(os.EX_TEMPFAIL if isinstance(error, Busy) else 1)
+        sys.exit(exit_codes.BUSY if isinstance(error, Busy) else exit_codes.FAILED)
 
 
 def _leave(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
+    sys.exit(exit_codes.TOLD_TO_STOP + number)

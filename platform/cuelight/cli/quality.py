@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import exit_codes
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import NotFound
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cuelight.journal.groups import Cut, Group
     from cuelight.journal.query import Journal, Query
 
-EXIT_TOO_FEW = 13  # as `cuelight drift` ends where it has not enough data
 _ENDINGS = (".png", ".svg")
 _MOST_WINDOWS = 30  # of a trend whose windows nobody chose
 _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -106,7 +106,7 @@ def command(
         if lost:
             click.echo(f"\n{lost:,} labels belong to no row of the journal: cuelight labels unknown {name}")
     if all(each.quality is None for each in found):
-        raise SystemExit(EXIT_TOO_FEW)
+        raise SystemExit(exit_codes.TOO_LITTLE)
 
 
 def _nothing(journal: Journal, query: Query) -> str:

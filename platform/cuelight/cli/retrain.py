@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import exit_codes
+
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.pipelines.retraining.retrainer import Outcome
-
-_FAILED_CODE = 10  # 1 says that the command itself could not do its work
 
 
 @click.command()
@@ -88,7 +88,7 @@ def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) ->
     else:
         _show(outcome, name)
     if outcome is not None and outcome.outcome == FAILED:
-        raise SystemExit(_FAILED_CODE)
+        raise SystemExit(exit_codes.RETRAINING_FAILED)
 
 
 def _show(outcome: Outcome | None, name: str | None) -> None:

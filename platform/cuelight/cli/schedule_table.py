@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cuelight.cli import exit_codes
 from cuelight.cli.drift import EXIT_CODES
 from cuelight.kit.clock import utc
 from cuelight.monitoring.schedule.plans import ASK, DRIFT
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cuelight.operations.reports import Report
     from cuelight.operations.retraining import RetrainRequest
 
-_WORDS = {code: verdict for verdict, code in EXIT_CODES.items() if code} | {os.EX_TEMPFAIL: "busy elsewhere"}
+_WORDS = {code: verdict for verdict, code in EXIT_CODES.items() if code} | {exit_codes.BUSY: "busy elsewhere"}
 
 
 def outcome(job: Job, leads: bool, report: Report | None = None) -> str:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import urllib3
 
-from cuelight.cli import fleet
-from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import FIRST_REPLICA, Settings, table
-from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
 from cuelight.registry import server_process
 from cuelight.registry.login import is_guarded, login
@@ -114,52 +109,6 @@ def inherited(settings: Settings) -> dict[str, str]:
     """
     chosen = {row.variable: str(getattr(settings, row.name)) for row in table() if row.variable}
     return {**os.environ, **chosen, "CUELIGHT_HOME": str(settings.home.absolute()), "PYTHONUNBUFFERED": "1"}
-
-
-def check_ports(settings: Settings) -> None:
-    """Make sure that nobody else listens where we will.
-
-    Raises:
-        Misconfigured: a port is taken; the message says by whom and what to do.
-    """
-    wanted = {"mlflow_port": ("127.0.0.1", settings.mlflow_port)} if not settings.registry_uri else {}
-    if settings.gateway_port:
-        wanted["gateway_port"] = (settings.gateway_host, settings.gateway_port)
-        wanted["gateway_admin_port"] = ("127.0.0.1", settings.gateway_admin_port)
-    if settings.board_port:
-        wanted["board_port"] = ("127.0.0.1", settings.board_port)
-    check_replicas_ports(settings, fleet.begun((), replicas.first(settings), settings.serving_replicas))
-    for name, (host, port) in wanted.items():
-        _check_port(host, port, name)
-
-
-def check_replicas_ports(settings: Settings, members: Iterable[Replica]) -> None:
-    """The same for the ports of replicas alone."""
-    for each in members:
-        _check_port(settings.serving_host, each.port, "serving_port", f" for {each.name}")
-
-
-def _check_port(host: str, port: int, setting: str, whom: str = "") -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Misconfigured(
-                f"Port {port} on {host or 'all addresses'} can't be had{whom} ({error.strerror}{_holder(port)}). "
-                f"Stop what uses it, or choose another port by CUELIGHT_{setting.upper()}."
-            ) from error
-
-
-def _holder(port: int) -> str:
-    try:
-        for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-            if listens and connection.pid:
-                return f": {psutil.Process(connection.pid).name()}, process {connection.pid}"
-    except psutil.Error:  # another user's process may not be looked at
-        return ""
-    return ""
 
 
 def log_file(settings: Settings, name: str) -> Path:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import exit_codes
+
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.pipelines.candidates.register import Trained
@@ -44,7 +46,7 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
         shown = [asdict(each) for each in results]
         click.echo(to_json(shown if everything else shown[0]))
     if not all(each.gate.passed for each in results):
-        raise SystemExit(2)
+        raise SystemExit(exit_codes.GATE_FAILED)
 
 
 def workshop_of(settings: Settings, silent: bool) -> Workshop:

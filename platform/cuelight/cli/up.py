@@ -15,7 +15,8 @@ from rich.console import Console
 from cuelight.access import exposure
 from cuelight.access.keys import Keys
 from cuelight.cli import compose, fleet
-from cuelight.cli.stack import Program, check_ports, gateway_url, log_file, of_replica, programs, serving_url
+from cuelight.cli.ports import check_ports
+from cuelight.cli.stack import Program, gateway_url, log_file, of_replica, programs, serving_url
 from cuelight.cli.supervision import Supervisor, held, wait_for_end
 from cuelight.cli.supervisord import SHARED
 from cuelight.kit.errors import Misconfigured

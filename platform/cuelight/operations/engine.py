@@ -26,14 +26,14 @@ def dump(value: Any) -> str:
 
 
 class Database:
-    """An engine on the newest schema. Safe to create in many processes at once."""
+    """An engine on the newest schema, or without `upgrade` on its own. Safe to create in many processes at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, upgrade: bool = True) -> None:
         self._engine = _engine(url)
         # One state of the database for all that one transaction reads; SQLite gives that by itself.
         server = self._engine.dialect.name != "sqlite"
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ") if server else self._engine
-        if self._revision() != schema.NEWEST:
+        if upgrade and self.revision() != schema.NEWEST:
             self._upgrade()
 
     @contextlib.contextmanager
@@ -72,7 +72,8 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
-    def _revision(self) -> str:
+    def revision(self) -> str:
+        """Which schema it has; empty: none yet."""
         with self.reading() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
                 return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.cli import stack
+from cuelight.cli import ports, stack
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 
@@ -46,12 +46,12 @@ def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_SERVING_PORT"):
-            stack.check_ports(Settings(serving_port=port, registry_uri="http://there"))
+            ports.check_ports(Settings(serving_port=port, registry_uri="http://there"))
         with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_MLFLOW_PORT"):
-            stack.check_ports(Settings(serving_port=0, mlflow_port=port, gateway_port=0))
+            ports.check_ports(Settings(serving_port=0, mlflow_port=port, gateway_port=0))
         with pytest.raises(Misconfigured, match=rf"Port {port} .*CUELIGHT_GATEWAY_PORT"):
-            stack.check_ports(Settings(serving_port=0, gateway_port=port))
-    stack.check_ports(Settings(serving_port=port, registry_uri="http://there", gateway_port=0))
+            ports.check_ports(Settings(serving_port=0, gateway_port=port))
+    ports.check_ports(Settings(serving_port=port, registry_uri="http://there", gateway_port=0))
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):

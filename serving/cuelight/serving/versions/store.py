@@ -131,12 +131,16 @@ class ModelStore:
             (self._folder / digest).rename(grave)
             shutil.rmtree(grave, ignore_errors=True)
 
+    def sizes(self) -> dict[Path, int]:
+        """Bytes of each version that is here, by its folder, whose name is the digest."""
+        entries = [path for path in self._folder.glob("*") if path.name != self._drafts.name and path.is_dir()]
+        return {path: _size(path) for path in entries}
+
     def surplus(self, budget: int, needed: Set[str]) -> list[str]:
         """Digests to delete, least recently used first, until the rest fits `budget` bytes; never a needed one."""
-        entries = [path for path in self._folder.glob("*") if path.name != self._drafts.name and path.is_dir()]
-        sizes = {path: _size(path) for path in entries}
+        sizes = self.sizes()
         total, surplus = sum(sizes.values()), []
-        for path in sorted(entries, key=lambda each: each.stat().st_mtime):
+        for path in sorted(sizes, key=lambda each: each.stat().st_mtime):
             if total <= budget:
                 break
             if path.name not in needed:
