@@ -27,7 +27,11 @@ _ANSWERS: tuple[tuple[int, str, str], ...] = (
         "These are more requests than this caller, or this model, may have: wait as long as Retry-After says.",
     ),
     (431, "REQUEST_HEADERS_TOO_LARGE", "The headers are too many, or too large."),
-    (503, errors.Unavailable.code, "No serving host can take this request now. Try again."),
+    (
+        503,
+        errors.Unavailable.code,
+        "No serving host can take this request now, or the gateway has too much in hand. Try again.",
+    ),
     (504, errors.DeadlineExceeded.code, "The answer was not there in time."),
 )
 _OTHER = ("INTERNAL_ERROR", "The gateway could not pass this request on. Its access log says why.")

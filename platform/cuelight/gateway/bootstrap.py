@@ -7,6 +7,7 @@ from cuelight.gateway.clusters import FLEET, clusters
 from cuelight.gateway.listener import entry
 from cuelight.gateway.messages import Message, pipe
 from cuelight.gateway.operator import operator
+from cuelight.gateway.overload import overload
 from cuelight.gateway.places import ADMIN_SOCKET
 from cuelight.kit.settings import Settings
 
@@ -15,7 +16,8 @@ def bootstrap(settings: Settings) -> Message:
     """The whole configuration."""
     document: Message = {
         "node": _node(settings),
-        "admin": {"address": pipe(ADMIN_SOCKET)},
+        "admin": {"address": pipe(ADMIN_SOCKET), "ignore_global_conn_limit": True},
+        "overload_manager": overload(settings),
         "static_resources": {
             "listeners": [entry(settings), operator(settings)],
             "clusters": clusters(settings),

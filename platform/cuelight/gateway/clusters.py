@@ -15,7 +15,8 @@ ADMIN, FLEET = "admin", "fleet"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _IDLE = "60s"  # below what gunicorn keeps: the gateway closes first
 _MOST = 1 << 16
-# What is let in is limited where it comes in.
+# Circuit breakers would be a second, blind limit: serving refuses who would wait for long, a host that hangs is out by
+# two probes, and what waits is bounded by the gateway's memory and connections, and by its deadlines.
 _UNLIMITED: Message = {"max_connections": _MOST, "max_pending_requests": _MOST, "max_requests": _MOST}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuelight.gateway.messages import Message, by_file, extension, typed
+from cuelight.gateway.messages import Message, by_file, extension, seconds, typed
 from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings
 
@@ -23,7 +23,10 @@ def transport(settings: Settings) -> Message:
         "tls_certificate_sds_secret_configs": [{"name": _CERTIFICATE, "sds_config": source}],
     }
     kind = f"{_TLS}.DownstreamTlsContext"
-    return {"transport_socket": extension("envoy.transport_sockets.tls", kind, common_tls_context=common)}
+    return {
+        "transport_socket": extension("envoy.transport_sockets.tls", kind, common_tls_context=common),
+        "transport_socket_connect_timeout": seconds(settings.gateway_header_seconds),  # for the handshake
+    }
 
 
 def secret(chain: bytes, key: bytes) -> Message:

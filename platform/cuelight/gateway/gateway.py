@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuelight.access import exposure
-from cuelight.gateway import rates
+from cuelight.gateway import overload, rates
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.certificates import Certificates
 from cuelight.gateway.messages import replace
@@ -56,5 +56,6 @@ def prepare(settings: Settings) -> None:
         Misconfigured: a limit can't be kept.
     """
     rates.check(settings)
+    overload.check(settings)
     places = Places(settings.gateway_folder)
     replace(places.bootstrap, bootstrap(settings))

@@ -21,7 +21,8 @@ def operator(settings: Settings) -> Message:
     routes = {"name": "operator", "virtual_hosts": [host]}
     filters = [manager("operator", route_config=routes, http_filters=[router()])]
     where = address(HOST, settings.gateway_admin_port)
-    return {"name": "operator", "address": where, "filter_chains": [{"filters": filters}]}
+    listener = {"name": "operator", "address": where, "filter_chains": [{"filters": filters}]}
+    return {**listener, "ignore_global_conn_limit": True, "bypass_overload_manager": True}  # it tells of overload, too
 
 
 def _page(path: str, shown: str) -> Message:

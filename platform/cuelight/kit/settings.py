@@ -161,7 +161,15 @@ class Settings:
         0.0, "requests/s", "Scoring requests that one model may get, from all callers together; 0: no limit."
     )
     gateway_model_burst: int = _setting(200, "requests", "Scoring requests that one model may get at once.")
-    gateway_header_seconds: float = _setting(10.0, "s", "How long a request's headers may take to come.")
+    gateway_memory_bytes: int = _setting(
+        512 << 20, "bytes", "Memory of the gateway for connections and bodies on their way; near it, callers hear 503."
+    )
+    gateway_connections: int = _setting(
+        4096, "connections", "Connections that the gateway has at once; more are closed as they come."
+    )
+    gateway_header_seconds: float = _setting(
+        10.0, "s", "How long a request's headers may take to come, and a TLS handshake."
+    )
     gateway_body_seconds: float = _setting(60.0, "s", "How long a request may take to come whole.")
     gateway_idle_seconds: float = _setting(
         300.0, "s", "A connection on which nothing happens is closed, and a request on which nothing moves given up."

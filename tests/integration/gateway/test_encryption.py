@@ -41,7 +41,8 @@ def encrypted(tmp_path: Path, folder: Path, pair: Upstreams) -> Iterator[Gateway
     """A gateway that speaks TLS by files."""
     put(folder, made())
     names = {"gateway_certificate": str(folder / "tls.pem"), "gateway_key": str(folder / "tls.key")}
-    with running(tmp_path / "home", [each.replica for each in pair], gateway_tls="files", **names) as gateway:
+    chosen = {**names, "gateway_tls": "files", "gateway_header_seconds": 2.0}
+    with running(tmp_path / "home", [each.replica for each in pair], **chosen) as gateway:
         yield gateway
 
 
@@ -132,6 +133,12 @@ def test_a_self_signed_one_is_trusted_by_its_file(tmp_path: Path, pair: Upstream
         gateway.stop()
         gateway.start()
         assert served(gateway) == before
+
+
+def test_who_does_not_shake_hands_is_closed(encrypted: Gateway) -> None:
+    """A connection that says nothing of TLS, after `gateway.header_seconds`."""
+    with socket.create_connection(("127.0.0.1", encrypted.settings.gateway_port), timeout=60) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_old_protocols_are_refused(encrypted: Gateway) -> None:
