@@ -45,9 +45,11 @@ def measure(folder: Path, sizes: tuple[int, ...] = ROWS) -> Iterator[list[str]]:
     with _mlflow(folder / "mlflow") as uri:
         for rows in sizes:
             home = folder / str(rows)
-            _fill(home, rows)
+            _fill(home, 2 * rows)
             _register(home, uri)
             yield [f"{rows:,}", "`cuelight drift`, from journal to published report", *_command(home, uri, rows)]
+            previous = _command(home, uri, rows, "--against", "previous")
+            yield [f"{rows:,}", "the same with `--against previous`, of as many rows", *previous]
             for part, figures in _parts(home, rows).items():
                 yield [f"{rows:,}", part, *figures]
 
@@ -115,13 +117,13 @@ def _register(home: Path, uri: str) -> None:
         registry.set_stage(MODEL, version.version, "Production")
 
 
-def _command(home: Path, uri: str, rows: int) -> list[str]:
+def _command(home: Path, uri: str, rows: int, *more: str) -> list[str]:
     variables = {
         "CUELIGHT_HOME": str(home),
         "CUELIGHT_REGISTRY_URI": uri,
         "CUELIGHT_JOURNAL_RETENTION_DAYS": "1000000",
     }
-    command = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--window", f"{rows} rows", "--json"]
+    command = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--window", f"{rows} rows", "--json", *more]
     began, used = time.perf_counter(), _ended_children()
     with tempfile.TemporaryFile() as output:
         started = subprocess.Popen(command, env={**os.environ, **variables}, stdout=output)
