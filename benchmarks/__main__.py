@@ -23,6 +23,7 @@ import click
 from benchmarks import (
     drift_jobs,
     environments,
+    gateway_figures,
     gateways,
     guests,
     journals,
@@ -157,14 +158,16 @@ def journal(quick: bool) -> None:
 
 def _measured(
     rows: Callable[[Path], Iterable[list[str]]], table: Callable[[list[list[str]]], Table], note: str = ""
-) -> None:
-    """Print rows as they are found, in a folder of their own, and then the table of them."""
+) -> gateway_figures.Figures:
+    """Print rows as they are found, in a folder of their own, and then the table of them; and return that."""
     tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
     with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
         for row in rows(Path(name)):
             tell(", ".join(row))
             found.append(row)
-    pages.show([table(found)], f"{conditions} {note}".strip())
+    figures = gateway_figures.Figures(table(found), f"{conditions} {note}".strip())
+    pages.show([figures.table], figures.conditions)
+    return figures
 
 
 @main.command("labels")
@@ -198,27 +201,31 @@ def _of_size(default: gateways.Size) -> Callable[[Callable[..., None]], Callable
 @main.command("gateway")
 @_of_size(gateways.Size())
 def through_the_gateway(rounds: int, seconds: int) -> None:
-    """Measure only what the gateway costs: processor time, rate and latency beside the server asked directly."""
+    """Measure only what the gateway costs beside the server asked directly; its page shows the last whole run."""
     wrk.check()
     size = gateways.Size(rounds, seconds)
 
     def rows(folder: Path) -> Iterable[list[str]]:
         return gateways.cost(models.make(models.LINEAR, folder), folder / "servers", size)
 
-    _measured(rows, gateways.table, f"{size}.")
+    figures = _measured(rows, gateways.table, f"{size}.")
+    if size == gateways.Size():
+        gateway_figures.keep("cost", figures)
 
 
 @main.command("overload")
 @_of_size(overload.SIZE)
 def overloaded(rounds: int, seconds: int) -> None:
-    """Measure only what comes of more requests than can be answered, directly and by way of the gateway."""
+    """Measure only what comes of more requests than can be answered; the gateway's page shows the last whole run."""
     wrk.check()
     size = gateways.Size(rounds, seconds)
 
     def rows(folder: Path) -> Iterable[list[str]]:
         return overload.measure(models.make(models.NEIGHBOURS, folder), folder / "servers", size)
 
-    _measured(rows, overload.table, f"{size}.")
+    figures = _measured(rows, overload.table, f"{size}.")
+    if size == overload.SIZE:
+        gateway_figures.keep("overload", figures)
 
 
 @main.command("show")

@@ -18,6 +18,7 @@ from benchmarks.peers.cuelight import Cuelight
 from benchmarks.peers.peer import Running
 from benchmarks.plan import rotated
 from benchmarks.processes import PYTHON, cpu_seconds, free_port, process
+from benchmarks.ratios import number
 from benchmarks.tables import Table
 from benchmarks.wrk import Load
 
@@ -48,6 +49,9 @@ class Size:
 
     rounds: int = 5
     seconds: int = 4
+
+    def __str__(self) -> str:
+        return f"{self.rounds} rounds of {self.seconds} s"
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ COLUMNS = ("load", "way", "CPU µs a request", "ratio", "requests/s", "ratio", "
 
 def table(rows: list[list[str]]) -> Table:
     """As it is shown."""
-    return Table("What the gateway costs: medians, and ratios to the server asked directly", COLUMNS, rows)
+    return Table("Cost: medians, and ratios to the server asked directly", COLUMNS, rows)
 
 
 def _cells(found: list[Turn], direct: list[Turn]) -> list[str]:
@@ -130,9 +134,9 @@ def _cells(found: list[Turn], direct: list[Turn]) -> list[str]:
     for figure in (_cpu, _rate, _p50):
         ratios = sorted(figure(one) / figure(other) for one, other in zip(found, direct, strict=True))
         median = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        cells += [f"{statistics.median(map(figure, found)):,.4g}", median]
+        cells += [number(statistics.median(map(figure, found))), median]
     p99, failed = statistics.median(each.load.p99_ms for each in found), sum(each.load.failed for each in found)
-    return [*cells, f"{p99:.3g}", str(failed)]
+    return [*cells, number(p99), str(failed)]
 
 
 def _cpu(turn: Turn) -> float:
