@@ -23,9 +23,11 @@ demo: $(READY) ## Play the whole story on real data, then stay up (ONCE=1: end a
 up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctrl-C.
 	@$(BIN)/cuelight up
 
+# In the order of the folders: those with whole installations first. xdist would begin with files of many tests, end with
+# the few long ones, and leave a core idle meanwhile.
 .PHONY: test
 test: $(READY) browser wrk promtool networks ## Run all tests.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(READY) ## Lint, types, directions of imports, docs in step and without dead links.

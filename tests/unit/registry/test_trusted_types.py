@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
@@ -42,7 +41,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from cuelight.registry.trusted_types import allowed_types
+from cuelight.registry.trusted_types import allowed_types, skops_io
 
 X = np.random.default_rng(0).random((60, 4))
 Y = (X[:, 0] > 0.5).astype(int)
@@ -92,10 +91,11 @@ MODELS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
 def test_scikit_learns_models_pass(make: Callable[[], Any]) -> None:
     """A fitted model of scikit-learn's holds only allowed types, and loads with exactly those."""
-    content = skops.io.dumps(make())
-    untrusted = skops.io.get_untrusted_types(data=content)
+    io = skops_io()
+    content = io.dumps(make())
+    untrusted = io.get_untrusted_types(data=content)
     assert set(untrusted) <= allowed_types()
-    skops.io.loads(content, trusted=untrusted)
+    io.loads(content, trusted=untrusted)
 
 
 SMUGGLED = [os.system, builtins.eval, builtins.exec, subprocess.run, importlib.import_module, builtins.getattr, open]
@@ -104,8 +104,8 @@ SMUGGLED = [os.system, builtins.eval, builtins.exec, subprocess.run, importlib.i
 @pytest.mark.parametrize("function", SMUGGLED, ids=lambda each: f"{each.__module__}.{each.__name__}")
 def test_smuggled_functions_do_not_pass(function: Callable[..., Any]) -> None:
     """A transformer that would call a function on the rows it is sent is not covered by the list."""
-    content = skops.io.dumps(make_pipeline(FunctionTransformer(function), LogisticRegression()))
-    assert not set(skops.io.get_untrusted_types(data=content)) <= allowed_types()
+    content = skops_io().dumps(make_pipeline(FunctionTransformer(function), LogisticRegression()))
+    assert not set(skops_io().get_untrusted_types(data=content)) <= allowed_types()
 
 
 def test_the_list_is_of_types() -> None:
