@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cuelight.kit.errors import Misconfigured, NotFound
+from cuelight.kit.text import meant
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.pipeline import TrainingPipeline
 
@@ -38,8 +39,9 @@ def find(name: str, table: Mapping[str, str]) -> TrainingPipeline:
     """
     path = table.get(name) or SHIPPED.get(name)
     if path is None:
-        known = ", ".join(names(table))
-        raise NotFound(f"There is no pipeline {name!r}: choose from {known}, or name yours under [pipelines].")
+        known = names(table)
+        which = f"choose from {', '.join(known)}, or name yours under [pipelines].{meant(name, known)}"
+        raise NotFound(f"There is no pipeline {name!r}: {which}")
     found = _load(path)
     if found.name != name:
         raise Misconfigured(f"{path} makes model {found.name!r}, but is entered for {name!r}: make the two agree.")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import completion
 from cuelight.kit.errors import BadInput, NotFound
+from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
     from cuelight.journal.answers import Labels, Numbers
@@ -38,7 +40,7 @@ class _Versions(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--arm", type=click.Choice(["shadow", "canary", "control"]), help="Without it shadow, or else canary.")
 @click.option(
     "--versions", type=_Versions(), help="Production's and the other arm's, like 3,4; without it the newest pair."
@@ -108,8 +110,9 @@ class _Source:
         self._name, self._versions, self._since, self._most = name, versions, since, most
         compose.compactor(settings).run_once()
         if not layout.dates(self._folder, layout.REQUESTS, name):
-            known = ", ".join(each for each in layout.models(self._folder, layout.REQUESTS) if each)
-            raise NotFound(f"The journal has no requests to {name!r}; it has requests to: {known or 'none'}.")
+            known = [each for each in layout.models(self._folder, layout.REQUESTS) if each]
+            has = f"it has requests to: {', '.join(known) or 'none'}.{meant(name, known)}"
+            raise NotFound(f"The journal has no requests to {name!r}; {has}")
         self._pairs = Pairs(self._folder, name, since or 0.0)
 
     def pairs(self, tolerance: float | None, top: int) -> tuple[Comparison, Mapping[str, Labels | Numbers]] | None:

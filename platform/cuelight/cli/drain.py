@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cuelight.cli import compose
+from cuelight.cli import completion, compose
 
 
 @click.command()
-@click.argument("replica")
+@click.argument("replica", shell_complete=completion.replicas)
 @click.option("--undo", is_flag=True, help="Have it back: start it, and send it requests once it is ready.")
 def command(replica: str, undo: bool) -> None:
     """Send REPLICA no new requests, wait until those that it has are answered, and stop its programs.

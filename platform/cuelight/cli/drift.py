@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import exit_codes
+from cuelight.cli import completion, exit_codes
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import BadInput
 
@@ -42,7 +42,7 @@ class _Window(click.ParamType["Extent"]):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--since", type=Span(), help="Only rows of so long ago or later, like 90m, 1h or 7d.")
 @click.option(
     "--every", type=Span(), help="Judge the past instead, back to --since: a window each 1h or 1d. Records nothing."

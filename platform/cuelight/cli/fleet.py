@@ -13,6 +13,7 @@ import msgspec
 
 from cuelight.kit.errors import Misconfigured, NotFound
 from cuelight.kit.settings import FIRST_REPLICA, Settings
+from cuelight.kit.text import meant
 from cuelight.operations.replicas import Replica
 
 MOST = 64
@@ -90,7 +91,8 @@ def find(fleet: Fleet, name: str) -> Replica:
     for each in fleet:
         if each.name == name:
             return each
-    raise NotFound(f"There is no replica {name!r}; there are {', '.join(each.name for each in fleet)}.")
+    names = [each.name for each in fleet]
+    raise NotFound(f"There is no replica {name!r}; there are {', '.join(names)}.{meant(name, names)}")
 
 
 def own(settings: Settings, fleet: Fleet) -> Settings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cuelight.cli import completion, known
 from cuelight.kit.clock import SystemClock, parse_span, utc
 from cuelight.kit.errors import BadInput, NotFound
 
@@ -24,7 +25,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.models)
 @click.option("--since", help="Only events from here on: 30m, 12h, 7d, or an ISO 8601 time (UTC unless it says).")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @click.option("--at", help="What was in charge of NAME then: an age or a time, as for --since.")
@@ -51,16 +52,17 @@ def command(
         raise click.UsageError("--heads goes with --verify.")
     now = SystemClock().now()
     first, moment = parse_moment(since, now, "--since"), parse_moment(at, now, "--at")
-    operations = compose.operations(compose.settings())
+    settings = compose.settings()
+    operations, hint = compose.operations(settings), known.hint(settings, name) if name else ""
     if save_heads:
         _save(operations, save_heads)
     if verify:
         sys.exit(_verify(operations, heads))
     if moment is not None:
-        _show_situation(operations, str(name), moment, as_json)
+        _show_situation(operations, str(name), moment, as_json, hint)
     elif not save_heads:
         events = operations.history(name, since=first, limit=limit)
-        _print(events) if as_json else _show(events)
+        _print(events) if as_json else _show(events, hint)
 
 
 def parse_moment(text: str | None, now: float, option: str = "--since") -> float | None:
@@ -101,7 +103,7 @@ def _save(operations: Operations, file: Path) -> None:
     click.echo(f"{file} holds {len(heads)} signed heads.")
 
 
-def _show_situation(operations: Operations, name: str, moment: float, as_json: bool) -> None:
+def _show_situation(operations: Operations, name: str, moment: float, as_json: bool, hint: str) -> None:
     from cuelight.operations.situation import TELLING, situations
 
     events = operations.history(name, kinds=TELLING)
@@ -113,7 +115,7 @@ def _show_situation(operations: Operations, name: str, moment: float, as_json: b
     elif events:
         click.echo(f"Nothing of {name} was served at {utc(moment)} UTC: its history begins at {utc(events[0].at)}.")
     else:
-        raise NotFound(f"Nothing of {name!r} was ever served, as far as the history goes.")
+        raise NotFound(f"Nothing of {name!r} was ever served, as far as the history goes.{hint}")
 
 
 def document(found: Mapping[str, Situation]) -> list[dict[str, Any]]:
@@ -146,7 +148,7 @@ def _print(events: Sequence[Event]) -> None:
         click.echo(json.dumps(event.__dict__))
 
 
-def _show(events: Sequence[Event]) -> None:
+def _show(events: Sequence[Event], hint: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -156,4 +158,4 @@ def _show(events: Sequence[Event]) -> None:
         detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items())
         cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version), detail)
         table.add_row(*(Text(cell) for cell in cells))  # as it is: a detail may hold square brackets
-    Console().print(table if events else "Nothing has happened yet.")
+    Console().print(table if events else f"Nothing has happened yet.{hint}", highlight=False)

@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import click
 
+from cuelight.cli import completion
+
 _WAIT_SECONDS = 30.0  # beyond the age at which a segment is closed
 
 
@@ -16,7 +18,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option(
     "--key", "keys", multiple=True, required=True, metavar="COLUMN=VALUE", help="Whose: all keys that are given hold."
 )

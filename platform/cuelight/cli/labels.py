@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cuelight.cli import completion
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def command() -> None:
 
 @command.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--model", required=True, help="Registered model that made the predictions.")
+@click.option(
+    "--model", required=True, shell_complete=completion.models, help="Registered model that made the predictions."
+)
 @click.option("--key", "column", help="Input column that the file's keys are values of; else what cuelight.key says.")
 def import_(file: Path, model: str, column: str | None) -> None:
     """Record the labels in FILE (CSV or Parquet) with the columns prediction_id, row (0 if left out) and label.
@@ -54,7 +57,7 @@ def import_(file: Path, model: str, column: str | None) -> None:
 
 
 @command.command("unknown")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def unknown_(name: str, limit: int, as_json: bool) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import completion
 from cuelight.kit.errors import NotFound
+from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
     from cuelight.cli.log_lines import Entry
@@ -32,7 +34,7 @@ class _Statuses(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--limit", type=click.IntRange(min=1), help="The newest so many; 20 on the screen, all in a file.")
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--version", type=click.IntRange(min=0), help="Answered by this version; 0: by none.")
@@ -125,5 +127,6 @@ def _export(settings: Settings, query: Query, file: Path, requests: bool) -> Non
 def _nothing(settings: Settings, model: str) -> str:
     from cuelight.journal import layout
 
-    known = ", ".join(each for each in layout.models(settings.journal_folder, layout.REQUESTS) if each)
-    return f"The journal has no such requests to {model!r}; it has requests to: {known or 'none'}."
+    known = [each for each in layout.models(settings.journal_folder, layout.REQUESTS) if each]
+    hint = "" if model in known else meant(model, known)
+    return f"The journal has no such requests to {model!r}; it has requests to: {', '.join(known) or 'none'}.{hint}"

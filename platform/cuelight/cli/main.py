@@ -7,9 +7,11 @@ import signal
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from cuelight.cli import exit_codes
 from cuelight.kit.errors import Busy, CuelightError
+from cuelight.kit.text import meant
 
 # Command to module in `cuelight.cli`; each module holds one click command (or group) called `command`.
 COMMANDS = {
@@ -38,6 +40,7 @@ COMMANDS = {
     "trust": "trust",
     "settings": "settings",
     "doctor": "doctor",
+    "completion": "completion",
     "demo": "demo",
     "follow": "follow",
     "serve": "serve",
@@ -58,6 +61,20 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"cuelight.cli.{COMMANDS[cmd_name]}").command
         command.hidden = cmd_name in _INTERNAL
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(
+                f"There is no command {args[0]!r}.{meant(args[0], COMMANDS) or ' The list is in: cuelight --help'}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names alone: to show help as well, every command would have to be imported."""
+        shown = [name for name in COMMANDS if name.startswith(incomplete) and name not in _INTERNAL]
+        return [*map(CompletionItem, shown), *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

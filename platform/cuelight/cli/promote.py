@@ -6,15 +6,16 @@ import json
 
 import click
 
-from cuelight.cli import compose
+from cuelight.cli import completion, compose
 from cuelight.kit.errors import NotFound
+from cuelight.kit.text import meant
 from cuelight.registry.model import ModelVersion, RegisteredModel, Snapshot
 from cuelight.registry.names import STAGES, check_alias
 
 
 @click.command()
-@click.argument("name")
-@click.argument("version", type=int)
+@click.argument("name", shell_complete=completion.models)
+@click.argument("version", type=int, shell_complete=completion.versions)
 @click.option("--stage", type=click.Choice(STAGES, case_sensitive=False), help="Default: Production, without --alias.")
 @click.option("--alias", help="Point this alias at the version.")
 @click.option("--archive-others", is_flag=True, help="Archive the versions that are in the stage now.")
@@ -51,7 +52,8 @@ def find(snapshot: Snapshot, name: str, version: int) -> ModelVersion:
         NotFound: names the models, or the versions, that are.
     """
     if name not in snapshot.models:
-        raise NotFound(f"There is no registered model {name!r}. There are: {', '.join(snapshot.models) or 'none'}.")
+        known = ", ".join(snapshot.models) or "none"
+        raise NotFound(f"There is no registered model {name!r}. There are: {known}.{meant(name, snapshot.models)}")
     versions = snapshot.models[name].versions
     if version not in versions:
         raise NotFound(f"{name} has no version {version}. It has: {', '.join(map(str, versions)) or 'none'}.")

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import exit_codes
+from cuelight.cli import completion, exit_codes
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import NotFound
+from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
     from cuelight.journal.groups import Cut, Group
@@ -26,7 +27,7 @@ _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--version", type=int, help="Only answers of this version.")
 @click.option("--track", help="Only answers of this track: Production or Staging.")
 @click.option("--arm", help="Only this arm: champion, canary, control, pinned, or shadow, which is left out without.")
@@ -114,8 +115,9 @@ def _nothing(journal: Journal, query: Query) -> str:
 
     if journal.columns(Query(query.model)):
         return f"The journal has no answers of {query.model} with that version, track, arm and time."
-    known = ", ".join(each for each in journal.models() if each)
-    return f"The journal has no answers of {query.model!r}; it has answers of: {known or 'none'}."
+    known = [each for each in journal.models() if each]
+    has = f"it has answers of: {', '.join(known) or 'none'}.{meant(query.model, known)}"
+    return f"The journal has no answers of {query.model!r}; {has}"
 
 
 def _trend(cut: Cut, journal: Journal, query: Query) -> Cut:

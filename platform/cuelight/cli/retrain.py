@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import exit_codes
+from cuelight.cli import completion, exit_codes
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.pipelines)
 @click.option("--reason", default="Asked for by hand.", show_default=True, help="Why; it goes onto the version's tags.")
 @click.option("--now", is_flag=True, help="File the request and carry it out here.")
 @click.option("--next", "next_one", is_flag=True, help="Carry out the oldest open request, if there is one.")

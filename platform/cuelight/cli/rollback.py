@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import compose, fleet
+from cuelight.cli import completion, compose, fleet, known
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
 from cuelight.kit.settings import FIRST_REPLICA, Settings
 from cuelight.operations import replicas
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def command(name: str, yes: bool) -> None:
     """Put the version that was in Production before back there; also while MLflow is down, which is told later.
@@ -53,7 +53,8 @@ def _versions(settings: Settings, name: str) -> tuple[int | None, int | None]:
     switches = [each.version for each in in_production]
     led = line([each for each in switches if each is not None])
     if len(led) < 2:
-        raise NotFound(f"There is no Production version of {name!r} before the present one to go back to.")
+        there_is = f"There is no Production version of {name!r} before the present one to go back to."
+        raise NotFound(there_is + known.hint(settings, name))
     return led[-2], led[-1]
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 import urllib3
 
-from cuelight.cli import compose
+from cuelight.cli import completion, compose, known
 from cuelight.cli.credentials import credentials
 from cuelight.cli.stack import serving_url
 from cuelight.kit.errors import BadInput, Unavailable
@@ -17,7 +17,7 @@ _TYPES = {".csv": "text/csv", ".json": "application/json"}
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.models)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--stage", type=click.Choice(["Production", "Staging"]), default="Production", show_default=True)
 def command(name: str, file: Path, stage: str) -> None:
@@ -36,7 +36,7 @@ def command(name: str, file: Path, stage: str) -> None:
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
     if answer.status != 200:
-        raise BadInput(_message(answer))
+        raise BadInput(_message(answer) + (known.hint(settings, name) if answer.status == 404 else ""))
     click.echo(answer.data.decode())
 
 

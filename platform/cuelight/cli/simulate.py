@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import completion
 from cuelight.cli.spans import Span
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _ENDINGS = (".png", ".svg")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.pipelines)
 @click.option(
     "--stream",
     "table",

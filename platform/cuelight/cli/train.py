@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import exit_codes
+from cuelight.cli import completion, exit_codes
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.pipelines)
 @click.option("--all", "everything", is_flag=True, help="Train every pipeline.")
 @click.option("--no-stage", is_flag=True, help="Register only; leave the version in no stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

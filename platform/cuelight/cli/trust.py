@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from cuelight.cli import compose
+from cuelight.cli import completion, compose
 from cuelight.cli.promote import find
 from cuelight.registry import tags
 
 
 @click.command()
-@click.argument("name")
-@click.argument("version", type=int)
+@click.argument("name", shell_complete=completion.models)
+@click.argument("version", type=int, shell_complete=completion.versions)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def command(name: str, version: int, yes: bool) -> None:
     """Sign the files of VERSION of model NAME by this installation's key.

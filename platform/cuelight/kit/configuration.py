@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import BY_MODEL, CHOICES, PREFIX, TABLES, Settings, table
+from cuelight.kit.text import meant
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _FILE_VARIABLE = "CUELIGHT_CONFIG"
@@ -40,7 +40,7 @@ def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:
         entries = {f"{section}.{key}": each for key, each in content.items()} if nested else {section: content}
         for key, value in entries.items():
             if key not in known:
-                raise Misconfigured(f"cuelight.toml: there is no setting `{key}`. `cuelight settings` lists them.")
+                raise Misconfigured(f"cuelight.toml: there is no setting `{key}`.{_near(key, known)}")
             values[known[key]] = value
     return values
 
@@ -56,7 +56,7 @@ def _models(content: Any) -> dict[str, dict[str, Any]]:
                 if name is None:
                     raise Misconfigured(
                         f"cuelight.toml: there is no setting `{section}.{key}` that a model may have of its own, as "
-                        f"{model!r} has; those of {' and '.join(BY_MODEL)} may be."
+                        f"{model!r} has; those of {' and '.join(BY_MODEL)} may be.{meant(f'{section}.{key}', known)}"
                     )
                 found.setdefault(model, {})[name] = _convert(name, value)
     return found
@@ -85,8 +85,7 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f" Is it `{near[0]}`?" if near else " `cuelight settings` lists them."
+    return meant(name, known) or " `cuelight settings` lists them."
 
 
 def _convert(name: str, value: Any) -> Any:

@@ -33,6 +33,23 @@ def test_the_list_shows_what_people_use() -> None:
     assert CliRunner().invoke(main.cuelight, ["nonsense"]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["statsu"], "status"),
+        (["Promot"], "promote"),
+        (["token", "lst"], "list"),
+        (["history", "--sinse", "1h"], "--since"),
+        (["nonsense"], "cuelight --help"),
+    ],
+)
+def test_what_was_meant_is_guessed(typed: list[str], meant: str) -> None:
+    """Of commands and options that there are not, the nearest one is named, and the exit code is 2."""
+    result = CliRunner().invoke(main.cuelight, typed)
+    assert result.exit_code == 2
+    assert meant in result.output.splitlines()[-1]
+
+
 def test_an_error_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What a person can act on comes without a traceback, and with exit code 1."""
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cuelight.kit import files
 from cuelight.kit.errors import NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
+from cuelight.kit.text import meant
 from cuelight.registry import tags
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.registry.port import Registry
@@ -88,7 +89,9 @@ class Targets:
         snapshot = self._registry.snapshot()
         if model not in snapshot.models:
             known = ", ".join(sorted(snapshot.models)) or "none"
-            raise NotFound(f"There is no registered model {model!r}; there are: {known}.")
+            raise NotFound(
+                f"There is no registered model {model!r}; there are: {known}.{meant(model, snapshot.models)}"
+            )
         versions = snapshot.models[model].versions
         if version is not None:
             if version not in versions:
