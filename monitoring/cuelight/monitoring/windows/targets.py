@@ -96,14 +96,19 @@ class Targets:
         if version is not None:
             if version not in versions:
                 raise NotFound(f"{model} has no version {version}; it has {', '.join(map(str, sorted(versions)))}.")
-            return _target(versions[version], "")
+            return target_of(versions[version], "")
         claim = assign(snapshot, self._memory, self._aliases).winners.get((model, Track.PRODUCTION))
         if claim is None:
             raise NotFound(f"{model} has no version on Production: promote one, or name one by --version.")
-        return _target(versions[claim.version.version], Track.PRODUCTION.value)
+        return target_of(versions[claim.version.version], Track.PRODUCTION.value)
 
 
-def _target(version: ModelVersion, track: str) -> Target:
+def target_of(version: ModelVersion, track: str) -> Target:
+    """The version as one to judge.
+
+    Raises:
+        NotFound: it has no reference.
+    """
     path, _, digest = version.tags.get(tags.REFERENCE, "").rpartition(":")
     if not path or not version.run_id:
         raise NotFound(

@@ -5,17 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cuelight.kit.errors import CuelightError, NotFound
 from cuelight.monitoring.board.model import calls, replicas
 from cuelight.monitoring.board.model.calls import Call
 from cuelight.monitoring.board.model.course import Course, course
+from cuelight.monitoring.board.model.distribution import Distribution, chosen, distribution
+from cuelight.monitoring.board.model.heatmap import TOGETHER, HeatMap, heat_map
 from cuelight.monitoring.board.model.promotions import SHOWN, SPAN_SECONDS, Promotion, promotions, turns
+from cuelight.monitoring.board.model.quality import QualityOfModel, quality_of_model
 from cuelight.monitoring.board.model.replicas import Replica
 from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.model.timeline import KINDS, Step, timeline
 from cuelight.monitoring.board.view import Model, Seen, page
+from cuelight.operations.reports import Report
+from cuelight.registry.model import ModelVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WEEK = 604_800.0
 T = TypeVar("T")
@@ -30,8 +38,25 @@ class Part(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Door:
+    """How the reader came: `registry` is where MLflow's pages are, ending in /, `address` the gateway's own.
+
+    `column` is one whose distribution is wanted, in the report of the moment `at` (epoch seconds as text), if given.
+    """
+
+    registry: str
+    address: str
+    asks_for_token: bool = False
+    column: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True)
 class ModelPage:
-    """All parts. `model` is None where no replica serves any version; `body` is a request to try, as text."""
+    """All parts. `model` is None where no replica serves any version; `body` is a request to try, as text.
+
+    `distribution` is that of `column`: the one that was asked for, else the furthest strayed.
+    """
 
     name: str
     model: Model | None
@@ -40,19 +65,16 @@ class ModelPage:
     missing: str
     promotions: Part[Sequence[Promotion]]
     course: Part[Course]
+    heat: HeatMap
+    column: str
+    distribution: Part[Distribution]
+    quality: Part[QualityOfModel | None]
     body: str
     calls: Sequence[Call]
 
 
-def model_page(
-    sources: ModelSources, seen: Sequence[Seen], name: str, registry: str, address: str, asks_for_token: bool
-) -> ModelPage:
-    """The page of model `name`.
-
-    Args:
-        seen: what the replicas said just now.
-        registry: where MLflow's pages are, ending in /.
-        address: the gateway's, as the page's reader has it.
+def model_page(sources: ModelSources, seen: Sequence[Seen], name: str, door: Door) -> ModelPage:
+    """The page of model `name`; `seen` is what the replicas said just now.
 
     Raises:
         NotFound: neither replicas, history nor registry know the model.
@@ -64,19 +86,61 @@ def model_page(
         raise NotFound(f"There is no model {name!r}, as far as MLflow, the history and the replicas know.")
     found = turns(events)
     body = _body(sources, served)
+    reports = sources.reports(name)
+    heat = heat_map(reports)
+    column = door.column or next((each.column for each in heat.rows if each.column != TOGETHER), "")
+    of = _Versions(sources, name, versions)
     return ModelPage(
         name=name,
-        model=next((each for each in page(seen, (), registry, name.__eq__).models), None),
+        model=next((each for each in page(seen, (), door.registry, name.__eq__).models), None),
         replicas=replicas.replicas(seen, name),
-        steps=timeline(events, versions, registry),
+        steps=timeline(events, versions, door.registry),
         missing=missing,
         promotions=_part(sources, "promotions", name, lambda: promotions(sources.journal, name, found)),
         course=_part(
             sources, "course", name, lambda: _course(sources, name, [each.earliest for each in found[:SHOWN]])
         ),
+        heat=heat,
+        column=column,
+        distribution=_part(
+            sources, f"column {column} {door.at}", name, lambda: of.distribution(reports, column, door.at)
+        ),
+        quality=_part(sources, "quality", name, lambda: of.quality(_production(served))),
         body=calls.text(body) if body else "",
-        calls=calls.calls(address, name, body, asks_for_token) if body else (),
+        calls=calls.calls(door.address, name, body, door.asks_for_token) if body else (),
     )
+
+
+class _Versions:
+    """Parts that hold live rows against a version's reference."""
+
+    def __init__(self, sources: ModelSources, name: str, versions: Sequence[ModelVersion]) -> None:
+        self._sources = sources
+        self._name = name
+        self._versions = {each.version: each for each in versions}
+
+    def distribution(self, reports: Sequence[Report], column: str, at: str) -> Distribution:
+        report = chosen(reports, column, at)
+        return distribution(self._sources.journal, self._reference(report.version), report, column)
+
+    def quality(self, production: int | None) -> QualityOfModel | None:
+        def reference(version: int) -> pd.DataFrame | None:
+            try:
+                return self._reference(version)
+            except CuelightError:
+                return None  # errors are shown without what they were in training
+
+        return quality_of_model(self._sources.journal, self._name, production, reference)
+
+    def _reference(self, version: int | None) -> pd.DataFrame:
+        if version not in self._versions:
+            raise NotFound(f"MLflow does not tell where the reference of version {version} is.")
+        return self._sources.reference(self._versions[version])
+
+
+def _production(served: Mapping[str, Any] | None) -> int | None:
+    track = served["tracks"].get("Production") if served else None
+    return int(track["version"]) if track else None
 
 
 def _course(sources: ModelSources, name: str, moments: Sequence[float]) -> Course:

@@ -1,44 +1,69 @@
-"""What was computed a moment ago: a page that renews itself every few seconds must not cost that much."""
+"""What was computed a moment ago: a page that renews itself every few seconds must neither cost nor wait that much."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import Unavailable
 
 _MOST = 256  # results
+_AT_ONCE = 3
 T = TypeVar("T")
 
 
-class Recent:
-    """Results by key, for so many seconds; one thread makes each while others that want it wait."""
+@dataclass(frozen=True)
+class _Kept:
+    at: float
+    result: Any
 
-    def __init__(self, seconds: float, clock: Clock | None = None) -> None:
+
+class Recent:
+    """Results by key; what is older than `seconds` is made anew in a thread, and shown as it was until then.
+
+    What there is nothing of yet is waited for, `patience` seconds at most.
+    """
+
+    def __init__(self, seconds: float, patience: float, clock: Clock | None = None) -> None:
         self._seconds = seconds
+        self._patience = patience
         self._clock = clock or SystemClock()
-        self._found: dict[Hashable, tuple[float, Any]] = {}
-        self._locks: dict[Hashable, threading.Lock] = {}
+        self._kept: dict[Hashable, _Kept] = {}
+        self._made: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="recent")
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result of `make`, or what it was within those seconds; an error is not kept."""
-        with self._lock:
-            mine = self._locks.setdefault(key, threading.Lock())
-        with mine:
-            at, found = self._found.get(key, (0.0, None))
-            now = self._clock.monotonic()
-            if key not in self._found or now - at >= self._seconds:
-                found = make()
-                with self._lock:
-                    self._found[key] = self._clock.monotonic(), found
-                    self._forget()
-            result: T = found
-            return result
+        """The result of `make`, or what it was; an error is raised once and not kept.
 
-    def _forget(self) -> None:
-        """The oldest, where there are many."""
-        for key in sorted(self._found, key=lambda each: self._found[each][0])[: len(self._found) - _MOST]:
-            del self._found[key]
-            self._locks.pop(key, None)
+        Raises:
+            Unavailable: it is being made, and there is none from before.
+        """
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept and self._clock.monotonic() - kept.at < self._seconds:
+                result: T = kept.result
+                return result
+            made = self._made.get(key) or self._made.setdefault(key, self._pool.submit(self._make, key, make))
+        try:
+            return made.result(0.0 if kept else self._patience)  # type: ignore[no-any-return]  # made by `make`
+        except TimeoutError:
+            if kept:
+                return kept.result  # type: ignore[no-any-return]  # as above
+            raise Unavailable("This is being computed: it will be here in a moment.") from None
+
+    def _make(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        try:
+            result = make()
+            with self._lock:
+                self._kept[key] = _Kept(self._clock.monotonic(), result)
+                for old in sorted(self._kept, key=lambda each: self._kept[each].at)[: len(self._kept) - _MOST]:
+                    del self._kept[old]
+            return result
+        finally:
+            with self._lock:
+                del self._made[key]

@@ -9,12 +9,11 @@ from flask import Flask, render_template, request
 from cuelight.access.guard import Guard
 from cuelight.access.permissions import Scope
 from cuelight.kit.errors import NotFound, Unavailable
-from cuelight.monitoring.board.model.course import Course, errors, look
-from cuelight.monitoring.board.model.page import model_page
+from cuelight.monitoring.board.model import wording
+from cuelight.monitoring.board.model.page import Door, model_page
 from cuelight.monitoring.board.model.replicas import ready
 from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.model.trial import TRACKS, Trial, score
-from cuelight.monitoring.board.plots import Line, lines
 from cuelight.monitoring.board.view import Seen
 from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
 
@@ -25,7 +24,7 @@ def add_model_page(
     app: Flask, sources: ModelSources, guard: Guard | None, seen: Callable[[], Sequence[Seen]], registry: str
 ) -> None:
     """`/board/models/NAME`: the page, and the form on it that scores; `registry` is where MLflow's pages are."""
-    app.jinja_env.globals.update(lines=lines, errors=errors, look=look, course_lines=_lines, course_top=_top)
+    app.jinja_env.globals.update(wording.GLOBALS)
 
     def model(name: str) -> str:
         who = _may_see(guard, name)
@@ -43,10 +42,17 @@ def add_model_page(
         return _page(name, who, found, score(replica, name, track, body, carried()))
 
     def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
-        address = request.host_url.rstrip("/")
-        shown = model_page(sources, found, name, registry, address, guard is not None)
+        asked = (request.args.get(field, "") for field in ("column", "at"))
+        door = Door(registry, request.host_url.rstrip("/"), guard is not None, *asked)
+        shown = model_page(sources, found, name, door)
         return render_template(
-            "model.html", page=shown, visitor=who, trial=trial, tracks=TRACKS, live=_LIVE_SECONDS, registry=registry
+            "model.html",
+            page=shown,
+            visitor=who,
+            trial=trial,
+            tracks=TRACKS,
+            live=_LIVE_SECONDS,
+            registry=registry,
         )
 
     app.add_url_rule("/board/models/<name>", "model", model)
@@ -64,12 +70,3 @@ def _may_see(guard: Guard | None, name: str) -> Visitor:
     if not who.grant.covers(name):
         raise NotFound(f"Your token is not for a model {name!r}.")
     return who
-
-
-def _lines(course: Course, what: str) -> list[Line]:
-    return [Line(getattr(track, what), track.look) for track in course.tracks]
-
-
-def _top(course: Course, what: str) -> float:
-    values = (value for track in course.tracks for value in getattr(track, what) if value is not None)
-    return max(values, default=0.0)

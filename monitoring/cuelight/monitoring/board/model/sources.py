@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cuelight.journal.query import Journal
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.model.recent import Recent
+from cuelight.monitoring.windows.references import References
+from cuelight.monitoring.windows.targets import target_of
 from cuelight.operations.database import Operations
 from cuelight.operations.history import Event
+from cuelight.operations.reports import Report
 from cuelight.registry.login import login
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import ModelVersion, RegisteredModel
+from cuelight.registry.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EVENTS = 2_000
+_REPORTS = 40
 _WHILE = 15.0  # seconds for which what takes long stays as it is
+_PATIENCE = 0.4  # seconds that a page waits for a part that was never made
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class ModelSources:
         self.settings = settings
         self.backstage = backstage
         self.journal = Journal(settings.journal_folder)
-        self.slow = Recent(_WHILE)
+        self.slow = Recent(_WHILE, _PATIENCE)
 
     @cached_property
     def operations(self) -> Operations:
@@ -63,6 +73,24 @@ class ModelSources:
     def history(self, model: str, kinds: Sequence[str]) -> list[Event]:
         """The newest lines of these kinds, in the order of time."""
         return self.operations.history(model, limit=_EVENTS, kinds=kinds)
+
+    def reports(self, model: str) -> list[Report]:
+        """The newest drift reports, the newest first."""
+        return self.operations.reports(model, limit=_REPORTS)
+
+    def reference(self, version: ModelVersion) -> pd.DataFrame:
+        """What a version is held against.
+
+        Raises:
+            NotFound, Refused, RegistryUnavailable: it has none, it was altered, or it can't be had now.
+        """
+        return self._references.read(target_of(version, ""))
+
+    @cached_property
+    def _references(self) -> References:
+        who = login(self.settings)
+        tracking = Tracking(self.settings.tracking_uri, user=who.user, password=who.password)
+        return References(tracking, self.settings.home / "monitoring" / "references")
 
     def registered(self, model: str) -> tuple[list[ModelVersion], str]:
         """The registry's versions of a model, and why they are not known; empty where they are."""

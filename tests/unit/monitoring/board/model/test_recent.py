@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from cuelight.kit.clock import FakeClock
-from cuelight.kit.errors import Unavailable
+from cuelight.kit.errors import NotFound, Unavailable
 from cuelight.monitoring.board.model.recent import Recent
+from tests.support.host import eventually
 
 
 def test_a_result_stays_for_its_time() -> None:
-    """Made once within it, anew after it, each key by itself; an error is tried again at once."""
+    """Made once within it, each key by itself; an error is raised, and tried again at once."""
     clock, made = FakeClock(), [0]
-    recent = Recent(10.0, clock)
+    recent = Recent(10.0, 60.0, clock)
 
     def make() -> int:
         made[0] += 1
-        if made[0] == 3:
-            raise Unavailable("Not now.")
+        if made[0] == 1:
+            raise NotFound("Not there.")
         return made[0]
 
-    assert [recent.get("a", make), recent.get("a", make), recent.get("b", lambda: 7)] == [1, 1, 7]
-    clock.advance(10.0)
-    assert recent.get("a", make) == 2
-    clock.advance(10.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotFound):
         recent.get("a", make)
-    assert recent.get("a", make) == 4
+    assert [recent.get("a", make), recent.get("a", make), recent.get("b", lambda: 7)] == [2, 2, 7]
+
+
+def test_nobody_waits_for_what_was_there_before() -> None:
+    """The old result is shown while a thread makes the new one, one thread for all who ask."""
+    clock, go = FakeClock(), threading.Event()
+    recent = Recent(10.0, 60.0, clock)
+    assert recent.get("a", lambda: 1) == 1
+    clock.advance(10.0)
+
+    def slow() -> int:
+        go.wait(60.0)
+        return 2
+
+    assert [recent.get("a", slow), recent.get("a", lambda: 99)] == [1, 1]
+    go.set()
+    eventually(lambda: recent.get("a", lambda: 99) == 2)
+
+
+def test_what_takes_longer_than_patience_comes_later() -> None:
+    """Whoever asks first is told so; then it is there."""
+    go = threading.Event()
+    recent = Recent(10.0, 0.0)
+    with pytest.raises(Unavailable, match="being computed"):
+        recent.get("a", lambda: go.wait(60.0))
+    go.set()
+    assert eventually(lambda: _there(recent))
+
+
+def _there(recent: Recent) -> bool:
+    try:
+        return recent.get("a", lambda: False)
+    except Unavailable:
+        return False
