@@ -26,9 +26,15 @@ from cuelight.registry.trusted_types import allowed_types
 from tests.docs.pages import Block, blocks, text
 from tests.support.host import Host, running
 
-ADDRESS = "http://127.0.0.1:8000"
-PAGES = ("docs/quickstart.md", "docs/scoring-protocol.md", "docs/how-to/score.md", "docs/how-to/send-labels.md")
-_RUN = re.compile(r"^(?:id=\$\()?(?:curl|cuelight score) ", re.MULTILINE)
+ADDRESS = "127.0.0.1:8000"
+PAGES = (
+    "docs/quickstart.md",
+    "docs/scoring-protocol.md",
+    "docs/how-to/score.md",
+    "docs/how-to/call-from-mlflow.md",
+    "docs/how-to/send-labels.md",
+)
+_RUN = re.compile(r"^(?:id=\$\()?(?:curl|cuelight score|mlflow deployments) ", re.MULTILINE)
 _BIN = Path(sys.executable).parent
 
 
@@ -82,16 +88,20 @@ def test_requests_are_answered_as_the_page_says(name: str, host: Host, tmp_path:
     for block, following in zip(found, [*found[1:], Block("", "")], strict=True):
         if block.mark[0] == "runnable":
             words = block.mark[1].split()
-            (tmp_path / words[0]).write_text(block.text.replace(ADDRESS, host.url))
+            (tmp_path / words[0]).write_text(block.text.replace(ADDRESS, _where(host)))
             execute([sys.executable, *words], host, tmp_path)
         elif block.language == "sh" and _RUN.search(block.text):
-            script = block.text.replace(ADDRESS, host.url)
+            script = block.text.replace(ADDRESS, _where(host))
             said = execute(["bash", "-euo", "pipefail", "-c", script], host, tmp_path)
             compare(said, following)
         else:
             continue
         run += 1
     assert run
+
+
+def _where(host: Host) -> str:
+    return host.url.removeprefix("http://")
 
 
 def execute(arguments: list[str], host: Host, folder: Path) -> str:
@@ -151,7 +161,7 @@ def test_labels_from_the_quickstart_are_joined(host: Host, tmp_path: Path) -> No
     from tests.support.host import eventually
 
     block = next(each for each in blocks("docs/quickstart.md") if each.mark[0] == "runnable")
-    (tmp_path / "traffic.py").write_text(block.text.replace(ADDRESS, host.url))
+    (tmp_path / "traffic.py").write_text(block.text.replace(ADDRESS, _where(host)))
     assert "1000" in execute([sys.executable, "traffic.py", "2"], host, tmp_path)
 
     def labelled() -> bool:

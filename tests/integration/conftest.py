@@ -10,6 +10,7 @@ from cuelight.registry.memory import MemoryRegistry
 from tests.support import models
 from tests.support.host import Host, running
 from tests.support.models import Shelf
+from tests.support.typed import typed_host
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,13 @@ def host(tmp_path_factory: pytest.TempPathFactory, registry: MemoryRegistry) -> 
 def shelf(tmp_path_factory: pytest.TempPathFactory, registry: MemoryRegistry, host: Host) -> Shelf:
     """Where model versions are made and registered."""
     return Shelf(registry, tmp_path_factory.mktemp("shelf"), host.settings.keys_folder)
+
+
+@pytest.fixture(scope="session")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A host with one worker that serves `mixed`, of columns of several types, and `numbers`, of doubles."""
+    with typed_host(tmp_path_factory.mktemp("typed")) as host:
+        yield host
 
 
 @pytest.fixture(scope="session")

@@ -220,3 +220,23 @@ def test_nobody_listens_elsewhere_without_tokens(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("cuelight: serving.host is 0.0.0.0")
     assert "CUELIGHT_ACCESS_REQUIRED=true" in done.stderr
+
+
+def test_mlflows_client_sends_the_token_of_its_environment(
+    host: Host, mint: Mint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It scores and lists what the token is for; without one it is told so as MLflow tells it."""
+    from mlflow.deployments import get_deploy_client
+    from mlflow.exceptions import MlflowException
+
+    target = host.url.replace("http:", "cuelight:")
+    monkeypatch.setenv("CUELIGHT_ACCESS_TOKEN", mint.token("score", "wine"))
+    client = get_deploy_client(target)
+    assert client.predict(endpoint="wine", inputs=[[0.0, 0.0]])["predictions"] == [1.0]
+    assert [each["name"] for each in client.list_endpoints()] == ["wine"]
+    with pytest.raises(MlflowException, match="churn") as refused:
+        client.predict(endpoint="churn", inputs=[[0.0, 0.0]])
+    monkeypatch.delenv("CUELIGHT_ACCESS_TOKEN")
+    with pytest.raises(MlflowException, match="token") as unknown:
+        get_deploy_client(target).predict(endpoint="wine", inputs=[[0.0, 0.0]])
+    assert (refused.value.error_code, unknown.value.error_code) == ("PERMISSION_DENIED", "UNAUTHENTICATED")

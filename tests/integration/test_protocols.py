@@ -6,70 +6,30 @@ import gzip
 import itertools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal, Query
-from cuelight.kit.signing import SigningKey
 from cuelight.protocol import media
-from cuelight.registry import tags
-from cuelight.registry.manifest import Manifest
-from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.following.recent import recent_requests
 from tests.support.forms import Form, arrow, every_form, parquet
-from tests.support.host import POOL, Host, eventually, running
+from tests.support.host import POOL, Host, eventually
+from tests.support.typed import FRAME, NUMBERS
 
-FRAME = pd.DataFrame(
-    {
-        "x": [0.1, 2.5, -3.25, 4.0],
-        "k": np.array([1, 2, 3, 4], np.int32),
-        "city": ["Rome", "Zürich", "Rome", "Oslo"],
-        "yes": [True, False, False, True],
-    }
-)
-NUMBERS = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 7.0]})
 FORMS = every_form(FRAME)
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A host with one worker: `mixed`, a classifier of columns of several types, and `numbers`, one of doubles."""
-    folder, registry = tmp_path_factory.mktemp("protocols"), MemoryRegistry()
-    with running(folder / "home", registry, serving_workers=1) as host:
-        towns = ColumnTransformer([("towns", OneHotEncoder(), ["city"])], remainder="passthrough")
-        mixed = make_pipeline(towns, LogisticRegression()).fit(FRAME, ["no", "yes", "no", "yes"])
-        numbers = LogisticRegression().fit(NUMBERS, [0, 1, 1])
-        for name, model, inputs in (("mixed", mixed, FRAME), ("numbers", numbers, NUMBERS)):
-            _register(folder / name, name, model, inputs, registry, host.settings.keys_folder)
-            host.wait_for(name, 1)
-        yield host
-
-
-def _register(folder: Path, name: str, model: Any, inputs: Any, registry: MemoryRegistry, keys: Path) -> None:
-    import mlflow.sklearn
-    from mlflow.models import infer_signature
-
-    signature = infer_signature(inputs, model.predict(inputs))
-    mlflow.sklearn.save_model(
-        model, folder, serialization_format="cloudpickle", signature=signature, pip_requirements=["scikit-learn"]
-    )
-    manifest = Manifest.of_folder(folder, name, "r" * 32)
-    content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: SigningKey.load_or_create(keys).sign(manifest)}
-    registry.create_model(name)
-    registry.create_version(name, str(folder), "r" * 32, content)
-    registry.set_stage(name, 1, "Production")
+def host(typed: Host) -> Host:
+    """`mixed`, a classifier of columns of several types, and `numbers`, one of doubles."""
+    return typed
 
 
 def post(host: Host, form: Form, model: str = "mixed", **headers: str) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 import click
-import urllib3
 
 from cuelight.cli import completion, compose, known
 from cuelight.cli.credentials import credentials
-from cuelight.cli.stack import serving_url
-from cuelight.kit.errors import BadInput, Unavailable
+from cuelight.client.address import serving_url
+from cuelight.client.caller import Caller
+from cuelight.client.naming import Name
+from cuelight.kit.errors import BadInput, NotFound
 
+_SECONDS = 60.0
 _TYPES = {".csv": "text/csv", ".json": "application/json"}
 
 
@@ -29,19 +30,9 @@ def command(name: str, file: Path, stage: str) -> None:
     if kind is None:
         raise BadInput(f"{file}: the name must end in .json or .csv.")
     settings = compose.settings()
-    url = f"{serving_url(settings)}/models/{quote(name, safe='')}/stages/{stage}/invocations"
-    headers = {"Content-Type": kind, **credentials(settings)}
+    caller = Caller(serving_url(settings), credentials(settings))
     try:
-        answer = urllib3.request("POST", url, body=file.read_bytes(), headers=headers, timeout=60.0, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
-    if answer.status != 200:
-        raise BadInput(_message(answer) + (known.hint(settings, name) if answer.status == 404 else ""))
+        answer = caller.post(Name(name, "stages", stage).scoring, file.read_bytes(), kind, _SECONDS)
+    except NotFound as fault:
+        raise NotFound(f"{fault}{known.hint(settings, name)}") from fault
     click.echo(answer.data.decode())
-
-
-def _message(answer: urllib3.BaseHTTPResponse) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):  # not from our server: a proxy, or another program on that port
-        return f"The answer was {answer.status}: {answer.data.decode(errors='replace')[:300]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import urllib3
 
+from cuelight.client.address import gateway_url
 from cuelight.kit.settings import FIRST_REPLICA, Settings, table
 from cuelight.operations.replicas import Replica
 from cuelight.registry import server_process
@@ -69,29 +70,6 @@ def _mlflow(settings: Settings) -> Program:
         environment |= server_process.guard(folder, who)
     command = server_process.command(settings.mlflow_port)
     return Program("mlflow", command, environment, lambda: answers(ready, headers=who.headers))
-
-
-def serving_url(settings: Settings) -> str:
-    """Where the scoring server listens, as a client on this machine writes it."""
-    return _url(settings.serving_host, settings.serving_port)
-
-
-def gateway_url(settings: Settings) -> str:
-    """Where callers come in, as a client on this machine writes it: the gateway, or serving if there is none."""
-    if not settings.gateway_port:
-        return serving_url(settings)
-    url = _url(settings.gateway_host, settings.gateway_port)
-    return url if settings.gateway_tls == "off" else url.replace("http:", "https:", 1)
-
-
-def near_url(settings: Settings) -> str:
-    """Where our own programs on this machine call: serving itself where the gateway's certificate has other names."""
-    return gateway_url(settings) if settings.gateway_tls == "off" else serving_url(settings)
-
-
-def _url(address: str, port: int) -> str:
-    host = "127.0.0.1" if address in ("", "0.0.0.0") else address  # noqa: S104  compared
-    return f"http://{host}:{port}"
 
 
 def answers(url: str, timeout: float = 10.0, headers: Mapping[str, str] | None = None) -> bool:

@@ -16,9 +16,10 @@ from cuelight.access import exposure
 from cuelight.access.keys import Keys
 from cuelight.cli import compose, fleet
 from cuelight.cli.ports import check_ports
-from cuelight.cli.stack import Program, gateway_url, log_file, of_replica, programs, serving_url
+from cuelight.cli.stack import Program, log_file, of_replica, programs
 from cuelight.cli.supervision import Supervisor, held, wait_for_end
 from cuelight.cli.supervisord import SHARED
+from cuelight.client.address import gateway_url, serving_url
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.alerts.channels import channels

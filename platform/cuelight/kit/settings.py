@@ -112,6 +112,10 @@ class Settings:
         "", _HIDDEN, "Token that this command line sends; empty: one of its own, where the signing key is here."
     )
 
+    client_ca_file: str = _setting(
+        "", "file", "PEM of those who vouch for Cuelight's certificate, for its client in MLflow; empty: the machine's."
+    )
+
     rollback_auto: bool = _setting(True, "flag", "Roll a version back that does worse while it bakes or is a canary.")
     rollback_false_alarms: float = _setting(
         0.01, "share", "Of the bakes of versions that are no worse, at most this share ends in a rollback."

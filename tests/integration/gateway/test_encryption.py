@@ -141,6 +141,21 @@ def test_who_does_not_shake_hands_is_closed(encrypted: Gateway) -> None:
         assert silent.recv(1) == b""
 
 
+def test_mlflows_client_trusts_it_by_its_file_too(
+    tmp_path: Path, pair: Upstreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody whom it was not told to trust."""
+    from mlflow.deployments import get_deploy_client
+    from mlflow.exceptions import MlflowException
+
+    with running(tmp_path / "home", [each.replica for each in pair], gateway_tls="self-signed") as gateway:
+        target = f"cuelights://localhost:{gateway.settings.gateway_port}"
+        with pytest.raises(MlflowException, match="CUELIGHT_CLIENT_CA_FILE"):
+            get_deploy_client(target).predict(endpoint="m", inputs=[[0]])
+        monkeypatch.setenv("CUELIGHT_CLIENT_CA_FILE", str(Places(gateway.settings.gateway_folder).self_signed))
+        assert get_deploy_client(target).predict(endpoint="m", inputs=[[0]])["who"] in ("one", "two")
+
+
 def test_old_protocols_are_refused(encrypted: Gateway) -> None:
     """TLS 1.2 and 1.3, and nothing before."""
 

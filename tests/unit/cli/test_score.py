@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli import score, status
-from cuelight.kit.errors import BadInput, Unavailable
+from cuelight.kit.errors import BadInput, CuelightError, Unavailable
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def test_a_refusal_is_shown_as_it_is(tmp_path: Path, model: str, says: str) -> N
     """Ours by its message; a stranger's by its status and its first words."""
     file = tmp_path / "rows.json"
     file.write_text("{}")
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(CuelightError, match=says):
         CliRunner().invoke(score.command, [model, str(file)], catch_exceptions=False)
 
 

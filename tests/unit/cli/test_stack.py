@@ -23,22 +23,6 @@ def test_the_stack_is_everything_but_an_mlflow_that_is_there(tmp_path: Path) -> 
     assert [each.name for each in stack.programs(without)] == ours[:-2]
 
 
-@pytest.mark.parametrize(
-    ("host", "url"), [("0.0.0.0", "http://127.0.0.1:8000"), ("", "http://127.0.0.1:8000"), ("h", "http://h:8000")]
-)
-def test_the_scoring_servers_address_is_one_that_can_be_asked(host: str, url: str) -> None:
-    """All addresses is no address to connect to."""
-    assert stack.serving_url(Settings(serving_host=host)) == url
-
-
-def test_the_entrance_is_where_callers_come_in() -> None:
-    """The gateway, by TLS where it speaks that; our own programs then call serving, whose name is no certificate's."""
-    assert stack.gateway_url(Settings()) == stack.near_url(Settings()) == "http://127.0.0.1:8080"
-    encrypted = Settings(gateway_tls="self-signed", gateway_host="0.0.0.0")
-    assert stack.gateway_url(encrypted) == "https://127.0.0.1:8080"
-    assert stack.near_url(encrypted) == stack.gateway_url(Settings(gateway_port=0)) == "http://127.0.0.1:8000"
-
-
 def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
     """The message says which port, by whom, and which variable changes it; free ports pass."""
     with socket.socket() as taken:

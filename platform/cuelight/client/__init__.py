@@ -1,0 +1,1 @@
+"""Calls Cuelight as other programs do: a request and its answer, and the plugin for `mlflow.deployments`."""
