@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
+
 from cuelight.access import exposure
 from cuelight.gateway import overload, rates
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.certificates import Certificates
+from cuelight.gateway.draining import drain
 from cuelight.gateway.messages import replace
 from cuelight.gateway.places import Places
 from cuelight.gateway.process import Envoy
@@ -45,8 +48,16 @@ def serve(settings: Settings) -> None:
         loop.run()
         if not envoy.alive:
             raise Misconfigured("Envoy has ended by itself; its last words are above.")
+        _drain(envoy, settings)
     finally:
         envoy.stop()
+
+
+def _drain(envoy: Envoy, settings: Settings) -> None:
+    try:
+        drain(settings.gateway_folder, lambda: envoy.alive)
+    except (OSError, HTTPException, ValueError) as error:
+        Log("gateway").exception("drain-failed", error)  # it ends all the same
 
 
 def prepare(settings: Settings) -> None:

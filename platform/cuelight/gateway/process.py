@@ -26,7 +26,11 @@ class Envoy:
     def start(self) -> None:
         """Start it; its log goes to standard error."""
         self._process = subprocess.Popen(
-            self.command(), cwd=self._places.folder, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
+            self.command(),
+            cwd=self._places.folder,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # signals to the group are for this process, which has requests answered first
+            preexec_fn=end_with_parent,
         )
 
     def command(self) -> list[str]:
