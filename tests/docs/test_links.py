@@ -67,4 +67,4 @@ def _sources() -> list[str]:
 
 
 _ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks")
-_MADE_BY_READERS = ("traffic.py", "houses_pipeline.py", "diabetes_pipeline.py", "score.py", "__init__.py")
+_MADE_BY_READERS = ("traffic.py", "houses_pipeline.py", "diabetes_pipeline.py", "score.py", "backup.py", "__init__.py")
