@@ -84,7 +84,7 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     version.set_stage("Production", archive_others=True)
     eventually(lambda: door.version() == 2, 60, "version 2 is not served")
     page.goto(door.gateway_url)
-    expect(page.get_by_role("region", name=_MODEL)).to_contain_text("version 2")
+    expect(page.get_by_role("row", name=_MODEL)).to_contain_text("v2")
     expect(page.get_by_role("row", name="replica-1")).to_contain_text("ready")
     told = door.command_beside("history", _MODEL, "--json").stdout
     assert '"by": "Ada"' in told

@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response as Answer
 from cuelight.access.guard import Guard
 from cuelight.kit.clock import utc
 from cuelight.kit.errors import CuelightError, Forbidden, NotFound, Unauthenticated
-from cuelight.monitoring.board import view
 from cuelight.monitoring.board.login import add_gate, add_login
 from cuelight.monitoring.board.model.routes import add_model_page
 from cuelight.monitoring.board.model.sources import Backstage, ModelSources
+from cuelight.monitoring.board.overview.routes import add_overview
+from cuelight.monitoring.board.overview.sources import OverviewSources
 from cuelight.monitoring.board.sources import Sources
-from cuelight.monitoring.board.visitors import ANYBODY, visitor
+from cuelight.monitoring.board.visitors import ANYBODY
 
-LIVE_SECONDS = 5
 _PAGES = ("/", "/board/")  # for people: a fault is a page, and who is unknown is led to the login
 _LONGEST_FORM = 16 << 10
 _STATUS = ((Unauthenticated, 401), (Forbidden, 403), (NotFound, 404))
@@ -49,8 +49,9 @@ def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: B
     app.jinja_env.filters["moment"] = utc
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"links": links, "visitor": ANYBODY, "now": time.time()})
-    _add_board(app, sources, guard, links)
-    add_model_page(app, ModelSources(sources.settings, backstage), guard, sources.seen, links.registry)
+    stores = ModelSources(sources.settings, backstage)
+    add_overview(app, sources, OverviewSources(stores), guard, links.registry)
+    add_model_page(app, stores, guard, sources.seen, links.registry)
     if guard:
         add_login(app, guard)
         add_gate(app, guard)
@@ -59,15 +60,6 @@ def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: B
     app.register_error_handler(HTTPException, _http_fault)
     app.after_request(_with_headers)
     return app
-
-
-def _add_board(app: Flask, sources: Sources, guard: Guard | None, links: Links) -> None:
-    def board() -> str:
-        who = visitor(guard)
-        page = view.page(sources.seen(), sources.reports(), links.registry, who.grant.covers)
-        return render_template("board.html", page=page, visitor=who, live=LIVE_SECONDS)
-
-    app.add_url_rule("/", "board", board)
 
 
 def _fault(fault: CuelightError) -> Answer | tuple[str, int]:

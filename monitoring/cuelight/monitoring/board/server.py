@@ -56,4 +56,4 @@ def build(settings: Settings, credentials: Callable[[], Mapping[str, str]], back
 def links(settings: Settings) -> Links:
     """MLflow through the gateway where it is there, else by its own address; the gateway's metrics are on loopback."""
     registry = f"{settings.registry_uri.rstrip('/')}/" if settings.registry_uri else "/mlflow/"
-    return Links(registry, (("What is served, as JSON", "/models"),))
+    return Links(registry, (("As JSON", "/models"),))

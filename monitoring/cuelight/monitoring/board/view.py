@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from cuelight.operations.replicas import Replica
 READY, STARTING, DRAINING, DOWN = "ready", "not ready", "draining", "down"
 _TRACKS = ("Production", "Staging")
 _CALM = ("ok",)
-_UNKNOWN = ("not enough data",)
+_UNKNOWN = ("watch", "not enough data")
 _NONE: Mapping[str, Any] = {"models": []}
 
 
@@ -28,7 +29,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Place:
-    """A version on a track: since when (UTC), why, and which requests it answers."""
+    """A version on a track: since when (UTC, and in seconds since the epoch), why, and which requests it answers.
+
+    `share` is its part of the requests that name no version, in percent.
+    """
 
     track: str
     version: int
@@ -36,6 +40,8 @@ class Place:
     why: str
     traffic: str
     url: str
+    at: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,10 @@ def _place(track: str, tracks: Mapping[str, Any], traffic: Mapping[str, Any], ur
     entry = tracks[track]
     since = entry["since"].replace("T", " ").removesuffix("Z")
     says = _production(tracks, traffic) if track == _TRACKS[0] else _staging(traffic)
-    return Place(track, entry["version"], since, entry["why"], says, f"{url}/versions/{entry['version']}")
+    at = datetime.fromisoformat(entry["since"]).timestamp()
+    canary = float(traffic["canary"]) if _TRACKS[1] in tracks else 0.0
+    share = 100.0 - canary if track == _TRACKS[0] else canary
+    return Place(track, entry["version"], since, entry["why"], says, f"{url}/versions/{entry['version']}", at, share)
 
 
 def _production(tracks: Mapping[str, Any], traffic: Mapping[str, Any]) -> str:

@@ -69,7 +69,8 @@ def test_a_canary_without_staging_takes_nothing_from_production() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "mood"), [("ok", "calm"), ("not enough data", "unknown"), ("watch", "alarm"), ("degraded", "alarm")]
+    ("verdict", "mood"),
+    [("ok", "calm"), ("not enough data", "unknown"), ("watch", "unknown"), ("drift", "alarm"), ("degraded", "alarm")],
 )
 def test_the_last_report_stands_beside_its_model(verdict: str, mood: str) -> None:
     """Verdict and quality, without what is no number; another model's report is not this one's."""

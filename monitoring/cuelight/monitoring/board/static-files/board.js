@@ -21,16 +21,15 @@ function theme() {
 
 // <input data-filters="ID"> hides those children of the element ID whose text has not all of its words.
 function filters() {
-  for (const input of document.querySelectorAll("input[data-filters]")) {
-    const narrow = () => {
-      const words = input.value.toLowerCase().split(/\s+/);
-      for (const row of document.getElementById(input.dataset.filters)?.children ?? [])
-        row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
-    };
-    input.addEventListener("input", narrow);
-    document.addEventListener("renewed", narrow);
-    narrow();
-  }
+  const narrow = (input) => {
+    const words = input.value.toLowerCase().split(/\s+/);
+    for (const row of document.getElementById(input.dataset.filters)?.children ?? [])
+      row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+  };
+  const all = () => document.querySelectorAll("input[data-filters]").forEach(narrow);
+  document.addEventListener("input", all);
+  document.addEventListener("renewed", all);
+  all();
 }
 
 // Asks for the same page again and again, and takes over what differs inside of elements with `data-live` and an id.
