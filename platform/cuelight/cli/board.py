@@ -11,9 +11,8 @@ from cuelight.cli import compose
 from cuelight.kit.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cuelight.kit.settings import Settings
+    from cuelight.monitoring.board.model.sources import Explanation
 
 
 @click.command()
@@ -40,9 +39,11 @@ def _example(settings: Settings, digest: str) -> bytes:
         return b""
 
 
-def _explained(settings: Settings, prediction_id: str) -> Sequence[str]:
+def _explained(settings: Settings, prediction_id: str) -> Explanation:
     from cuelight.cli.explain import gather
     from cuelight.cli.explanation import document
     from cuelight.cli.explanation_text import sentences
+    from cuelight.monitoring.board.model.sources import Explanation
 
-    return list(sentences(document(gather(settings, prediction_id))))
+    known = document(gather(settings, prediction_id))
+    return Explanation(known["prediction"]["model"], list(sentences(known)))

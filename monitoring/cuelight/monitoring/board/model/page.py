@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from cuelight.journal.tail import Entry
 from cuelight.kit.errors import CuelightError, NotFound
 from cuelight.monitoring.board.model import calls, replicas
+from cuelight.monitoring.board.model.beside import Beside, beside
 from cuelight.monitoring.board.model.calls import Call
 from cuelight.monitoring.board.model.course import Course, course
 from cuelight.monitoring.board.model.distribution import Distribution, chosen, distribution
@@ -69,6 +71,8 @@ class ModelPage:
     column: str
     distribution: Part[Distribution]
     quality: Part[QualityOfModel | None]
+    beside: Part[Beside | None]
+    latest: Part[Sequence[Entry]]
     body: str
     calls: Sequence[Call]
 
@@ -106,6 +110,13 @@ def model_page(sources: ModelSources, seen: Sequence[Seen], name: str, door: Doo
             sources, f"column {column} {door.at}", name, lambda: of.distribution(reports, column, door.at)
         ),
         quality=_part(sources, "quality", name, lambda: of.quality(_production(served))),
+        beside=_part(
+            sources,
+            "beside",
+            name,
+            lambda: beside(sources.settings.journal_folder, name, time.time() - _WEEK),
+        ),
+        latest=_part(sources, "latest", name, lambda: sources.latest(name)),
         body=calls.text(body) if body else "",
         calls=calls.calls(door.address, name, body, door.asks_for_token) if body else (),
     )

@@ -41,6 +41,11 @@ def add_model_page(
         track, body = (request.form.get(field, "") for field in ("track", "body"))
         return _page(name, who, found, score(replica, name, track, body, carried()))
 
+    def _led(line: str) -> tuple[str, str]:
+        """Text and address of a line; what leads into MLflow leads there by this door."""
+        head, mark, place = line.partition(f"{sources.settings.tracking_uri.rstrip('/')}/#")
+        return (head, f"{registry}#{place}") if mark else (line, "")
+
     def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
         asked = (request.args.get(field, "") for field in ("column", "at"))
         door = Door(registry, request.host_url.rstrip("/"), guard is not None, *asked)
@@ -55,7 +60,18 @@ def add_model_page(
             registry=registry,
         )
 
+    def prediction(name: str, number: str) -> str:
+        who = _may_see(guard, name)
+        who.grant.check(Scope.ADMIN, name)  # it quotes what somebody has asked
+        told = sources.backstage.explain(number)
+        if told.model != name:
+            raise NotFound(f"{name} has no prediction {number!r}.")
+        return render_template(
+            "prediction.html", name=name, number=number, lines=[_led(each) for each in told.lines], visitor=who
+        )
+
     app.add_url_rule("/board/models/<name>", "model", model)
+    app.add_url_rule("/board/models/<name>/predictions/<number>", "prediction", prediction)
     app.add_url_rule("/board/models/<name>", "tried", tried, methods=["POST"])
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cuelight.journal.query import Journal
+from cuelight.journal.query import Journal, Query
+from cuelight.journal.tail import Entry, Tail
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.model.recent import Recent
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
 
 _EVENTS = 2_000
 _REPORTS = 40
+_REQUESTS = 12
 _WHILE = 15.0  # seconds for which what takes long stays as it is
 _PATIENCE = 0.4  # seconds that a page waits for a part that was never made
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a prediction of `model` was as it was, line by line."""
+
+    model: str
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -35,14 +45,14 @@ class Backstage:
     """What programs above the board lend it.
 
     `example`: the input example of the version with this digest, as the body of a scoring request; empty where there is
-    none. `explain`: a prediction's explanation, line by line, by its id; raises `NotFound`.
+    none. `explain`: the explanation of the prediction with this id; raises `NotFound`.
     """
 
     example: Callable[[str], bytes]
-    explain: Callable[[str], Sequence[str]]
+    explain: Callable[[str], Explanation]
 
 
-EMPTY = Backstage(lambda _digest: b"", lambda _id: ())
+EMPTY = Backstage(lambda _digest: b"", lambda _id: Explanation("", ()))
 
 
 class ModelSources:
@@ -91,6 +101,10 @@ class ModelSources:
         who = login(self.settings)
         tracking = Tracking(self.settings.tracking_uri, user=who.user, password=who.password)
         return References(tracking, self.settings.home / "monitoring" / "references")
+
+    def latest(self, model: str) -> list[Entry]:
+        """The newest requests, the newest first, without their bodies; also what is not compacted yet."""
+        return Tail(self.settings.journal_folder, Query(model)).newest(_REQUESTS)[::-1]
 
     def registered(self, model: str) -> tuple[list[ModelVersion], str]:
         """The registry's versions of a model, and why they are not known; empty where they are."""

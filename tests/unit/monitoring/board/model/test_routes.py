@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cuelight.kit.settings import Settings
+from cuelight.monitoring.board.model.sources import Backstage, Explanation
 from cuelight.monitoring.board.server import build
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind
@@ -63,6 +64,18 @@ def test_a_model_that_nobody_knows_is_no_page(settings: Settings) -> None:
     assert client.post(_PAGE, data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+def test_a_prediction_is_explained_to_those_who_run_it(settings: Settings) -> None:
+    """Line by line, with links into MLflow by this door; one of another model is not shown under this one's name."""
+    lines = ("Answered by a wine version 1", "", f"  {settings.tracking_uri}/#/experiments/1/runs/abc", "Gate: 1 < 2")
+    backstage = Backstage(lambda _: b"", lambda number: Explanation("a wine" if number == "p1" else "other", lines))
+    client = build(settings, dict, backstage).test_client()
+    answer = client.get(f"{_PAGE}/predictions/p1")
+    assert "Answered by a wine version 1" in answer.text
+    assert f'href="{settings.tracking_uri}/#/experiments/1/runs/abc"' in answer.text
+    assert "Gate: 1 &lt; 2" in answer.text
+    assert client.get(f"{_PAGE}/predictions/p2").status_code == 404
+
+
 def test_a_page_is_for_those_whose_token_names_the_model(tmp_path: Path) -> None:
     """Others can't tell whether there is one; nobody at all is led to the login, and back."""
     settings = _settings(tmp_path, required=True)
@@ -74,5 +87,6 @@ def test_a_page_is_for_those_whose_token_names_the_model(tmp_path: Path) -> None
     assert (answer.status_code, "Your token is not for a model" in answer.text) == (404, True)
     assert client.post(_PAGE, data={"body": "{}"}).status_code == 404
     client.post("/login", data={"token": mint.token("feedback", models="a wine")})
+    assert client.get(f"{_PAGE}/predictions/p1").status_code == 403
     refused = client.post(_PAGE, data={"body": "{}"})
     assert (refused.status_code, "scope" in refused.text) == (403, True)
