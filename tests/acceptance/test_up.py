@@ -53,12 +53,13 @@ def light(tmp_path: Path, mlflow_server: str) -> Iterator[Up]:
 def test_everything_answers_once_it_is_up(up: Up) -> None:
     """After "Press Ctrl-C" all links are printed, scoring is ready, and MLflow answers with its pages and its API."""
     entry = up.gateway_url
-    for link in (up.mlflow_url, f"{entry}/models", f"{up.url}/metrics", str(up.home)):
+    for link in (f"{entry}/mlflow/", f"{entry}/models", f"{up.url}/metrics", str(up.home)):
         assert link in up.output
     assert POOL.request("GET", f"{entry}/readyz").status == 200
     assert POOL.request("GET", f"{entry}/models").json()["models"] == []
     assert POOL.request("GET", f"{up.url}/metrics").status == 200
     assert POOL.request("GET", f"http://127.0.0.1:{up.gateway_admin_port}/metrics").status == 200
+    assert answers(f"{entry}/mlflow/")
     assert answers(up.mlflow_url)
     assert answers(f"{up.mlflow_url}{READY_PATH}")
 

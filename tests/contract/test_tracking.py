@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
+from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.tracking import Tracking, installed_requirements
 from tests.support.mlflow_server import free_port
 
@@ -49,6 +50,17 @@ def test_a_run_keeps_what_it_is_given(tracking: Tracking, tmp_path: Path) -> Non
     assert (kept.info.status, kept.data.params["alpha"], kept.data.metrics["loss"]) == ("FINISHED", "0.1", 0.5)
     assert kept.data.tags["why"] == "test"
     assert run.url.endswith(f"/runs/{run.id}")
+
+
+def test_links_lead_where_people_open_mlflow(tracking: Tracking, mlflow_server: str) -> None:
+    """Which may be another address than that by which we ask."""
+    pages = "https://models.example.com/mlflow"
+    with tracking.run("contract/links", "run") as run:
+        pass
+    shown = run.url.replace(mlflow_server, pages)
+    assert shown.startswith(f"{pages}/#/experiments/")
+    assert Tracking(mlflow_server, pages=pages).told(run.id)[0] == shown
+    assert MlflowRegistry(mlflow_server, pages=pages).run_url(run.id) == shown
 
 
 def test_a_lasting_run_takes_points_at_any_time(tracking: Tracking) -> None:

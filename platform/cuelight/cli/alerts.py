@@ -73,11 +73,12 @@ def dispatcher(settings: Settings) -> Dispatcher:
         Misconfigured: a setting of a receiver is wrong.
     """
     from cuelight.cli import compose
+    from cuelight.client.address import mlflow_url
     from cuelight.monitoring.alerts.channels import channels
     from cuelight.monitoring.alerts.dispatcher import Dispatcher
     from cuelight.monitoring.alerts.troubles import Terms
 
-    terms = Terms(settings.alerts_refused_seconds, settings.tracking_uri, settings.alerts_repeat_seconds)
+    terms = Terms(settings.alerts_refused_seconds, mlflow_url(settings), settings.alerts_repeat_seconds)
     return Dispatcher(compose.operations(settings), channels(settings), terms)
 
 

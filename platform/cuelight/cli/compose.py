@@ -50,6 +50,7 @@ def replica_settings() -> Settings:
 
 def registry(chosen: Settings) -> MlflowRegistry:
     """The MLflow registry behind its REST interface."""
+    from cuelight.client.address import mlflow_url
     from cuelight.registry.login import login
     from cuelight.registry.mlflow_rest import MlflowRegistry
 
@@ -60,6 +61,7 @@ def registry(chosen: Settings) -> MlflowRegistry:
         password=who.password,
         connect_timeout=chosen.registry_connect_timeout,
         read_timeout=chosen.registry_read_timeout,
+        pages=mlflow_url(chosen),
     )
 
 
@@ -80,11 +82,12 @@ def feed(chosen: Settings) -> MlflowFeed:
 
 def tracking(chosen: Settings) -> Tracking:
     """MLflow's own client, for runs."""
+    from cuelight.client.address import mlflow_url
     from cuelight.registry.login import login
     from cuelight.registry.tracking import Tracking
 
     who = login(chosen)
-    return Tracking(chosen.tracking_uri, user=who.user, password=who.password)
+    return Tracking(chosen.tracking_uri, user=who.user, password=who.password, pages=mlflow_url(chosen))
 
 
 def compactor(chosen: Settings) -> Compactor:

@@ -19,12 +19,11 @@ from cuelight.cli.ports import check_ports
 from cuelight.cli.stack import Program, log_file, of_replica, programs
 from cuelight.cli.supervision import Supervisor, held, wait_for_end
 from cuelight.cli.supervisord import SHARED
-from cuelight.client.address import gateway_url, serving_url
+from cuelight.client.address import mlflow_url, public_url, serving_url
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.alerts.channels import channels
 from cuelight.operations import replicas
-from cuelight.registry.login import is_guarded
 
 _PATIENCE_SECONDS = 180
 
@@ -93,9 +92,9 @@ def _groups(settings: Settings) -> dict[str, list[Program]]:
 
 def show_links(settings: Settings, console: Console) -> None:
     """Where to look."""
-    url = gateway_url(settings)
+    url = public_url(settings)
     places = [
-        ("MLflow: models, runs, reports", f"{url}/mlflow/" if is_guarded(settings) else settings.tracking_uri),
+        ("MLflow: models, runs, reports", f"{mlflow_url(settings)}/"),
         ("What is served", f"{url}/models"),
         ("Scoring", f"POST {url}/models/NAME/invocations"),
         ("Metrics", f"{serving_url(settings)}/metrics"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from cuelight.kit.errors import BadInput
+from cuelight.kit.errors import BadInput, Misconfigured
 from cuelight.kit.settings import Settings
 
 SCHEMES = {"cuelight": "http", "cuelights": "https"}
@@ -50,6 +50,32 @@ def gateway_url(settings: Settings) -> str:
 def near_url(settings: Settings) -> str:
     """Where our own programs on this machine call: serving itself where the gateway's certificate has other names."""
     return gateway_url(settings) if settings.gateway_tls == "off" else serving_url(settings)
+
+
+def public_url(settings: Settings) -> str:
+    """Where people come in, wherever they are: `gateway.public_url`, else what a client on this machine writes.
+
+    Raises:
+        Misconfigured: that is no URL.
+    """
+    if not settings.gateway_public_url:
+        return gateway_url(settings)
+    parts = urlsplit(settings.gateway_public_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured(
+            f"gateway.public_url takes a URL such as https://models.example.com, not {settings.gateway_public_url!r}."
+        )
+    return settings.gateway_public_url.rstrip("/")
+
+
+def mlflow_url(settings: Settings) -> str:
+    """Where people open MLflow's pages, for links: behind the gateway where it leads there, else MLflow's own address.
+
+    Raises:
+        Misconfigured: `gateway.public_url` is no URL.
+    """
+    behind = settings.gateway_port and settings.board_port and not settings.registry_uri
+    return f"{public_url(settings)}/mlflow" if behind else settings.tracking_uri.rstrip("/")
 
 
 def _url(address: str, port: int) -> str:

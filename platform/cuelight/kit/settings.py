@@ -132,6 +132,9 @@ class Settings:
     gateway_admin_port: int = _setting(
         8081, "port", "Port on loopback for the gateway's own pages: /metrics, /clusters, /ready."
     )
+    gateway_public_url: str = _setting(
+        "", "URL", "The gateway's address as people elsewhere open it, for links; empty: as on this machine."
+    )
     gateway_threads: int = _setting(2, "threads", "Envoy's worker threads.")
     gateway_balance: str = _setting(
         "round-robin", "mode", "How requests are shared: round-robin, least-request, weighted or locality."

@@ -28,6 +28,7 @@ class MlflowRegistry:
         user, password: for basic authentication; an empty user sends none.
         connect_timeout, read_timeout: seconds for the connection, and for one answer in all.
         fetch_timeout: seconds for a download that MLflow's own client does (artifacts on S3 and the like).
+        pages: where people open the server's pages, for links; empty: at `uri`.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class MlflowRegistry:
         connect_timeout: float = 2.0,
         read_timeout: float = 10.0,
         fetch_timeout: float = 600.0,
+        pages: str = "",
     ) -> None:
         self._rest = Rest(uri, user, password, connect_timeout, read_timeout)
         self._credentials = Credentials(uri, user, password)
         self._fetch_timeout = fetch_timeout
+        self._shown_at = pages or self._rest.uri
         self._page_sizes: dict[str, int] = {}
 
     def probe(self) -> str:
@@ -123,7 +126,7 @@ class MlflowRegistry:
     def run_url(self, run_id: str) -> str:
         """Where MLflow's UI shows a run."""
         info = _part(self._run(run_id), "info", dict)
-        return f"{self._rest.uri}/#/experiments/{_text(info, 'experiment_id')}/runs/{run_id}"
+        return f"{self._shown_at}/#/experiments/{_text(info, 'experiment_id')}/runs/{run_id}"
 
     def artifact_uri(self, version: ModelVersion) -> str:
         """Where the version's files really are: logged models and runs resolved, plain paths as `file:`."""

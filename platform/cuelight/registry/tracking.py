@@ -37,10 +37,11 @@ _QUIET = {
 
 
 class Tracking:
-    """An MLflow server seen as the place where runs are kept."""
+    """An MLflow server seen as the place where runs are kept; `pages`: where people open its pages, if not there."""
 
-    def __init__(self, uri: str, user: str = "", password: str = "") -> None:
+    def __init__(self, uri: str, user: str = "", password: str = "", pages: str = "") -> None:
         self._uri = uri.rstrip("/")
+        self._pages = pages or self._uri
         self._credentials = (user, password)
 
     @contextmanager
@@ -54,7 +55,7 @@ class Tracking:
         with _told_plainly(self._uri):
             chosen = mlflow.set_experiment(experiment)
             active = mlflow.start_run(experiment_id=chosen.experiment_id, run_name=name, tags=dict(tags or {}))
-        run = Run(mlflow, self._uri, active.info)
+        run = Run(mlflow, self._uri, self._pages, active.info)
         try:
             yield run
         except BaseException:
@@ -79,7 +80,7 @@ class Tracking:
             if not found:
                 found = [client.create_run(chosen, run_name=name, tags=dict(tags))]
                 client.set_terminated(found[0].info.run_id)
-        return Run(mlflow, self._uri, found[0].info)
+        return Run(mlflow, self._uri, self._pages, found[0].info)
 
     def told(self, run_id: str) -> tuple[str, dict[str, float]]:
         """Where MLflow's UI shows a run, and its metrics as they were logged last.
@@ -90,7 +91,7 @@ class Tracking:
         mlflow = self._mlflow()
         with _told_plainly(self._uri):
             run = mlflow.get_run(run_id)
-        return _url(self._uri, run.info), dict(run.data.metrics)
+        return _url(self._pages, run.info), dict(run.data.metrics)
 
     def end_runs(self, experiment: str, tags: Mapping[str, str], why: str) -> None:
         """End runs whose process is gone: those with these tags are KILLED, and their `cuelight.reason` says why."""
@@ -128,11 +129,11 @@ class Tracking:
 class Run:
     """A run. `id` is MLflow's run id, `url` opens it in MLflow's UI, `began` is when it was made, epoch seconds."""
 
-    def __init__(self, mlflow: Any, uri: str, info: Any) -> None:
+    def __init__(self, mlflow: Any, uri: str, pages: str, info: Any) -> None:
         self._mlflow = mlflow
         self._uri = uri
         self.id: str = info.run_id
-        self.url = _url(uri, info)
+        self.url = _url(pages, info)
         self.began = info.start_time / 1000.0
 
     def params(self, values: Mapping[str, object]) -> None:
@@ -202,8 +203,8 @@ class Run:
             self._mlflow.MlflowClient().log_model_artifact(source.removeprefix("models:/"), str(local_path))
 
 
-def _url(uri: str, info: Any) -> str:
-    return f"{uri}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
+def _url(pages: str, info: Any) -> str:
+    return f"{pages}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
 
 
 def installed_requirements(names: Iterable[str] = _REQUIREMENTS) -> list[str]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cuelight.client import address
-from cuelight.kit.errors import BadInput
+from cuelight.kit.errors import BadInput, Misconfigured
 from cuelight.kit.settings import Settings
 
 
@@ -52,3 +54,28 @@ def test_the_entrance_is_where_callers_come_in() -> None:
     encrypted = Settings(gateway_tls="self-signed", gateway_host="0.0.0.0")
     assert address.gateway_url(encrypted) == "https://127.0.0.1:8080"
     assert address.near_url(encrypted) == address.gateway_url(Settings(gateway_port=0)) == "http://127.0.0.1:8000"
+
+
+OWN = "https://models.example.com/"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "url"),
+    [
+        ({}, "http://127.0.0.1:8080/mlflow"),
+        ({"gateway_public_url": OWN}, "https://models.example.com/mlflow"),
+        ({"gateway_public_url": OWN, "registry_uri": "https://mlflow.example.com/"}, "https://mlflow.example.com"),
+        ({"gateway_port": 0}, "http://127.0.0.1:5000"),
+        ({"board_port": 0, "gateway_public_url": OWN}, "http://127.0.0.1:5000"),
+    ],
+)
+def test_links_lead_to_mlflow_behind_the_gateway(chosen: dict[str, Any], url: str) -> None:
+    """As people reach that; by MLflow's own address where the gateway does not lead there."""
+    assert address.mlflow_url(Settings(**chosen)) == url
+
+
+@pytest.mark.parametrize("wrong", ["models.example.com", "ftp://models.example.com", "https://", "https://a?b=c"])
+def test_a_public_address_is_a_url(wrong: str) -> None:
+    """Links by anything else would lead nowhere."""
+    with pytest.raises(Misconfigured, match=r"gateway\.public_url"):
+        address.mlflow_url(Settings(gateway_public_url=wrong))
