@@ -240,3 +240,12 @@ def test_mlflows_client_sends_the_token_of_its_environment(
     with pytest.raises(MlflowException, match="token") as unknown:
         get_deploy_client(target).predict(endpoint="wine", inputs=[[0.0, 0.0]])
     assert (refused.value.error_code, unknown.value.error_code) == ("PERMISSION_DENIED", "UNAUTHENTICATED")
+
+
+def test_who_asks_is_described_what_the_token_is_for(host: Host, mint: Mint) -> None:
+    """The OpenAPI document holds its models alone, and says that a token is asked for."""
+    document = _ask(host, "GET", "/openapi.json", mint.bearer("score", "wine")).json()
+    assert set(document["paths"]) == {"/models/wine/invocations", "/models/wine/feedback"}
+    assert document["security"] == [{"token": []}]
+    for path, headers in (("/models/churn/openapi.json", mint.bearer("score", "wine")), ("/openapi.json", {})):
+        assert _ask(host, "GET", path, headers).status == (403 if headers else 401)

@@ -47,7 +47,7 @@ SERVED = (
     ),
     Rule("score", ("POST",), rf"/v2{_MODEL}(?:/versions/{_PART})?/infer", retried=True, scope=Scope.SCORE),
     Rule("feedback", ("POST",), rf"{_MODEL}/feedback", scope=Scope.FEEDBACK),
-    Rule("models", _READ, rf"/models(?:/{_PART})?"),
+    Rule("models", _READ, rf"/models(?:/{_PART}(?:/openapi\.json)?)?|/openapi\.json"),
     Rule("inference", _READ, rf"/v2{_MODEL}(?:/versions/{_PART})?(?:/ready)?"),
     Rule("inference", ("POST",), "/v2/repository/index"),
     Rule("inference", _READ, "/v2(?:/health/(?:live|ready))?", free=True),

@@ -20,6 +20,7 @@ from cuelight.protocol.encode import error as error_body
 from cuelight.protocol.passage import passage
 from cuelight.serving.answering import catalog, inference
 from cuelight.serving.answering.call import LONGEST_ID, asked, protocol_of
+from cuelight.serving.answering.description import Descriptions
 from cuelight.serving.answering.faults import LARGE_BODY, code_of, headers_of, status_of
 from cuelight.serving.answering.feedback import read_labels
 from cuelight.serving.answering.parts import Parts
@@ -29,6 +30,7 @@ from cuelight.serving.host.board import Board
 from cuelight.serving.host.company import Company
 from cuelight.serving.host.places import Places
 from cuelight.serving.rollouts.walks import progress
+from cuelight.serving.versions.store import ModelStore
 
 _EVERYBODYS = ("ping", "health", "livez", "readyz", "version", *inference.EVERYBODYS)
 _SCOPES = {"feedback": Scope.FEEDBACK, "metrics": Scope.METRICS}  # all else takes a token of whatever scope
@@ -110,8 +112,18 @@ def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
         cast = parts.residents.current()
         return _json(catalog.model(cast, name, progress(rollouts), shelf.guests()))
 
+    described = Descriptions(ModelStore(Places(parts.settings.serving_folder).store), parts.guard is not None)
+
+    def openapi() -> Response:
+        return _json(described.all(parts.residents.current(), _grant()))
+
+    def openapi_of(name: str) -> Response:
+        return _json(described.of(parts.residents.current(), name))
+
     app.add_url_rule("/models", "models", models)
     app.add_url_rule("/models/<name>", "model", model)
+    app.add_url_rule("/openapi.json", "openapi", openapi)
+    app.add_url_rule("/models/<name>/openapi.json", "openapi-of", openapi_of)
 
 
 def _add_health(app: Flask, parts: Parts) -> None:
