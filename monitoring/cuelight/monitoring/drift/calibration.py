@@ -4,7 +4,7 @@ A driftless window is a random part of the reference (without replacement), test
 disjoint samples of one population, as the real window and the reference are. A bootstrap window tested against the
 whole reference would share rows with it and stray too little (its variance lacks the reference's own 1/n), so it would
 alarm too often. The scores do not depend on the sample sizes, so a window larger than half the reference is
-calibrated by halves.
+calibrated by halves, and a reference of more than `MOST_ROWS` independent rows by a sample of them.
 
 Where rows come in groups, such as a person's, so do those of a driftless window: whole groups are drawn. They stray
 further than as many independent rows, in some directions more than in others, so p-values are taken from them (the
@@ -29,6 +29,7 @@ from cuelight.monitoring.examination.columns import Codes, Column, Floats, Kind
 from cuelight.monitoring.examination.likeness import Groups
 
 ROUNDS, GROUPED_ROUNDS, TOGETHER_ROUNDS = 100, 200, 50
+MOST_ROWS = 200_000  # of the reference, where they are independent of each other
 # A score that does not move at all over the draws (nearly constant columns) still gets a scale: a fifth of its usual
 # standard deviation (0.6).
 LEAST_SD = 0.12
@@ -114,6 +115,8 @@ def calibrate(
     """
     if not columns:
         return {}
+    if groups is None:
+        columns = _sampled(columns)
     rows = len(columns[0].reference)
     taken = min(size, rows // 2)
     if taken < 1:
@@ -131,6 +134,15 @@ def calibrate(
             nulls[column.name] = _grouped(_null(column, grouped), grouped, alone[column.name], groups)
         together = together if groups.window_size <= _LARGER * groups.size else None
     return nulls if together is None else nulls | {TOGETHER: _null_together(together, windows[:TOGETHER_ROUNDS])}
+
+
+def _sampled(columns: Sequence[Column]) -> Sequence[Column]:
+    """The columns with no more rows of the reference than are drawn from, the same of every column."""
+    rows = len(columns[0].reference)
+    if rows <= MOST_ROWS:
+        return columns
+    chosen = np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False)
+    return [replace(column, reference=column.reference[chosen]) for column in columns]
 
 
 def _drawn(window: Callable[[], Bools], rounds: int, rows: int) -> Bools:

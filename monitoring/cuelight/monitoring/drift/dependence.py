@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ CLASSIFIER = "domain classifier"
 # Rows of a side that are looked at, a seeded sample: what is the same in so many is the same.
 MOST_ROWS = 2_000
 LEAST_ROWS = 100
+_MOST_REFERENCE = 100 * MOST_ROWS  # rows of it that samples are drawn from
 # The products that the classifier takes, of all that there are; and the width up to which there are squares as well.
 _PRODUCTS, _WIDE = 10, 60
 _MOST_MEMBERS, _MOST_LEVELS = 150, 6
@@ -99,10 +100,15 @@ def tell_apart(made: Design, seed: int = 0) -> Dependence:
 
 def _drawn(column: Column) -> Column:
     """The column with as many rows of the window as are looked at, the same of every column."""
-    if len(column.current) <= MOST_ROWS:
-        return column
-    chosen = np.random.default_rng(0).choice(len(column.current), MOST_ROWS, replace=False)
-    return replace(column, current=column.current[chosen])
+    return replace(
+        column, reference=_sample(column.reference, _MOST_REFERENCE), current=_sample(column.current, MOST_ROWS)
+    )
+
+
+def _sample(values: npt.NDArray[Any], most: int) -> npt.NDArray[Any]:
+    if len(values) <= most:
+        return values
+    return values[np.random.default_rng(0).choice(len(values), most, replace=False)]
 
 
 def _members(column: Column) -> tuple[Floats, Floats]:

@@ -59,6 +59,18 @@ def test_of_columns_together_one_draw_is_held_at_a_time() -> None:
     assert peak < 20 * table
 
 
+def test_a_large_reference_is_calibrated_by_a_sample_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores don't depend on how many rows there are: earlier traffic of a million rows costs no more than a part."""
+    columns = twenty_columns(np.random.default_rng(6), 40_000, 10_000)
+    whole = calibrate(columns, 10_000)
+    monkeypatch.setattr("cuelight.monitoring.drift.calibration.MOST_ROWS", 4_000)
+    sampled = calibrate(columns, 10_000)
+    assert sampled != whole
+    for name, null in sampled.items():
+        assert null.mean == pytest.approx(whole[name].mean, abs=0.4), name
+        assert null.sd == pytest.approx(whole[name].sd, rel=0.5), name
+
+
 def test_a_window_larger_than_the_reference_is_calibrated() -> None:
     """With more rows in the window than in the reference the null is drawn from halves, and does not alarm."""
     columns = twenty_columns(np.random.default_rng(5), 600, 3000)
