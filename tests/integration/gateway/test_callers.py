@@ -94,6 +94,22 @@ def test_a_new_key_signs_and_old_tokens_stay_valid(host: Host, gateway: Gateway)
         assert [_score(url, each["token"]) for each in (old, new)] == [200, 200]
 
 
+def test_who_may_not_hears_so_in_the_one_shape(gateway: Gateway, host: Host) -> None:
+    """401 and 403 beside limits, by Envoy and by serving behind it; who is not let in uses up nobody's requests."""
+    mint = Mint(host.settings)
+    labelling = mint.bearer("feedback")
+    for headers, status, code in ((bearer("x.y.z"), 401, "UNAUTHENTICATED"), (labelling, 403, "PERMISSION_DENIED")):
+        for _ in range(BURST + 1):
+            answer = gateway.ask("POST", "/models/wine/invocations", **headers, **{"X-Request-Id": "mine"})
+            assert (answer.status, answer.json()["error_code"]) == (status, code)
+        assert answer.json().keys() == {"error_code", "message", "request_id"}
+        assert (answer.json()["request_id"], answer.headers["X-Request-Id"]) == ("mine", "mine")
+    other = bearer(mint.token(models="churn", subject="till 8"))
+    behind = gateway.ask("POST", "/models/wine/invocations", **other)
+    assert (behind.status, behind.json()["error_code"]) == (403, "PERMISSION_DENIED")
+    assert _score(gateway.url, mint.token()) == 200
+
+
 def test_limits_are_each_callers_own(host: Host, gateway: Gateway) -> None:
     """By subject, whatever the address, and however many tokens it has."""
     mint = Mint(host.settings)

@@ -86,6 +86,22 @@ def test_scopes_are_asked_by_route(guarded: Gateway, mint: Mint) -> None:
         assert guarded.ask("GET", "/models", **headers).status == 200
 
 
+def test_of_two_tokens_the_header_s_counts_and_both_must_be_valid(guarded: Gateway, mint: Mint) -> None:
+    """As in serving: a cookie beside a header gives nothing, and a bad one of either is refused."""
+    scoring, labelling = mint.token("score"), mint.token("feedback")
+
+    def both(header: str, cookie: str, path: str) -> int:
+        return guarded.ask("POST", path, **bearer(header), Cookie=f"cuelight_token={cookie}").status
+
+    assert (both(scoring, labelling, SCORE), both(scoring, labelling, FEEDBACK)) == (200, 403)
+    assert (both(labelling, scoring, SCORE), both(labelling, scoring, FEEDBACK)) == (403, 200)
+    expired = mint.token(seconds=-60)
+    assert (both(scoring, expired, SCORE), both(expired, scoring, SCORE)) == (401, 401)
+    revoked = mint.token(name="was-revoked")
+    revocation.publish(guarded.settings.tokens_folder, {"was-revoked": time.time() + 600})
+    eventually(lambda: both(revoked, scoring, SCORE) == 401)
+
+
 def test_the_token_reaches_serving_and_forged_names_do_not(guarded: Gateway, mint: Mint) -> None:
     """Serving checks the token again; who asks is nobody's to say by other headers."""
     token = mint.bearer()
