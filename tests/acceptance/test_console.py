@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,11 @@ class Door(Up):
         served = {each["name"]: each["tracks"] for each in document["models"]}
         return int(served.get(_MODEL, {}).get("Production", {}).get("version", 0))
 
+    def switches(self) -> list[tuple[int, str]]:
+        """The versions that were put into Production, and by whom, as the history has it."""
+        events = map(json.loads, self.command_beside("history", _MODEL, "--json").stdout.splitlines())
+        return [(each["version"], each["detail"].get("by", "")) for each in events if each["kind"] == "switched"]
+
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
@@ -86,8 +92,13 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     page.goto(door.gateway_url)
     expect(page.get_by_role("row", name=_MODEL)).to_contain_text("v2")
     expect(page.get_by_role("row", name="replica-1")).to_contain_text("ready")
-    told = door.command_beside("history", _MODEL, "--json").stdout
-    assert '"by": "Ada"' in told
+    assert door.switches()[-1] == (2, "Ada")
+    page.get_by_role("link", name=f"Roll back {_MODEL}").click()
+    expect(page.get_by_text("version 2 is archived")).to_be_visible()
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.get_by_role("heading", name="Version 1 answers Production")).to_be_visible()
+    assert door.version() == 1
+    eventually(lambda: door.switches()[-1] == (1, "Ada"), 30, "the history does not name who rolled back")
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Your token")).to_be_visible()
     assert not page.context.cookies()

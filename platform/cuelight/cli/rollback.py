@@ -11,6 +11,7 @@ from cuelight.cli import completion, compose, fleet, known
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
 from cuelight.kit.settings import FIRST_REPLICA, Settings
 from cuelight.operations import replicas
+from cuelight.operations.succession import present_and_before
 from cuelight.registry.rollback import put_back
 
 if TYPE_CHECKING:
@@ -45,17 +46,13 @@ def _versions(settings: Settings, name: str) -> tuple[int | None, int | None]:
         NotFound: there is none before.
     """
     try:
-        events = sorted(compose.operations(settings).history(model=name), key=lambda event: event.at)
+        last, before = present_and_before(compose.operations(settings), name)
+    except NotFound as error:
+        raise NotFound(f"{error}{known.hint(settings, name)}") from None
     except Unavailable as error:  # the follower knows by itself what it served before
         click.echo(f"cuelight: {error}", err=True)
         return None, None
-    in_production = [each for each in events if each.kind == "switched" and each.detail.get("track") == "Production"]
-    switches = [each.version for each in in_production]
-    led = line([each for each in switches if each is not None])
-    if len(led) < 2:
-        there_is = f"There is no Production version of {name!r} before the present one to go back to."
-        raise NotFound(there_is + known.hint(settings, name))
-    return led[-2], led[-1]
+    return before, last
 
 
 def _tell_registry(settings: Settings, name: str, before: int) -> bool:
@@ -103,17 +100,3 @@ def _answer(orders: Orders, order: Order, deadline: float) -> Answer:
             )
         time.sleep(0.05)
     return answer
-
-
-def line(versions: list[int]) -> list[int]:
-    """The versions that led to the present one, from all that were in Production one after the other.
-
-    Going back takes the last one off: after 1, 2, 1 the line is 1, so that going back twice never goes forward.
-    """
-    led: list[int] = []
-    for version in versions:
-        if led[-2:-1] == [version]:
-            led.pop()
-        elif led[-1:] != [version]:
-            led.append(version)
-    return led

@@ -29,6 +29,7 @@ class MlflowRegistry:
         connect_timeout, read_timeout: seconds for the connection, and for one answer in all.
         fetch_timeout: seconds for a download that MLflow's own client does (artifacts on S3 and the like).
         pages: where people open the server's pages, for links; empty: at `uri`.
+        behalf: the person for whom all is asked, for MLflow's record of who edits.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class MlflowRegistry:
         read_timeout: float = 10.0,
         fetch_timeout: float = 600.0,
         pages: str = "",
+        behalf: str = "",
     ) -> None:
-        self._rest = Rest(uri, user, password, connect_timeout, read_timeout)
+        self._rest = Rest(uri, user, password, connect_timeout, read_timeout, behalf)
         self._credentials = Credentials(uri, user, password)
         self._fetch_timeout = fetch_timeout
         self._shown_at = pages or self._rest.uri

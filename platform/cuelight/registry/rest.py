@@ -14,6 +14,7 @@ import urllib3
 from cuelight.kit.deadline import Deadline, pools
 from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
 from cuelight.registry.login import Login
+from cuelight.registry.server_process import USER_HEADER
 
 _CHUNK = 1 << 16
 _MOST_BYTES = 64 << 20
@@ -36,15 +37,20 @@ class Rest:
         uri: `http://` or `https://`, with a path before the API's if the service has one.
         connect_timeout: seconds a connection may take.
         read_timeout: seconds an answer may take in all; of a download, the seconds between two pieces.
+        behalf: the person for whom all is asked; an MLflow that `cuelight up` runs believes its user.
     """
 
-    def __init__(self, uri: str, user: str, password: str, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(
+        self, uri: str, user: str, password: str, connect_timeout: float, read_timeout: float, behalf: str = ""
+    ) -> None:
         self.uri = uri.rstrip("/")
         parsed = urllib3.util.parse_url(self.uri)
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise BadInput(f"{uri!r} is no address of an MLflow server: it must begin with http:// or https://.")
         self._headers = urllib3.make_headers(user_agent="cuelight")
         self._headers |= Login(user, password).headers
+        if behalf:
+            self._headers[USER_HEADER] = behalf.encode("latin-1", "replace").decode("latin-1")  # as headers are
         self._connect, self._read = connect_timeout, read_timeout
         self._pools = pools(num_pools=2, maxsize=4)
 

@@ -8,10 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli import compose
-from cuelight.cli.rollback import command, line
+from cuelight.cli.rollback import command
 from cuelight.kit.errors import NotFound, Refused, Unavailable
 from cuelight.kit.identity import user
 from cuelight.operations.database import Operations
+from cuelight.operations.succession import line
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.host.orders import Answer, Order, Orders
 from cuelight.serving.host.places import Places

@@ -12,10 +12,19 @@ from werkzeug.wrappers import Response as Answer
 
 from cuelight.access.guard import Guard
 from cuelight.kit.clock import utc
-from cuelight.kit.errors import CuelightError, Forbidden, NotFound, Unauthenticated
+from cuelight.kit.errors import (
+    BadInput,
+    CuelightError,
+    Forbidden,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
 from cuelight.monitoring.board.login import add_gate, add_login
 from cuelight.monitoring.board.model.routes import add_model_page
 from cuelight.monitoring.board.model.sources import Backstage, ModelSources
+from cuelight.monitoring.board.moves.routes import add_moves
 from cuelight.monitoring.board.overview.routes import add_overview
 from cuelight.monitoring.board.overview.sources import OverviewSources
 from cuelight.monitoring.board.sources import Sources
@@ -23,7 +32,14 @@ from cuelight.monitoring.board.visitors import ANYBODY
 
 _PAGES = ("/", "/board/")  # for people: a fault is a page, and who is unknown is led to the login
 _LONGEST_FORM = 16 << 10
-_STATUS = ((Unauthenticated, 401), (Forbidden, 403), (NotFound, 404))
+_STATUS = (
+    (BadInput, 400),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Refused, 409),
+    (Unavailable, 503),
+)
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -52,6 +68,7 @@ def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: B
     stores = ModelSources(sources.settings, backstage)
     add_overview(app, sources, OverviewSources(stores), guard, links.registry)
     add_model_page(app, stores, guard, sources.seen, links.registry)
+    add_moves(app, stores, guard, sources.seen)
     if guard:
         add_login(app, guard)
         add_gate(app, guard)

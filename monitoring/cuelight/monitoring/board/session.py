@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 HOME = "/"
@@ -29,3 +30,16 @@ def is_ours(method: str, site: str, origin: str, host: str) -> bool:
     if site:
         return site in ("same-origin", "none")
     return not origin or urlsplit(origin).netloc == host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a request's header `Host` names this machine itself.
+
+    Where nobody logs in, another site's name may be made to lead to this machine (DNS rebinding): its pages are of one
+    origin with ours then.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False

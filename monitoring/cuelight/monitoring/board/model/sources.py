@@ -70,7 +70,12 @@ class ModelSources:
         return Operations(self.settings.database_url, self.settings.host_name)
 
     @cached_property
-    def _registry(self) -> MlflowRegistry:
+    def registry(self) -> MlflowRegistry:
+        """The registry, to look at it."""
+        return self.registry_for("")
+
+    def registry_for(self, person: str) -> MlflowRegistry:
+        """The registry, to change it on behalf of somebody; empty: of nobody that we know."""
         who = login(self.settings)
         return MlflowRegistry(
             self.settings.tracking_uri,
@@ -78,6 +83,7 @@ class ModelSources:
             password=who.password,
             connect_timeout=self.settings.registry_connect_timeout,
             read_timeout=self.settings.registry_read_timeout,
+            behalf=person,
         )
 
     def history(self, model: str, kinds: Sequence[str]) -> list[Event]:
@@ -109,7 +115,7 @@ class ModelSources:
     def registered(self, model: str) -> tuple[list[ModelVersion], str]:
         """The registry's versions of a model, and why they are not known; empty where they are."""
         try:
-            models = self.slow.get("registry", lambda: self._registry.snapshot().models)
+            models = self.slow.get("registry", lambda: self.registry.snapshot().models)
         except CuelightError as error:
             return [], f"What only MLflow knows is missing: {error}"
         return list(models.get(model, RegisteredModel(model)).versions.values()), ""
