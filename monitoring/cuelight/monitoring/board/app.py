@@ -21,6 +21,7 @@ from cuelight.kit.errors import (
     Unauthenticated,
     Unavailable,
 )
+from cuelight.monitoring.board.api import add_api
 from cuelight.monitoring.board.login import add_gate, add_login
 from cuelight.monitoring.board.model.routes import add_model_page
 from cuelight.monitoring.board.model.sources import Backstage, ModelSources
@@ -69,6 +70,7 @@ def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: B
     add_overview(app, sources, OverviewSources(stores), guard, links.registry)
     add_model_page(app, stores, guard, sources.seen, links.registry)
     add_moves(app, stores, guard, sources.seen)
+    add_api(app, guard, sources.seen)
     if guard:
         add_login(app, guard)
         add_gate(app, guard)
