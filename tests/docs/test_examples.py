@@ -26,7 +26,7 @@ from cuelight.registry.trusted_types import allowed_types
 from tests.docs.pages import Block, blocks, text
 from tests.support.host import Host, running
 
-ADDRESS = "127.0.0.1:8000"
+ADDRESS = "127.0.0.1:8080"
 PAGES = (
     "docs/quickstart.md",
     "docs/scoring-protocol.md",
@@ -223,8 +223,8 @@ def test_the_scaffold_of_the_how_to_trains(mlflow_server: str, tmp_path: Path) -
 
 
 def test_the_demo_excerpt_is_the_demo() -> None:
-    """The steps that README shows are those that the demo's story says."""
-    steps = re.findall(r"^\d (.+)$", text("README.md").partition("```text")[2].partition("```")[0], re.MULTILINE)
+    """The steps that the page shows are those that the demo's story says."""
+    steps = re.findall(r"^\d (.+)$", text("docs/demo.md").partition("```text")[2].partition("```")[0], re.MULTILINE)
     source = text("platform/cuelight/cli/story.py")
     assert len(steps) == 8
     for step in steps:
