@@ -49,7 +49,7 @@ def _looked_at(database: Database) -> Iterator[Finding]:
         kind = connection.dialect.name
         said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() if kind == "sqlite" else "ok"
     if said != "ok":
-        yield fault(f"It is damaged: {said}.", "Restore it from a backup (see docs/operating.md).")
+        yield fault(f"It is damaged: {said}.", "Restore it from a backup (see docs/operating/back-up.md).")
         return
     yield migrated(database.revision())
     with database.writing():
