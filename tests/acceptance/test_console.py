@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +108,34 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     assert not page.context.cookies()
     page.goto(f"{door.gateway_url}/mlflow/")
     expect(page.get_by_label("Your token")).to_be_visible()
+
+
+def test_a_person_tries_a_model_and_is_told_why(door: Door, page: Page, tmp_path: Path) -> None:
+    """The input example is scored in one click, the call to copy answers the same, and both are explained."""
+    page.goto(f"{door.gateway_url}/board/models/{_MODEL}")
+    token = door.mint.token("admin")
+    _log_in(page, token)
+    version = door.version()
+    expect(page.get_by_role("region", name="Production")).to_contain_text(f"Version {version}")
+    expect(page.get_by_role("region", name="Timeline")).to_contain_text("Version 1 answers Production", timeout=60_000)
+    page.get_by_role("button", name="Score").click()
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text(f"ms by version {version}")
+    expect(answer.get_by_label("Answer")).to_contain_text(f'{{"predictions":[{version}.0')
+    page.get_by_text("Python", exact=True).click()
+    (tmp_path / "call.py").write_text(page.get_by_label("A call in Python").inner_text())
+    called = subprocess.run(
+        [sys.executable, tmp_path / "call.py"],
+        env={**os.environ, "CUELIGHT_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert called.stdout == f"[{version}.0]\n", called.stderr
+    answer.get_by_role("link", name="explain").click()
+    expect(page.get_by_text(f"Answered by {_MODEL} version {version}, on Production")).to_be_visible()
+    expect(page.get_by_role("link", name="in MLflow").first).to_have_attribute("href", re.compile("^/mlflow/#/"))
 
 
 def test_the_cookie_is_the_browsers_alone(door: Door, page: Page) -> None:

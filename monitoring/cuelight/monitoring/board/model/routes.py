@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from flask import Flask, render_template, request
@@ -18,6 +19,7 @@ from cuelight.monitoring.board.view import Seen
 from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
 
 _LIVE_SECONDS = 5
+_LINK = re.compile(r"(\s+(?:Report: )?)https?://[^\s#]+/#(/\S+)")  # a line of an explanation that leads into MLflow
 
 
 def add_model_page(
@@ -43,8 +45,8 @@ def add_model_page(
 
     def _led(line: str) -> tuple[str, str]:
         """Text and address of a line; what leads into MLflow leads there by this door."""
-        head, mark, place = line.partition(f"{sources.settings.tracking_uri.rstrip('/')}/#")
-        return (head, f"{registry}#{place}") if mark else (line, "")
+        found = _LINK.fullmatch(line)
+        return (found[1], f"{registry}#{found[2]}") if found else (line, "")
 
     def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
         asked = (request.args.get(field, "") for field in ("column", "at"))

@@ -66,13 +66,18 @@ def test_a_model_that_nobody_knows_is_no_page(settings: Settings) -> None:
 
 def test_a_prediction_is_explained_to_those_who_run_it(settings: Settings) -> None:
     """Line by line, with links into MLflow by this door; one of another model is not shown under this one's name."""
-    lines = ("Answered by a wine version 1", "", f"  {settings.tracking_uri}/#/experiments/1/runs/abc", "Gate: 1 < 2")
+    lines = (
+        "Answered by a wine version 1",
+        "",
+        f"  {settings.tracking_uri}/#/experiments/1/runs/abc",
+        "Gate: 1 < 2 http://evil.example/#/x",
+    )
     backstage = Backstage(lambda _: b"", lambda number: Explanation("a wine" if number == "p1" else "other", lines))
     client = build(settings, dict, backstage).test_client()
     answer = client.get(f"{_PAGE}/predictions/p1")
     assert "Answered by a wine version 1" in answer.text
     assert f'href="{settings.tracking_uri}/#/experiments/1/runs/abc"' in answer.text
-    assert "Gate: 1 &lt; 2" in answer.text
+    assert "Gate: 1 &lt; 2 http://evil.example/#/x" in answer.text
     assert client.get(f"{_PAGE}/predictions/p2").status_code == 404
 
 
