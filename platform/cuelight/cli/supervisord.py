@@ -6,6 +6,7 @@ import configparser
 import io
 import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -148,7 +149,9 @@ class Control:
         self._server.stopProcessGroup(name)
 
     def stop_all(self) -> None:
-        """Begin to stop all programs of all groups at once."""
+        """Stop the gateway, which lets callers have their answers; then begin to stop all other programs at once."""
+        with suppress(Fault):  # there is none, or it does not run
+            self._server.stopProcess(f"{SHARED}:gateway")
         self._server.stopAllProcesses(False)
 
     def remove(self, name: str) -> None:

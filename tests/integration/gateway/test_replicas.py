@@ -18,6 +18,7 @@ from cuelight.journal.layout import REQUESTS
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
+from tests.support.callers import calling, heard
 from tests.support.host import eventually
 from tests.support.load import Load, steady
 from tests.support.models import ZEROS
@@ -161,6 +162,16 @@ def test_a_label_may_come_to_another_replica(up: Up) -> None:
         return list(table["label"].to_pylist())
 
     assert eventually(joined, 30) == [1.5]
+
+
+def test_the_whole_ends_and_who_was_let_in_is_answered(up: Up) -> None:
+    """SIGTERM at `cuelight up` under load, as the last of this module: the gateway's door closes before all else."""
+    eventually(lambda: _are_ready(up))
+    path = f"/models/{MODEL}/invocations"
+    with calling(up.gateway_port, 6, path, json.dumps(ZEROS).encode()) as callers:
+        eventually(lambda: heard(callers).total() > 100)
+        up.stop()
+    assert heard(callers).keys() == {"200"}
 
 
 def _seen(up: Up) -> Any:
