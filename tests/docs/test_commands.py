@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from cuelight.cli.main import cuelight
 from tests.docs.pages import NAMES, ROOT, commands, spans, text
 
 _WORDS = {"NAME": "churn", "VERSION": "3", "FILE": "rows.csv"}
+_ON_ONE_LINE = 76  # characters, on a screen of 80
 _CONTROL = {"&&", "||", "|", ";", "&", ">", "<", "(", ")"}
 
 
@@ -69,6 +72,47 @@ def test_wrong_command_lines_are_found(line: str) -> None:
     """A command, an option or a type that does not exist fails: the test above can fail."""
     with pytest.raises(click.UsageError):
         parse(command_lines(line)[0])
+
+
+def every_command(path: str = "cuelight", command: click.Command = cuelight) -> Iterator[tuple[str, click.Command]]:
+    """Each command with its path, from the top."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from every_command(f"{path} {name}", inner)
+
+
+# Those that print no result of their own: groups, programs that run until they are told to stop, and what is for a
+# shell or is JSON already.
+WITHOUT_JSON = {
+    *("cuelight", "cuelight labels", "cuelight journal", "cuelight token"),
+    *("cuelight up", "cuelight demo", "cuelight schedule run"),
+    *(f"cuelight {name}" for name in ("follow", "serve", "compact", "gateway", "board")),
+    *("cuelight completion", "cuelight score"),
+}
+
+
+@pytest.mark.parametrize(("path", "command"), [pytest.param(*each, id=each[0]) for each in every_command()])
+def test_every_command_has_an_example_and_json(
+    path: str, command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The help ends with an example of that very command, which parses; what shows something shows it as JSON, too."""
+    monkeypatch.chdir(tmp_path)
+    found = re.findall(r"^Example: (.+)$", inspect.cleandoc(command.help or ""), re.MULTILINE)
+    assert found, "no example"
+    for line in found:
+        assert f"{line} ".startswith(f"{path} ")
+        assert len(line) <= _ON_ONE_LINE
+        (arguments,) = command_lines(line)
+        for word in arguments:
+            if re.search(r"\.(csv|json|parquet)$", word):
+                (tmp_path / word).touch()
+        parse(arguments)
+    flags = {flag for each in command.params for flag in each.opts}
+    assert ("--json" in flags) == (path not in WITHOUT_JSON)
 
 
 def test_targets_exist() -> None:

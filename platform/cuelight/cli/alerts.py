@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cuelight.cli import exit_codes, output
+
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
     from cuelight.monitoring.alerts.dispatcher import Dispatcher
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(context: click.Context, limit: int, as_json: bool) -> None:
-    """Show which alerts were sent, where to and when; and what waits, and why."""
+    """Show which alerts were sent, where to and when; and what waits, and why.
+
+    Example: cuelight alerts --limit 10
+    """
     if context.invoked_subcommand:
         return
     from cuelight.cli import compose
@@ -35,35 +40,46 @@ def command(context: click.Context, limit: int, as_json: bool) -> None:
 
 
 @command.command()
-def test() -> None:
-    """Send an alert that says that it is a test, to every receiver, now; exit code 1 if one does not take it."""
+@output.json_option
+def test(as_json: bool) -> None:
+    """Send an alert that says that it is a test, to every receiver, now; exit code 1 if one does not take it.
+
+    Example: cuelight alerts test
+    """
     from cuelight.cli import compose
     from cuelight.monitoring.alerts.channels import channels
 
     found = [each for each in channels(compose.settings()) if each.target]
-    if not found:
+    if not found and not as_json:
         click.echo("Neither alerts.webhook nor alerts.email_to is set: alerts go to the scheduler's log alone.")
     alert, missed = example(time.time()), 0
     for channel in found:
         answer = channel.send(alert)
         missed += not answer.delivered
+        if as_json:
+            click.echo(json.dumps({"channel": channel.name, "target": channel.target, **asdict(answer)}))
+            continue
         state = "taken" if answer.delivered else "not taken"
         click.echo(f"{channel.name} ({channel.target}): {state}{f', {answer.text}' if answer.text else ''}")
-    raise SystemExit(1 if missed else 0)
+    raise SystemExit(exit_codes.FAILED if missed else exit_codes.WELL)
 
 
 @command.command()
-def send() -> None:
+@output.json_option
+def send(as_json: bool) -> None:
     """Send what is to be told by now, at most ten alerts to each receiver, and end: for hosts without a scheduler.
 
     Ends with 1 if a receiver does not take one; it waits for the next time.
+
+    Example: cuelight alerts send
     """
     from cuelight.cli import compose
 
     settings = compose.settings()
-    click.echo(dispatcher(settings).tick())
+    says = dispatcher(settings).tick()
     waiting = [each for each in compose.operations(settings).deliveries() if each.state == "waiting" and each.tries]
-    raise SystemExit(1 if waiting else 0)
+    click.echo(json.dumps({"says": says, "waiting": [asdict(each) for each in waiting]}) if as_json else says)
+    raise SystemExit(exit_codes.FAILED if waiting else exit_codes.WELL)
 
 
 def dispatcher(settings: Settings) -> Dispatcher:
@@ -92,7 +108,6 @@ def example(now: float) -> Alert:
 
 
 def _show(deliveries: list[Delivery]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -103,7 +118,7 @@ def _show(deliveries: list[Delivery]) -> None:
         answer = each.answer if each.tries or each.state != "waiting" else "its turn has not come"
         cells = (_moment(each.alert.at), each.alert.title, to, each.state, str(each.tries), tried, answer)
         table.add_row(*(Text(cell) for cell in cells))
-    Console().print(table if deliveries else "There was nothing to tell yet.")
+    output.console().print(table if deliveries else "There was nothing to tell yet.")
 
 
 def _moment(at: float) -> str:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cuelight.cli import output
 from cuelight.kit.clock import utc
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MOST_NAMED = 3
 
 def show(plan: Plan, steps: Sequence[Step]) -> None:
     """Print each window's verdict and what would have followed; moments at which nothing was new are only counted."""
-    console = Console()
+    console = output.console()
     against = "the reference" if plan.against == "reference" else plan.against
     console.print(Text(f"{plan.model}: windows of {plan.window} against {against}, judged as they were then.\n"))
     table = Table(box=None, pad_edge=False)

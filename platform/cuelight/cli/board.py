@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @click.command()
 def command() -> None:
-    """Run the board (gunicorn), on loopback; the gateway leads people there."""
+    """Run the board (gunicorn), on loopback; the gateway leads people there.
+
+    Example: cuelight board
+    """
     from cuelight.cli.credentials import credentials
     from cuelight.monitoring.board.model.sources import Backstage
     from cuelight.monitoring.board.server import Server

@@ -8,7 +8,10 @@ import click
 @click.command()
 @click.option("--once", is_flag=True, help="Compact what is closed now, and end.")
 def command(once: bool) -> None:
-    """Turn the journal's closed segments into Parquet."""
+    """Turn the journal's closed segments into Parquet.
+
+    Example: cuelight compact --once
+    """
     from cuelight.cli import compose
     from cuelight.kit.log import Log, adopt_libraries
     from cuelight.kit.loop import Loop

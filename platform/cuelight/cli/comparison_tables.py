@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cuelight.cli import output
 from cuelight.journal.answers import PREDICTION
 from cuelight.journal.differences import ByClass, ByNumber, frequent
 from cuelight.journal.gain import CONFIDENCE
@@ -24,14 +25,14 @@ _MOST_CLASSES = 8
 
 def show(found: Comparison) -> None:
     """Print a shadow's answers beside Production's."""
-    console = Console()
+    console = output.console()
     for each in _parts(found):
         console.print(each)
 
 
 def show_arms(model: str, arms: Sequence[Arm]) -> None:
     """Print two arms that have each answered requests of their own."""
-    console, span = Console(), _span(min(each.first for each in arms), max(each.last for each in arms))
+    console, span = output.console(), _span(min(each.first for each in arms), max(each.last for each in arms))
     console.print(_bold(f"{model}: each arm on its own requests, {span}."))
     lines: dict[str, list[str]] = {
         "requests": [f"{each.requests:,}" for each in arms],
@@ -40,9 +41,9 @@ def show_arms(model: str, arms: Sequence[Arm]) -> None:
         **_beside([{f"latency p{level}, ms": value for level, value in each.ms.items()} for each in arms]),
         "rows": [f"{each.rows:,}" for each in arms],
     }
-    for output in arms[0].answers:
-        answers = [each.answers[output] for each in arms]
-        lines |= {f"{output}: {name}": cells for name, cells in _beside(answers).items()}
+    for column in arms[0].answers:
+        answers = [each.answers[column] for each in arms]
+        lines |= {f"{column}: {name}": cells for name, cells in _beside(answers).items()}
     lines |= {f"{name}, labelled": cells for name, cells in _beside([each.quality for each in arms]).items()}
     console.print(_table(["", *(f"version {each.version}, {each.name}" for each in arms)], _rows(lines)))
 

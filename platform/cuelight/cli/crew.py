@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from cuelight.cli import fleet
 from cuelight.cli.credentials import credentials
 from cuelight.cli.entrance import standings
@@ -165,3 +167,8 @@ class Crew:
             if time.monotonic() > deadline:
                 raise Unavailable(f"{name} still has requests; it gets no new ones. Try again.")
             time.sleep(_PAUSE_SECONDS)
+
+
+def document(settings: Settings) -> str:
+    """Who there is to serve, as JSON: what `replicas.json` holds."""
+    return msgspec.json.encode({"replicas": replicas.read(settings)}).decode()

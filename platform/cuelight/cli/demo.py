@@ -23,6 +23,8 @@ def command(once: bool) -> None:
     """Play the story: train, promote, score, drift, retrain, promote again; then stay up to look around.
 
     Starts from an empty folder each time. Ends with 1 if any step did not happen.
+
+    Example: cuelight demo --once
     """
     console = Console()
     settings = _demo_settings(compose.settings())

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cuelight.cli import compose, exit_codes
+from cuelight.cli import compose, exit_codes, output
 from cuelight.cli.checkup import (
     clocks,
     database,
@@ -62,7 +61,7 @@ def command(as_json: bool) -> None:
         lines = [{"part": part, **asdict(each)} for part, each in found]
         click.echo(json.dumps({"well": not faults, "faults": faults, "warnings": warnings, "findings": lines}))
     else:
-        Console().print(table(found))
+        output.console().print(table(found))
         click.echo(f"{_count(faults, 'fault')}, {_count(warnings, 'warning')}.")
     sys.exit(exit_codes.FAULTY if faults else exit_codes.WELL)
 

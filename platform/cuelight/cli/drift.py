@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, exit_codes
+from cuelight.cli import completion, exit_codes, output
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import BadInput
 
@@ -165,11 +165,10 @@ def targets(settings: Settings) -> Targets:
 
 def show(outcome: Outcome) -> None:
     """The verdict, the columns as a table, and where the report is."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = output.console()
     columns = outcome.assessment.columns
     if columns:
         rows = f"{outcome.rows:,} rows against {outcome.against}"

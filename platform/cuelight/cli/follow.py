@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.command()
 def command() -> None:
-    """Follow the registry: fetch, try, prepare and commit what is put into Production and Staging."""
+    """Follow the registry: fetch, try, prepare and commit what is put into Production and Staging.
+
+    Example: cuelight follow
+    """
     from cuelight.registry.tracks import alias_map
     from cuelight.serving.following.authors import attributed
     from cuelight.serving.following.follower import Follower

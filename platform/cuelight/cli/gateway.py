@@ -9,7 +9,10 @@ from cuelight.cli import compose
 
 @click.command()
 def command() -> None:
-    """Run the gateway (Envoy); it follows who is there to serve."""
+    """Run the gateway (Envoy); it follows who is there to serve.
+
+    Example: cuelight gateway
+    """
     from cuelight.gateway.gateway import serve
 
     serve(compose.settings())

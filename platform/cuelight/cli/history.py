@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cuelight.cli import completion, known
+from cuelight.cli import completion, exit_codes, known, output
 from cuelight.kit.clock import SystemClock, parse_span, utc
 from cuelight.kit.errors import BadInput, NotFound
 
@@ -29,7 +29,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--since", help="Only events from here on: 30m, 12h, 7d, or an ISO 8601 time (UTC unless it says).")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @click.option("--at", help="What was in charge of NAME then: an age or a time, as for --since.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; with --at, one object.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; with --at or --verify, one object.")
 @click.option("--verify", is_flag=True, help="Check hashes and signatures; exit code 1 if something is wrong.")
 @click.option("--save-heads", type=_FILE, help="Write each host's newest signed head to this file, to keep elsewhere.")
 @click.option("--heads", type=_FILE, help="With --verify: heads kept elsewhere, which the history must go on from.")
@@ -43,7 +43,10 @@ def command(
     save_heads: Path | None,
     heads: Path | None,
 ) -> None:
-    """What happened to model NAME, or to all: switches, traffic, refusals, reports, retrainings."""
+    """What happened to model NAME, or to all: switches, traffic, refusals, reports, retrainings.
+
+    Example: cuelight history churn --since 7d
+    """
     from cuelight.cli import compose
 
     if at and not name:
@@ -57,7 +60,7 @@ def command(
     if save_heads:
         _save(operations, save_heads)
     if verify:
-        sys.exit(_verify(operations, heads))
+        sys.exit(_verify(operations, heads, as_json))
     if moment is not None:
         _show_situation(operations, str(name), moment, as_json, hint)
     elif not save_heads:
@@ -82,17 +85,24 @@ def parse_moment(text: str | None, now: float, option: str = "--since") -> float
         raise BadInput(f"{option} {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
 
 
-def _verify(operations: Operations, kept: Path | None) -> int:
+def _verify(operations: Operations, kept: Path | None, as_json: bool) -> int:
     from cuelight.operations.heads import SignedHead
 
-    known = [SignedHead.from_json(line) for line in kept.read_text("utf-8").splitlines()] if kept else []
-    if faults := operations.verify(known):
+    before = [SignedHead.from_json(line) for line in kept.read_text("utf-8").splitlines()] if kept else []
+    faults = operations.verify(before)
+    if as_json:
+        signed = [
+            {"host": each.head.writer, "row": each.head.sequence, "at": each.head.at} for each in operations.heads()
+        ]
+        click.echo(json.dumps({"whole": not faults, "faults": faults, "signed": signed}))
+        return exit_codes.FAILED if faults else exit_codes.WELL
+    if faults:
         click.echo("\n".join(faults))
-        return 1
+        return exit_codes.FAILED
     click.echo("The history is whole: every row follows from the one before it, and the signatures fit.")
     for each in operations.heads():
         click.echo(f"{each.head.writer} is signed up to row {each.head.sequence}, on {utc(each.head.at)} UTC.")
-    return 0
+    return exit_codes.WELL
 
 
 def _save(operations: Operations, file: Path) -> None:
@@ -124,7 +134,6 @@ def document(found: Mapping[str, Situation]) -> list[dict[str, Any]]:
 
 
 def _tabulate(name: str, found: Mapping[str, Situation], moment: float) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -133,7 +142,7 @@ def _tabulate(name: str, found: Mapping[str, Situation], moment: float) -> None:
         for track, each in sorted(situation.tracks.items()):
             cells = (host, track, str(each.version), utc(each.since), each.why, each.by, str(each.generation))
             table.add_row(*(Text(cell) for cell in cells))
-    console = Console()
+    console = output.console()
     console.print(Text(f"{name} at {utc(moment)} UTC"))
     console.print(table if table.rows else "Nothing was on a track.")
     for host, situation in found.items():
@@ -149,7 +158,6 @@ def _print(events: Sequence[Event]) -> None:
 
 
 def _show(events: Sequence[Event], hint: str) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -158,4 +166,4 @@ def _show(events: Sequence[Event], hint: str) -> None:
         detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items())
         cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version), detail)
         table.add_row(*(Text(cell) for cell in cells))  # as it is: a detail may hold square brackets
-    Console().print(table if events else f"Nothing has happened yet.{hint}", highlight=False)
+    output.console().print(table if events else f"Nothing has happened yet.{hint}", highlight=False)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
 
-from cuelight.cli import completion
+from cuelight.cli import completion, output
 
 _WAIT_SECONDS = 30.0  # beyond the age at which a segment is closed
 
 
 @click.group()
 def command() -> None:
-    """The journal itself."""
+    """The journal itself.
+
+    Example: cuelight journal erase churn --key customer=4711
+    """
 
 
 @command.command()
@@ -23,7 +27,8 @@ def command() -> None:
     "--key", "keys", multiple=True, required=True, metavar="COLUMN=VALUE", help="Whose: all keys that are given hold."
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
-def erase(name: str, keys: Iterable[str], dry_run: bool) -> None:
+@output.json_option
+def erase(name: str, keys: Iterable[str], dry_run: bool, as_json: bool) -> None:
     """Take somebody's rows, requests and labels out of the journal of model NAME.
 
     Example: cuelight journal erase churn --key customer=4711 --dry-run
@@ -46,6 +51,9 @@ def erase(name: str, keys: Iterable[str], dry_run: bool) -> None:
     if not dry_run:
         detail = {"columns": sorted(who), **asdict(found), "by": user()}
         compose.operations(settings).record(Kind.ERASED, name, None, detail)
+    if as_json:
+        click.echo(json.dumps({"model": name, "dry_run": dry_run, **asdict(found)}))
+        return
     emptied = f", and the bodies of {found.emptied} more requests" if found.emptied else ""
     emptied += f", and the bytes of {found.damaged} damaged records" if found.damaged else ""
     what = f"{found.rows} rows, {found.requests} requests, {found.labels} labels{emptied}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cuelight.cli import completion
+from cuelight.cli import completion, output
 from cuelight.kit.errors import BadInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ _SHOWN = 10
 
 @click.group()
 def command() -> None:
-    """Labels of predictions, from files."""
+    """Labels of predictions, from files.
+
+    Example: cuelight labels import truth.csv --model churn
+    """
 
 
 @command.command("import")
@@ -33,11 +36,14 @@ def command() -> None:
     "--model", required=True, shell_complete=completion.models, help="Registered model that made the predictions."
 )
 @click.option("--key", "column", help="Input column that the file's keys are values of; else what cuelight.key says.")
-def import_(file: Path, model: str, column: str | None) -> None:
+@output.json_option
+def import_(file: Path, model: str, column: str | None, as_json: bool) -> None:
     """Record the labels in FILE (CSV or Parquet) with the columns prediction_id, row (0 if left out) and label.
 
     Instead of prediction_id and row it may have the column key: the label is that of the newest row before now with
     this value in the model's key column.
+
+    Example: cuelight labels import truth.parquet --model churn --key order_id
     """
     from cuelight.cli import compose
     from cuelight.journal.writer import Writer
@@ -51,9 +57,14 @@ def import_(file: Path, model: str, column: str | None) -> None:
                 f"Only {start} labels are recorded: the journal can't be written. Make room, import again."
             )
     writer.close()
-    click.echo(f"{len(labels)} labels recorded for {model}.")
+    if not as_json:
+        click.echo(f"{len(labels)} labels recorded for {model}.")
     compose.compactor(settings).run_once()
-    _tell_unknown(settings.journal_folder, labels)
+    without_row = _without_row(settings.journal_folder, labels)
+    if as_json:
+        click.echo(json.dumps({"model": model, "labels": len(labels), "unknown": without_row}))
+    else:
+        _tell_unknown(without_row)
 
 
 @command.command("unknown")
@@ -61,8 +72,10 @@ def import_(file: Path, model: str, column: str | None) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def unknown_(name: str, limit: int, as_json: bool) -> None:
-    """Labels of model NAME that belong to no row of the journal: they wait for it, or their id or key is wrong."""
-    from rich.console import Console
+    """Labels of model NAME that belong to no row of the journal: they wait for it, or their id or key is wrong.
+
+    Example: cuelight labels unknown churn
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -80,7 +93,7 @@ def unknown_(name: str, limit: int, as_json: bool) -> None:
     table = Table("Time (UTC)", "Row", "Label", "Source", box=None, pad_edge=False)
     for each in found[:limit]:
         table.add_row(*(Text(cell) for cell in (utc(each["time"]), _words(each), each["label"], each["source"])))
-    console = Console()
+    console = output.console()
     console.print(f"{len(found):,} labels of {name} belong to no row of the journal.", highlight=False)
     if found:
         console.print(table)
@@ -115,8 +128,8 @@ def _key_column(model: str) -> str:
     return column
 
 
-def _tell_unknown(folder: Path, labels: Sequence[Label]) -> None:
-    """Say which of the labels belong to no row."""
+def _without_row(folder: Path, labels: Sequence[Label]) -> list[str]:
+    """Which of the labels belong to no row of the journal yet."""
     from cuelight.journal.labels import unknown
 
     mine = {(each.prediction_id or None, each.row if each.prediction_id else None, each.key or None) for each in labels}
@@ -125,7 +138,10 @@ def _tell_unknown(folder: Path, labels: Sequence[Label]) -> None:
         if labels
         else []
     )
-    names = list(dict.fromkeys(_words(each) for each in found))
+    return list(dict.fromkeys(_words(each) for each in found))
+
+
+def _tell_unknown(names: Sequence[str]) -> None:
     if names:
         some = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         click.echo(f"{len(names)} labels belong to no row in the journal yet, they wait for it: {some}", err=True)

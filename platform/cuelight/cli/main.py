@@ -13,42 +13,54 @@ from cuelight.cli import exit_codes
 from cuelight.kit.errors import Busy, CuelightError
 from cuelight.kit.text import meant
 
-# Command to module in `cuelight.cli`; each module holds one click command (or group) called `command`.
-COMMANDS = {
-    "up": "up",
-    "init": "init",
-    "train": "train",
-    "promote": "promote",
-    "rollback": "rollback",
-    "status": "status",
-    "scale": "scale",
-    "drain": "drain",
-    "score": "score",
-    "compare": "compare",
-    "drift": "drift",
-    "retrain": "retrain",
-    "simulate": "simulate",
-    "labels": "labels",
-    "quality": "quality",
-    "schedule": "schedule",
-    "history": "history",
-    "alerts": "alerts",
-    "explain": "explain",
-    "logs": "logs",
-    "journal": "journal",
-    "token": "token",
-    "trust": "trust",
-    "settings": "settings",
-    "doctor": "doctor",
-    "completion": "completion",
-    "demo": "demo",
-    "follow": "follow",
-    "serve": "serve",
-    "compact": "compact",
-    "gateway": "gateway",
-    "board": "board",
+# By part, each command with what it does; it is the click command (or group) `command` of its module in `cuelight.cli`.
+PARTS = {
+    "Run": {
+        "up": "Run everything on this machine, until Ctrl-C.",
+        "init": "Begin a project: settings, a pipeline and its data.",
+        "demo": "Play the whole story on real data.",
+        "scale": "Run more serving replicas, or fewer.",
+        "drain": "Take a replica out of traffic, or have it back.",
+        "doctor": "Check this installation, and say what mends it.",
+        "settings": "List every setting, its variable and its value.",
+        "token": "Make, list and revoke callers' tokens.",
+        "completion": "Have a shell complete commands and names.",
+    },
+    "Models": {
+        "train": "Train a pipeline, register it, put it into Staging.",
+        "promote": "Put a version into a stage, or under an alias.",
+        "rollback": "Go back to the Production version before.",
+        "trust": "Sign a version that came from elsewhere.",
+        "score": "Score a file.",
+        "status": "Show what is served, why, and since when.",
+    },
+    "Live traffic": {
+        "logs": "Show requests as they come, or write them to a file.",
+        "explain": "Say why an answer was what it was.",
+        "compare": "Hold two versions against each other.",
+        "labels": "Bring in what turned out to be true.",
+        "quality": "Measure answers on their labels.",
+        "journal": "Take somebody out of the journal.",
+    },
+    "The loop": {
+        "drift": "Judge recent predictions against the reference.",
+        "retrain": "Ask for a retraining, or carry it out.",
+        "simulate": "Play a table through the loop in fast time.",
+        "schedule": "Show what is next and what happened.",
+        "history": "Show what happened, and what was in charge.",
+        "alerts": "Show whom alerts reached, and what waits.",
+    },
+    "Run by `cuelight up`": {
+        "follow": "Follow the registry.",
+        "serve": "Run the scoring server.",
+        "compact": "Turn the journal into Parquet.",
+        "gateway": "Run the gateway.",
+        "board": "Run the board.",
+    },
 }
-_INTERNAL = ("follow", "serve", "compact", "gateway", "board")
+COMMANDS = {name: text for part in PARTS.values() for name, text in part.items()}
+_INTERNAL = "Run by `cuelight up`"
+_WIDEST = 120  # columns of help texts
 
 
 class _Commands(click.Group):
@@ -58,9 +70,16 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"cuelight.cli.{COMMANDS[cmd_name]}").command
-        command.hidden = cmd_name in _INTERNAL
+        command: click.Command = importlib.import_module(f"cuelight.cli.{cmd_name}").command
+        command.hidden = cmd_name in PARTS[_INTERNAL]
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """From the table: to ask the commands themselves, all of them would have to be imported."""
+        for part, commands in PARTS.items():
+            if part != _INTERNAL:
+                with formatter.section(part):
+                    formatter.write_dl(list(commands.items()), col_max=12)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -73,14 +92,17 @@ class _Commands(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names alone: to show help as well, every command would have to be imported."""
-        shown = [name for name in COMMANDS if name.startswith(incomplete) and name not in _INTERNAL]
+        shown = [name for name in COMMANDS if name.startswith(incomplete) and name not in PARTS[_INTERNAL]]
         return [*map(CompletionItem, shown), *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST})
 @click.version_option(package_name="cuelight")
 def cuelight() -> None:
-    """Take MLflow promotions to live traffic, watch for drift, and retrain."""
+    """Take MLflow promotions to live traffic, watch for drift, and retrain.
+
+    Example: cuelight up
+    """
 
 
 def main() -> None:

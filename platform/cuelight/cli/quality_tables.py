@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cuelight.cli import output
 from cuelight.kit.clock import utc
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _CHIEF = ("accuracy", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "r2",
 
 def show(model: str, found: Sequence[Group], least: int, classes: bool = False) -> None:
     """Print a few groups beside each other, many below each other with the chief figures only, as far as they fit."""
-    console = Console()
+    console = output.console()
     predicted, labelled = (sum(getattr(each, name) for each in found) for name in ("predicted", "labelled"))
     console.print(Text(f"{model}: {labelled:,} of {predicted:,} rows are labelled.\n", style="bold"))
     console.print(*_tables(console, found), sep="\n\n")

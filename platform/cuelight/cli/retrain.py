@@ -27,6 +27,8 @@ def command(name: str | None, reason: str, now: bool, next_one: bool, log: str, 
 
     A challenger that is not worse than the version in Production goes to Staging. Exits with 10 if the retraining
     failed.
+
+    Example: cuelight retrain churn --now
     """
     if next_one == bool(name) or (next_one and now):
         raise click.UsageError("Name a model, or give --next.")

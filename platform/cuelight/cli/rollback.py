@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, compose, fleet, known
+from cuelight.cli import completion, compose, fleet, known, output
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
 from cuelight.kit.settings import FIRST_REPLICA, Settings
 from cuelight.operations import replicas
@@ -23,7 +24,8 @@ _PATIENCE_SECONDS = 10.0
 @click.command()
 @click.argument("name", shell_complete=completion.models)
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def command(name: str, yes: bool) -> None:
+@output.json_option
+def command(name: str, yes: bool, as_json: bool) -> None:
     """Put the version that was in Production before back there; also while MLflow is down, which is told later.
 
     Example: cuelight rollback churn
@@ -32,11 +34,16 @@ def command(name: str, yes: bool) -> None:
     before, last = _versions(settings, name)
     if not yes:
         back = f"version {before} of {name}" if before else f"the version of {name} that this host served before"
-        click.confirm(f"Put {back} back into Production, in place of {last or 'the present one'}?", abort=True)
-    if before is not None and _tell_registry(settings, name, before):
-        click.echo(f"Version {before} of {name} is in Production again; {last} is archived.")
+        click.confirm(
+            f"Put {back} back into Production, in place of {last or 'the present one'}?", abort=True, err=as_json
+        )
+    told = before is not None and _tell_registry(settings, name, before)
+    if told:
+        says = f"Version {before} of {name} is in Production again; {last} is archived."
     else:
-        click.echo(f"{_order(settings, name, before, last)} MLflow is told once it answers.")
+        says = f"{_order(settings, name, before, last)} MLflow is told once it answers."
+    result = {"model": name, "version": before, "before": last, "registry_told": told, "says": says}
+    click.echo(json.dumps(result) if as_json else says)
 
 
 def _versions(settings: Settings, name: str) -> tuple[int | None, int | None]:

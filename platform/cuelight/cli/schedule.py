@@ -19,7 +19,10 @@ _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON; times in seconds since the epoch.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Show what is next and what happened: each job's turns, its last run, and the log of that; times are UTC."""
+    """Show what is next and what happened: each job's turns, its last run, and the log of that; times are UTC.
+
+    Example: cuelight schedule
+    """
     if context.invoked_subcommand:
         return
     from cuelight.cli.schedule_table import document, show
@@ -43,6 +46,8 @@ def run() -> None:
     """Start drift jobs by their schedules and retrainings that were asked for, one at a time; send alerts.
 
     Any number may run over one operations database: one leads, and the others wait to take over.
+
+    Example: cuelight schedule run
     """
     from cuelight.cli.alerts import dispatcher
     from cuelight.cli.drift import targets

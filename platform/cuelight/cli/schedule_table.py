@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cuelight.cli import exit_codes
+from cuelight.cli import exit_codes, output
 from cuelight.cli.drift import EXIT_CODES
 from cuelight.kit.clock import utc
 from cuelight.monitoring.schedule.plans import ASK, DRIFT
@@ -78,7 +77,7 @@ def document(
 
 def show(found: Mapping[str, Any], now: float) -> None:
     """Print it as a table, with the logs of the last runs below."""
-    console = Console()
+    console = output.console()
     console.print(Text(_leader(found["scheduler"])), soft_wrap=True)
     if not found["jobs"]:
         console.print("No job is known yet: the scheduler notes them when a model is in Production.")

@@ -9,7 +9,10 @@ from cuelight.cli import compose
 
 @click.command()
 def command() -> None:
-    """Run the scoring server (gunicorn); it serves what the follower puts on the cue board."""
+    """Run the scoring server (gunicorn); it serves what the follower puts on the cue board.
+
+    Example: cuelight serve
+    """
     from cuelight.serving.server import serve
 
     serve(compose.replica_settings())

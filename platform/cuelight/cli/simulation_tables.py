@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import isnan
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cuelight.cli import output
 from cuelight.kit.clock import utc
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _Line = tuple[float, tuple[str, ...], str]
 
 def show(result: Result) -> None:
     """Print windows and events in the order of time, and the sum of it all."""
-    console = Console()
+    console = output.console()
     console.print(
         Text(f"{result.model}: {result.rows:,} rows, {_at(result.start)} to {_at(result.end)}.", style="bold")
     )

@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 import urllib3
-from rich.console import Console
 from rich.table import Table
 
-from cuelight.cli import compose
+from cuelight.cli import compose, output
 from cuelight.cli.credentials import credentials
 from cuelight.cli.entrance import Standing, standings
 from cuelight.kit.errors import Unavailable
@@ -38,8 +37,8 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**found[0], "replicas": [asdict(each) for each in views]}))
     else:
-        Console().print(table(found[0]))
-        Console().print(replica_table(views))
+        output.console().print(table(found[0]))
+        output.console().print(replica_table(views))
 
 
 def _ask(replica: Replica, headers: Mapping[str, str]) -> dict[str, Any] | Unavailable:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import compose
+from cuelight.cli import compose, output
 from cuelight.kit.clock import parse_span, utc
 from cuelight.kit.errors import BadInput
 
@@ -23,7 +23,10 @@ _ID = 32  # characters; whoever revokes a token needs all of them
 
 @click.group()
 def command() -> None:
-    """Make tokens by which callers are known, list them, revoke them."""
+    """Make tokens by which callers are known, list them, revoke them.
+
+    Example: cuelight token list
+    """
 
 
 @command.command()
@@ -54,7 +57,10 @@ def create(subject: str, scopes: Sequence[str], models: Sequence[str], expires: 
 @click.option("--all", "every", is_flag=True, help="Also those that have expired or were revoked.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(every: bool, as_json: bool) -> None:
-    """Show which tokens were made, for whom, and whether they are valid."""
+    """Show which tokens were made, for whom, and whether they are valid.
+
+    Example: cuelight token list --all
+    """
     now = time.time()
     found = [each for each in compose.operations(compose.settings()).tokens() if every or each.is_valid(now)]
     if as_json:
@@ -86,15 +92,23 @@ def revoke(tokens: Sequence[str], subject: str | None, as_json: bool) -> None:
 @click.option("--forget", is_flag=True, help="Forget every key before: all tokens made until now are refused.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the ids of all keys, the one that signs last.")
 def rotate(forget: bool, as_json: bool) -> None:
-    """Sign by a new key from now on; tokens that the ones before have signed stay valid."""
+    """Sign by a new key from now on; tokens that the ones before have signed stay valid.
+
+    Example: cuelight token rotate
+    """
     keys = _office().rotate(forget, time.time())
     click.echo(json.dumps({"keys": keys}) if as_json else f"Key {keys[-1]} signs; keys that count: {', '.join(keys)}.")
 
 
 @command.command()
-def publish() -> None:
-    """Write key set and revocations anew, from the key and the operations database: for a machine that lost them."""
-    click.echo(f"Written to {_office().publish(time.time())}.")
+@output.json_option
+def publish(as_json: bool) -> None:
+    """Write key set and revocations anew, from the key and the operations database: for a machine that lost them.
+
+    Example: cuelight token publish
+    """
+    folder = _office().publish(time.time())
+    click.echo(json.dumps({"folder": str(folder)}) if as_json else f"Written to {folder}.")
 
 
 def _office() -> Office:
@@ -111,7 +125,6 @@ def _state(token: IssuedToken, now: float) -> str:
 
 
 def _show(found: Sequence[IssuedToken], now: float) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -129,4 +142,4 @@ def _show(found: Sequence[IssuedToken], now: float) -> None:
         table.add_column(name, no_wrap=name == "Id", min_width=_ID if name == "Id" else None)
     for each in found:
         table.add_row(*(Text(cell(each)) for cell in columns.values()))
-    Console().print(table if found else "There is no token. `cuelight token create` makes one.")
+    output.console().print(table if found else "There is no token. `cuelight token create` makes one.")

@@ -24,6 +24,8 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
     """Train pipeline NAME, register the result, and put it into Staging if its gate passes.
 
     Exits with 2 if a gate failed: the version is registered then, with the reason on its tags.
+
+    Example: cuelight train wine
     """
     from cuelight.cli import compose
     from cuelight.pipelines import catalog

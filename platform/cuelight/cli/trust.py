@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
 import click
 
-from cuelight.cli import completion, compose
+from cuelight.cli import completion, compose, output
 from cuelight.cli.promote import find
 from cuelight.registry import tags
 
@@ -16,7 +17,8 @@ from cuelight.registry import tags
 @click.argument("name", shell_complete=completion.models)
 @click.argument("version", type=int, shell_complete=completion.versions)
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def command(name: str, version: int, yes: bool) -> None:
+@output.json_option
+def command(name: str, version: int, yes: bool, as_json: bool) -> None:
     """Sign the files of VERSION of model NAME by this installation's key.
 
     A signed version is loaded whatever it is: pickles and code run with the server's rights. Know where it is from.
@@ -34,11 +36,17 @@ def command(name: str, version: int, yes: bool) -> None:
         manifest = Manifest.of_folder(Path(folder), name, chosen.run_id)
         sizes = {path: (Path(folder) / path).stat().st_size for path in manifest.files}
     for path, digest in manifest.files.items():
-        click.echo(f"{digest[:16]}  {sizes[path]:>12,}  {path}")
-    click.echo(f"{len(sizes)} files from {chosen.source}, digest {manifest.digest}")
+        click.echo(f"{digest[:16]}  {sizes[path]:>12,}  {path}", err=as_json)
+    click.echo(f"{len(sizes)} files from {chosen.source}, digest {manifest.digest}", err=as_json)
     if not yes:
-        click.confirm(f"Sign version {version} of {name}, so that it may be loaded and run here?", abort=True)
+        click.confirm(
+            f"Sign version {version} of {name}, so that it may be loaded and run here?", abort=True, err=as_json
+        )
     key = SigningKey.load_or_create(settings.keys_folder)
     signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
     registry.set_version_tags(name, version, signed)
-    click.echo(f"Version {version} of {name} is signed by key {key.id}.")
+    if as_json:
+        signature = {"digest": manifest.digest, "key": key.id, "files": dict(manifest.files)}
+        click.echo(json.dumps({"model": name, "version": version, **signature}))
+    else:
+        click.echo(f"Version {version} of {name} is signed by key {key.id}.")
