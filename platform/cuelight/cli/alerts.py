@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(context: click.Context, limit: int, as_json: bool) -> None:
     """Show which alerts were sent, where to and when; and what waits, and why.
 
-    Example: cuelight alerts --limit 10
+    Example: cuelight alerts
     """
     if context.invoked_subcommand:
         return

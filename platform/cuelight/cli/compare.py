@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion
+from cuelight.cli import completion, output
 from cuelight.kit.errors import BadInput, NotFound
 from cuelight.kit.text import meant
 
@@ -79,7 +79,8 @@ def command(
     if plot and plot.suffix.lower() not in _ENDINGS:
         raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
     source = _Source(name, versions, parse_moment(since, time.time()), rows)
-    found = source.pairs(tolerance, top) if arm in (None, "shadow") else None
+    with output.busy(f"Comparing versions of {name}"):
+        found = source.pairs(tolerance, top) if arm in (None, "shadow") else None
     if found:
         comparison, answers = found
         if plot:

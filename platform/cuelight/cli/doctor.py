@@ -55,7 +55,8 @@ def command(as_json: bool) -> None:
 
     Example: cuelight doctor
     """
-    found = list(examine())
+    with output.busy("Looking at everything"):
+        found = list(examine())
     faults, warnings = (sum(each.state == state for _, each in found) for state in (State.FAULT, State.WARNING))
     if as_json:
         lines = [{"part": part, **asdict(each)} for part, each in found]

@@ -103,7 +103,8 @@ def command(
         return
     job = drift_job(compose.settings(), pages=not no_page)
     moment = None if since is None else time.time() - since
-    outcome = job.run(Order(name, version, window, compared, by, moment, only_new))
+    with output.busy(f"Judging {name}"):
+        outcome = job.run(Order(name, version, window, compared, by, moment, only_new))
     if outcome is None:
         click.echo("null" if as_json else f"No row and no label for {name} came since the last report.")
         return

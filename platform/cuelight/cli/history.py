@@ -161,9 +161,10 @@ def _show(events: Sequence[Event], hint: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("Time (UTC)", "What", "Model", "Version", "Detail", box=None, pad_edge=False)
+    table = Table("Time (UTC)", "What", "Model", "Version", box=None, pad_edge=False)
+    table.add_column("Detail", overflow="fold")  # a link stays whole
     for event in events:
-        detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items())
+        detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items() if value not in (None, ""))
         cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version), detail)
         table.add_row(*(Text(cell) for cell in cells))  # as it is: a detail may hold square brackets
     output.console().print(table if events else f"Nothing has happened yet.{hint}", highlight=False)

@@ -51,7 +51,7 @@ def import_(file: Path, model: str, column: str | None, as_json: bool) -> None:
     settings = compose.settings()
     labels = read_labels(file, model, time.time(), lambda: _named(settings, model, column))
     writer = Writer(settings.journal_folder, settings.host_name, sync="each")
-    for start in range(0, len(labels), _BATCH):
+    for start in output.steps(range(0, len(labels), _BATCH), f"Recording labels of {model}"):
         if not writer.append(*labels[start : start + _BATCH]):
             raise Unavailable(
                 f"Only {start} labels are recorded: the journal can't be written. Make room, import again."

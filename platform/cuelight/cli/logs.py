@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cuelight.cli import completion
+from cuelight.cli.output import busy
 from cuelight.kit.errors import NotFound
 from cuelight.kit.text import meant
 
@@ -120,7 +121,8 @@ def _export(settings: Settings, query: Query, file: Path, requests: bool) -> Non
     export.check(file)
     compose.compactor(settings).run_once()
     batches = Journal(settings.journal_folder).batches(layout.REQUESTS if requests else layout.ROWS, query)
-    count = export.write(file, batches)
+    with busy(f"Writing {file}"):
+        count = export.write(file, batches)
     click.echo(f"{file} holds {count:,} {'requests' if requests else 'rows'}.")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, exit_codes
+from cuelight.cli import completion, exit_codes, output
 from cuelight.cli.spans import Span
 from cuelight.kit.errors import NotFound
 from cuelight.kit.text import meant
@@ -92,7 +92,8 @@ def command(
     journal = Journal(settings.journal_folder)
     if journal.columns(query) and not task:
         task = task_of(journal, query)
-    found = groups(journal, query, cut, task or "", least)
+    with output.busy(f"Measuring {name}"):
+        found = groups(journal, query, cut, task or "", least)
     if not found:
         raise NotFound(_nothing(journal, query))
     if plot:

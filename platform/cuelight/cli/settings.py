@@ -22,7 +22,7 @@ _WIDE = 160  # columns that it takes to show all side by side
 def command(as_json: bool) -> None:
     """List every setting with its environment variable, unit, default and present value.
 
-    Example: CUELIGHT_SERVING_PORT=8080 cuelight settings
+    Example: cuelight settings
     """
     chosen = compose.settings()
     values = {row.name: _shown(row, getattr(chosen, row.name)) for row in table()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion
+from cuelight.cli import completion, output
 from cuelight.cli.spans import Span
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def command(
     The loop's answers are held against those of the first version, on the same rows. It decides as the real loop does,
     with the model's settings; nothing is served, registered or recorded.
 
-    Example: cuelight simulate churn --stream rows.csv --labels-after 2d --plot churn.png
+    Example: cuelight simulate churn --stream rows.csv --labels-after 2d
     """
     if plot and plot.suffix.lower() not in _ENDINGS:
         raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
@@ -84,7 +84,8 @@ def command(
     timing, first = Timing(time_column or "", rate), _first(pipeline, start, own_data)
     stream = arrange(pipeline, read_table(table), timing, first, start_rows)
     plan = Plan(labels_after, retraining_takes, promote_after or 0.0, schedule or "")
-    result = weigh(play(stream, plan, settings), driftless)
+    with output.busy(f"Playing {table}"):
+        result = weigh(play(stream, plan, settings), driftless)
     if plot:
         from cuelight.simulation.figure import save
 

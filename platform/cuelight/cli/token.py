@@ -38,7 +38,7 @@ def command() -> None:
 def create(subject: str, scopes: Sequence[str], models: Sequence[str], expires: str, as_json: bool) -> None:
     """Make a token and print it; it is kept nowhere, so it can't be shown again.
 
-    Example: cuelight token create --subject shop --scope score,feedback --models wine,churn
+    Example: cuelight token create --subject shop --scope score --models wine
     """
     from cuelight.access.permissions import Grant
 
@@ -96,7 +96,8 @@ def rotate(forget: bool, as_json: bool) -> None:
 
     Example: cuelight token rotate
     """
-    keys = _office().rotate(forget, time.time())
+    with output.busy("Waiting until every verifier knows the new key"):
+        keys = _office().rotate(forget, time.time())
     click.echo(json.dumps({"keys": keys}) if as_json else f"Key {keys[-1]} signs; keys that count: {', '.join(keys)}.")
 
 

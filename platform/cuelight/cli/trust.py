@@ -32,7 +32,8 @@ def command(name: str, version: int, yes: bool, as_json: bool) -> None:
     registry = compose.registry(settings)
     chosen = find(registry.snapshot(), name, version)
     with tempfile.TemporaryDirectory(prefix="cuelight-trust-") as folder:
-        registry.fetch(chosen, Path(folder))
+        with output.busy(f"Fetching version {version} of {name}"):
+            registry.fetch(chosen, Path(folder))
         manifest = Manifest.of_folder(Path(folder), name, chosen.run_id)
         sizes = {path: (Path(folder) / path).stat().st_size for path in manifest.files}
     for path, digest in manifest.files.items():

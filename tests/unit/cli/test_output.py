@@ -41,7 +41,8 @@ def piped(home: Path, *arguments: str) -> str:
     """What a command writes into a pipe."""
     command = [sys.executable, "-m", "cuelight.cli", *arguments]
     done = subprocess.run(command, env=environment(home), cwd=home, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 10), done.stderr
+    assert done.returncode in (0, 10)
+    assert done.stderr == ""
     return done.stdout
 
 
@@ -90,12 +91,19 @@ def test_a_line_in_a_pipe_is_never_broken(home: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_a_terminal_gets_tables_of_its_width(columns: int, home: Path) -> None:
-    """In colour, no line is longer than the screen, and none is cut off: each ends with the frame."""
+    """No line is longer than the screen, and none is cut off: each ends with the frame."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", typed(home, columns, "settings")).split("\r\n")[:-1]
     assert {len(line) for line in lines} == {columns}
     assert all(_FRAMES.match(line[-1]) for line in lines)
     assert "…" not in "".join(lines)
-    assert _COLORS.search(typed(home, columns, "doctor"))
+
+
+def test_a_terminal_shows_colours_and_that_something_goes_on(home: Path) -> None:
+    """What lasts is named while it does; in a pipe standard error stays empty (`piped` has none to show)."""
+    text = typed(home, 100, "doctor")
+    assert _COLORS.search(text)
+    assert "Looking at everything ..." in text
+    assert "Looking" not in piped(home, "doctor")
 
 
 def test_no_color_is_kept_to(home: Path) -> None:

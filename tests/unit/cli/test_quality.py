@@ -103,7 +103,8 @@ def test_many_groups_stand_below_each_other(home: Path) -> None:
 def test_a_narrow_terminal_breaks_no_name_and_no_number(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not all groups fit beside or below each other, there are several tables, with every figure as a row."""
     wide = _quality("kinds", "--by", "version", "--by", "city", "--least", "5")
-    monkeypatch.setitem(_WIDE, "COLUMNS", "34")
+    for name, value in {"COLUMNS": "34", "LINES": "25", "FORCE_COLOR": "1", "TERM": "dumb"}.items():  # so one looks
+        monkeypatch.setitem(_WIDE, name, value)
     narrow = _quality("kinds", "--by", "version", "--by", "city", "--least", "5")
     rows = [each for each in _lines(narrow) if each and each[0] == "balanced_accuracy"]
     assert len(rows) > 1
