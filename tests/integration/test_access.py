@@ -18,11 +18,11 @@ from cuelight.access import revocation
 from cuelight.access.keys import next_keys
 from cuelight.journal.record import Prediction
 from cuelight.kit.signing import key_id
-from cuelight.registry.memory import MemoryRegistry
-from tests.support.host import POOL, Host, eventually, running
+from tests.support.guarded import guarded
+from tests.support.host import POOL, Host, eventually
 from tests.support.journal import stored
 from tests.support.load import steady
-from tests.support.models import ZEROS, Shelf, constant
+from tests.support.models import ZEROS
 from tests.support.tokens import Mint, bearer, forged
 
 FLASK = {"Transfer-Encoding": "chunked"}  # what the loop leaves to Flask
@@ -30,16 +30,8 @@ FLASK = {"Transfer-Encoding": "chunked"}  # what the loop leaves to Flask
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Models `wine` and `churn`, behind tokens."""
-    folder, registry = tmp_path_factory.mktemp("access"), MemoryRegistry()
-    with running(folder / "home", registry, access_required=True) as host:
-        host.headers = Mint(host.settings).bearer("admin")
-        shelf = Shelf(registry, folder / "shelf", host.settings.keys_folder)
-        for name in ("wine", "churn"):
-            shelf.add(name, constant(1.0))
-            registry.set_stage(name, 1, "Production")
-        for name in ("wine", "churn"):
-            host.wait_for(name, 1)
+    """Two workers of it."""
+    with guarded(tmp_path_factory.mktemp("access")) as host:
         yield host
 
 

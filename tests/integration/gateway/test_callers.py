@@ -14,12 +14,11 @@ import pytest
 
 from cuelight.journal.record import Prediction
 from cuelight.operations.replicas import first
-from cuelight.registry.memory import MemoryRegistry
-from tests.support.gateway import POOL, Gateway
-from tests.support.gateway import running as running_gateway
-from tests.support.host import Host, eventually, running
+from tests.support.gateway import POOL, Gateway, running
+from tests.support.guarded import guarded
+from tests.support.host import Host, eventually
 from tests.support.journal import stored
-from tests.support.models import ZEROS, Shelf, constant
+from tests.support.models import ZEROS
 from tests.support.tokens import Mint, bearer
 
 BURST = 30
@@ -27,16 +26,8 @@ BURST = 30
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Workers that serve `wine` and `churn`, and ask for tokens."""
-    folder, registry = tmp_path_factory.mktemp("callers"), MemoryRegistry()
-    with running(folder / "home", registry, access_required=True, serving_workers=1) as host:
-        host.headers = Mint(host.settings).bearer()
-        shelf = Shelf(registry, folder / "shelf", host.settings.keys_folder)
-        for name in ("wine", "churn"):
-            shelf.add(name, constant(1.0))
-            registry.set_stage(name, 1, "Production")
-        for name in ("wine", "churn"):
-            host.wait_for(name, 1)
+    """One worker of it."""
+    with guarded(tmp_path_factory.mktemp("callers"), serving_workers=1) as host:
         yield host
 
 
@@ -45,7 +36,7 @@ def gateway(host: Host) -> Iterator[Gateway]:
     """Envoy before them; a caller may have thirty requests."""
     chosen = {"serving_port": host.settings.serving_port, "access_required": True}
     limits = {"gateway_caller_rate": 0.005, "gateway_caller_burst": BURST}
-    with running_gateway(host.settings.home, [first(host.settings)], **chosen, **limits) as gateway:
+    with running(host.settings.home, [first(host.settings)], **chosen, **limits) as gateway:
         yield gateway
 
 
