@@ -10,8 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from cuelight.cli.entrance import standings
+from cuelight.cli.main import cuelight
 from cuelight.cli.status import served
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.layout import REQUESTS
@@ -52,8 +54,9 @@ def up(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterator
 
 
 def _status(up: Up) -> dict[str, Any]:
-    ended = up.command_beside("status", "--json")
-    document: dict[str, Any] = json.loads(ended.stdout) if ended.returncode == 0 else {"replicas": []}
+    """What the command says, in this process: it is asked often."""
+    ended = CliRunner().invoke(cuelight, ["status", "--json"], env=up.environment)
+    document: dict[str, Any] = json.loads(ended.stdout) if ended.exit_code == 0 else {"replicas": []}
     return document
 
 
@@ -64,9 +67,12 @@ def _serving(up: Up) -> set[str]:
 
 
 @contextmanager
-def _load(up: Up) -> Iterator[Load]:
-    """Requests through the gateway all the while, some before and some after; none fails, each is on record once."""
-    with steady(up.gateway_url, MODEL, ZEROS) as load:
+def _load(up: Up, pause: float = 0.01) -> Iterator[Load]:
+    """Requests through the gateway all the while, some before and some after; none fails, each is on record once.
+
+    The pause of a caller (s) leaves the machine to those who come and go: a command takes many seconds otherwise.
+    """
+    with steady(up.gateway_url, MODEL, ZEROS, pause=pause) as load:
         eventually(lambda: len(load.all) > 100)
         yield load
         enough = len(load.all) + 100
@@ -137,7 +143,7 @@ def test_one_drains_and_comes_back_under_load(up: Up, name: str) -> None:
 
 def test_a_replica_killed_whole_is_missed_by_nobody(up: Up) -> None:
     """All its processes by SIGKILL at once: what it had not answered another one does, and it is started anew."""
-    with _load(up):
+    with _load(up, pause=0.0):  # it always has requests that it has not answered
         victims = _processes(up, "replica-2")
         assert len(victims) >= 3  # server, worker, follower
         for each in victims:
