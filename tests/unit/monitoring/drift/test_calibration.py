@@ -14,7 +14,7 @@ from cuelight.monitoring.examination.columns import Column, Kind
 from cuelight.monitoring.examination.likeness import Groups
 from tests.unit.monitoring.tables import part, twenty_columns
 
-REFERENCES, WINDOWS = 6, 20  # 120 windows of each size, 240 in all
+REFERENCES, WINDOWS = 4, 30  # 120 windows of each size, 240 in all
 
 
 def test_the_fast_score_is_the_test_s_own() -> None:
