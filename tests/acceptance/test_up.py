@@ -27,27 +27,37 @@ NAMES = ("SERVING", "MLFLOW", "GATEWAY", "GATEWAY_ADMIN", "BOARD")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One installation with an MLflow server of its own, for all tests; started by `up`."""
+    """One installation with an MLflow server of its own; started by `up`."""
     up = Up(tmp_path_factory.mktemp("whole") / "home")
+    yield up
+    up.stop()
+
+
+@pytest.fixture(scope="module")
+def lighter(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterator[Up]:
+    """One that uses the shared MLflow server; started by `light`."""
+    up = Up(tmp_path_factory.mktemp("light") / "home", registry_uri=mlflow_server)
     yield up
     up.stop()
 
 
 @pytest.fixture
 def up(whole: Up) -> Up:
-    """That installation, running: started anew if a test has ended it."""
-    if not whole.running:
-        whole.start()
-    return whole
+    """The one with an MLflow of its own, running."""
+    return _started(whole)
 
 
 @pytest.fixture
-def light(tmp_path: Path, mlflow_server: str) -> Iterator[Up]:
-    """An installation of the test's own that uses the shared MLflow server."""
-    up = Up(tmp_path / "home", registry_uri=mlflow_server)
-    up.start()
-    yield up
-    up.stop()
+def light(lighter: Up) -> Up:
+    """The one that uses the shared MLflow server, running."""
+    return _started(lighter)
+
+
+def _started(up: Up) -> Up:
+    """It is started anew, in the same folder, if a test has ended it."""
+    if not up.running:
+        up.start()
+    return up
 
 
 def test_everything_answers_once_it_is_up(up: Up) -> None:
