@@ -49,10 +49,8 @@ class Preparation:
             keys = self.keys()
         except Misconfigured:  # a file among the keys is none: `fetch` says so, the rest goes on
             keys = TrustedKeys({})
-        limits = (chosen.trial_seconds, chosen.trial_memory_bytes)
-        return trust.basis(
-            version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, chosen.trial_requirements, *limits
-        )
+        trial = (chosen.trial_requirements, chosen.trial_seconds, chosen.trial_memory_bytes, trust.installed())
+        return trust.basis(version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, *trial)
 
     def vouched(self, version: ModelVersion, signed_by: str) -> bool:
         """Whether who once vouched for this version still does: the key counts, and its signature is still there."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,13 @@ def read_mlmodel(folder: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise Refused("Its MLmodel file is not a mapping.")
     return document
+
+
+@cache
+def installed() -> str:
+    """What is installed in this environment, as a digest of the names that pip gives its folders (name and version)."""
+    names = sorted({folder.name for place in sys.path for folder in Path(place).glob("*.dist-info")})
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def basis(version: ModelVersion, keys: TrustedKeys, *settings: object) -> str:

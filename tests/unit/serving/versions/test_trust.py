@@ -274,3 +274,17 @@ def test_a_refusals_basis_changes_with_what_it_rests_on(signed: _Signed) -> None
     unsigned = replace(signed.version, tags={})
     others = {trust.basis(signed.version, signed.known, 2), trust.basis(signed.version, TrustedKeys({}), 1)}
     assert len({same, trust.basis(unsigned, signed.known, 1), *others}) == 4
+
+
+def test_a_package_that_is_installed_changes_what_refusals_rest_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another package, or another version of one, is another environment; the same folders are the same one."""
+    monkeypatch.setattr("sys.path", [str(tmp_path), str(tmp_path / "gone")])
+    seen = []
+    for name in ("", "a-1.dist-info", "a-2.dist-info"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        trust.installed.cache_clear()
+        seen += [trust.installed(), trust.installed()]
+    trust.installed.cache_clear()
+    assert [len(set(seen)), seen[::2]] == [3, seen[1::2]]
