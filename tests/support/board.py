@@ -29,6 +29,17 @@ from cuelight.operations.replicas import Replica
 from tests.support.host import free_port
 
 _HOUR = 3600.0
+_WHY = ("stage", "alias champion")
+_LOADED = {
+    "run_id": "",
+    "digest": "sha256:0",
+    "signed_by": "key",
+    "loaded": True,
+    "flavor": "sklearn",
+    "way": "compiled",
+    "load_seconds": 0.1,
+    "inputs": [{"name": "x", "type": "double"}],
+}
 _NAMES = ("churn", "doctor_visits", "wine", "co2", "fraud_score", "delivery_time", "search_ranking", "price_elasticity")
 
 
@@ -177,12 +188,14 @@ def _entry(sight: Sight, number: int) -> dict[str, Any]:
         return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     tracks = {
-        track: {"version": version, "why": "stage" if number % 3 else "alias champion", "since": since(track)}
+        track: _LOADED
+        | {"version": version, "why": _WHY[number % 3 == 0 and track == "Production"], "since": since(track)}
         for track, version in sight.tracks.items()
     }
     rollout = {"plan": "1,10,50", "step": 2, "of": 3, "says": "step 2 of 3: 10 % until 30 min of no harm"}
-    traffic = {"canary": sight.canary, "shadow": sight.shadow, "control": 0.0, "why": ""}
-    return {"name": sight.name, "tracks": tracks, "traffic": traffic | {"rollout": rollout if sight.canary else None}}
+    traffic: dict[str, Any] = {"canary": sight.canary, "shadow": sight.shadow, "control": 0.0, "why": ""}
+    traffic["rollout"] = rollout if sight.canary else None
+    return {"name": sight.name, "tracks": tracks, "aliases": {}, "traffic": traffic, "standby": [], "on_demand": []}
 
 
 def _record(folder: Path, sight: Sight, now: float, seed: int) -> None:
@@ -201,6 +214,9 @@ def _record(folder: Path, sight: Sight, now: float, seed: int) -> None:
         "arm": np.full(count, "champion"),
         "track": np.full(count, "Production"),
         "attempt": np.ones(count, int),
+        "rows": np.ones(count, int),
+        "generation": np.full(count, 42),
+        "prediction_id": [f"{sight.name}-{number}" for number in range(count)],
     }
     columns = {
         each.name: pa.array(known[each.name], each.type) if each.name in known else pa.nulls(count, each.type)
