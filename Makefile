@@ -20,7 +20,7 @@ demo: $(READY) ## Play the whole story on real data, then stay up (ONCE=1: end a
 	@$(BIN)/cuelight demo $(if $(filter-out 0,$(ONCE)),--once)
 
 .PHONY: up
-up: $(READY) ## Run MLflow, serving, follower, compactor and scheduler until Ctrl-C.
+up: $(READY) ## Run everything, from MLflow to the gateway and the board, until Ctrl-C.
 	@$(BIN)/cuelight up
 
 # In the order of the folders: those with whole installations first. xdist would begin with files of many tests, end with

@@ -7,7 +7,7 @@ import runpy
 
 import pytest
 
-from tests.docs.pages import ROOT, text
+from tests.docs.pages import ROOT, SOURCES, text
 
 PAGE = "docs/architecture.md"
 ROWS = re.findall(r"^\| (.+?) \| `([\w/]+\.py)` \| (.+?) \|$", text(PAGE), re.MULTILINE)
@@ -33,7 +33,8 @@ def test_the_table_is_read() -> None:
 def test_folders_that_are_named_exist() -> None:
     """Every folder that the page sets in bold, or in a table's first column, is in the repository."""
     named = re.findall(r"^(?:\*\*|\| )`([\w/-]+?)/?`", text(PAGE), re.MULTILINE)
-    folders = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts]
+    files = [path.relative_to(ROOT) for root in SOURCES for path in (ROOT / root).rglob("*.*")]
+    folders = {str(parent) for path in files for parent in path.parents}
     missing = [name for name in named if not any(f"/{each}".endswith(f"/{name}") for each in folders)]
     assert (len(named) > 20, missing) == (True, [])
 

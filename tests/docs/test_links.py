@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.docs.pages import NAMES, ROOT, anchors, links, spans, text
+from tests.docs.pages import NAMES, ROOT, SOURCES, anchors, links, spans, text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,8 +63,7 @@ def test_pages_belong_to_the_project(name: str) -> None:
 
 @cache
 def _sources() -> list[str]:
-    return [str(path.relative_to(ROOT)) for root in _ROOTS for path in (ROOT / root).rglob("*.py")]
+    return [str(path.relative_to(ROOT)) for root in SOURCES for path in (ROOT / root).rglob("*.py")]
 
 
-_ROOTS = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks")
 _MADE_BY_READERS = ("traffic.py", "houses_pipeline.py", "diabetes_pipeline.py", "score.py", "backup.py", "__init__.py")
