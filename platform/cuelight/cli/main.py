@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 
@@ -98,11 +99,14 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST})
 @click.version_option(package_name="cuelight")
-def cuelight() -> None:
+@click.pass_context
+def cuelight(context: click.Context) -> None:
     """Take MLflow promotions to live traffic, watch for drift, and retrain.
 
     Example: cuelight up
     """
+    if os.environ.get("NO_COLOR"):  # rich keeps to it by itself, click does not
+        context.color = False
 
 
 def main() -> None:

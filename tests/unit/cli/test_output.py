@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cuelight.operations.database import Operations
+from tests.support.journal import prediction, write
 
 _SHOWING = [["settings"], ["history"], ["alerts"], ["schedule"], ["token", "list"], ["doctor"]]
 _FRAMES = re.compile("[\u2500-\u257f]")
@@ -28,6 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     operations.record("switched", "wine", 3, {"track": "Production", "why": "because " * 40})
     operations.record("refused", "wine", 4, {"reason": "[b]no[/b]"})
     operations.close()
+    write(folder / "journal", prediction(0, status=503))
     return folder
 
 
@@ -107,5 +109,7 @@ def test_a_terminal_shows_colours_and_that_something_goes_on(home: Path) -> None
 
 
 def test_no_color_is_kept_to(home: Path) -> None:
-    """Tables stay; colours go."""
+    """Tables stay; colours go, those of lines too."""
     assert not _COLORS.search(typed(home, 100, "doctor", NO_COLOR="1"))
+    assert _COLORS.search(typed(home, 100, "logs", "m"))
+    assert not _COLORS.search(typed(home, 100, "logs", "m", NO_COLOR="1"))
