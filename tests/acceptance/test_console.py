@@ -126,7 +126,7 @@ def test_a_person_tries_a_model_and_is_told_why(door: Door, page: Page, tmp_path
     (tmp_path / "call.py").write_text(page.get_by_label("A call in Python").inner_text())
     called = subprocess.run(
         [sys.executable, tmp_path / "call.py"],
-        env={**os.environ, "CUELIGHT_TOKEN": token},
+        env={**os.environ, "CUELIGHT_ACCESS_TOKEN": token},
         capture_output=True,
         text=True,
         timeout=60,

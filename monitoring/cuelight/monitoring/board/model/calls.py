@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 JSON = "application/json"
+_TOKEN = "CUELIGHT_ACCESS_TOKEN"  # noqa: S105  the variable by which our own clients take it too
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _VALUES = {"boolean": False, "string": "text", "datetime": "2026-01-01T00:00:00", "binary": ""}
 _NUMBER = 0.0
@@ -62,12 +63,13 @@ def calls(address: str, model: str, body: Mapping[str, Any], asks_for_token: boo
 def _curl(url: str, headers: Mapping[str, str], body: Mapping[str, Any], asks_for_token: bool) -> str:
     lines = [f"curl {shlex.quote(url)}"]
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
-    lines += ['-H "Authorization: Bearer $CUELIGHT_TOKEN"'] if asks_for_token else []
+    lines += [f'-H "Authorization: Bearer ${_TOKEN}"'] if asks_for_token else []
     return " \\\n  ".join([*lines, f"-d {shlex.quote(json.dumps(body))}"])
 
 
 def _python(url: str, body: Mapping[str, Any], asks_for_token: bool) -> str:
-    token = '    headers={"Authorization": f"Bearer {os.environ[\'CUELIGHT_TOKEN\']}"},\n' if asks_for_token else ""
+    bearer = f'f"Bearer {{os.environ[{_TOKEN!r}]}}"'
+    token = f'    headers={{"Authorization": {bearer}}},\n' if asks_for_token else ""
     rows = pformat(dict(body), width=96, compact=True, sort_dicts=False).replace("\n", "\n    ")
     return (
         f"{'import os' + chr(10) * 2 if asks_for_token else ''}import requests\n\n"
@@ -78,7 +80,7 @@ def _python(url: str, body: Mapping[str, Any], asks_for_token: bool) -> str:
 
 def _javascript(url: str, headers: Mapping[str, str], body: Mapping[str, Any], asks_for_token: bool) -> str:
     given = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in headers.items()]
-    given += ['"Authorization": `Bearer ${process.env.CUELIGHT_TOKEN}`'] if asks_for_token else []
+    given += [f'"Authorization": `Bearer ${{process.env.{_TOKEN}}}`'] if asks_for_token else []
     return (
         f"const answer = await fetch({json.dumps(url)}, {{\n"
         f'  method: "POST",\n  headers: {{ {", ".join(given)} }},\n'

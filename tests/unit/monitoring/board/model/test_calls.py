@@ -21,7 +21,7 @@ def test_the_shell_reads_the_same_rows() -> None:
     words = shlex.split(_texts(asks_for_token=False)["curl"])
     assert words[:2] == ["curl", "http://gate:8080/models/a%2Fwine%27s/invocations"]
     assert json.loads(words[-1]) == _BODY
-    assert '"Authorization: Bearer $CUELIGHT_TOKEN"' in _texts(asks_for_token=True)["curl"]
+    assert '"Authorization: Bearer $CUELIGHT_ACCESS_TOKEN"' in _texts(asks_for_token=True)["curl"]
 
 
 def test_python_sends_the_same_rows(monkeypatch: Any) -> None:
@@ -41,7 +41,7 @@ def test_python_sends_the_same_rows(monkeypatch: Any) -> None:
         return Answer()
 
     monkeypatch.setattr(requests, "post", post)
-    monkeypatch.setenv("CUELIGHT_TOKEN", "t")
+    monkeypatch.setenv("CUELIGHT_ACCESS_TOKEN", "t")
     for asks in (False, True):
         exec(_texts(asks)["Python"], {})
     url = "http://gate:8080/models/a%2Fwine%27s/invocations"
@@ -53,7 +53,7 @@ def test_javascript_holds_them_as_json() -> None:
     found = _texts(asks_for_token=True)["JavaScript"]
     inner = found.partition("JSON.stringify(")[2].partition("),\n")[0]
     assert json.loads(inner) == _BODY
-    assert "process.env.CUELIGHT_TOKEN" in found
+    assert "process.env.CUELIGHT_ACCESS_TOKEN" in found
 
 
 def test_an_example_has_one_row() -> None:
