@@ -108,8 +108,11 @@ def _agreement(name: str, found: ByClass | ByNumber) -> str:
 
 def _gain(found: Gain, new: int) -> str:
     what = "accuracy" if found.measure == "accuracy" else "mean absolute error"
-    interval = "" if found.low is None else f" ({CONFIDENCE:.0%} interval {found.low:+.3g} to {found.high:+.3g})"
-    return f"On {found.rows:,} labelled rows version {new} is better by {found.mean:+.3g} in {what}{interval}."
+    interval = (
+        "" if found.low is None else f" ({CONFIDENCE:.0%} interval of the gain {found.low:+.3g} to {found.high:+.3g})"
+    )
+    how = f"{'worse' if found.mean < 0 else 'better'} by {abs(found.mean):.3g}"
+    return f"On {found.rows:,} labelled rows version {new} is {how} in {what}{interval}."
 
 
 def _without_rows(figures: Mapping[str, float]) -> dict[str, float]:

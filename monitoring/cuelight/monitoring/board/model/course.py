@@ -44,12 +44,12 @@ def course(journal: Journal, model: str, since: float, now: float) -> Course:
     first = since // every * every
     found = journal.service(Query(model, since=first), every)
     first = min((each.window for each in found if each.window is not None), default=first)
-    count = int((now - first) // every) + 1
+    count = int((now - first) // every) + 2  # the last step's end is a point too, without a value
     versions = sorted({each.version for each in found if each.version})
     tracks = tuple(
         _track([each for each in found if each.version == number], first, every, count) for number in versions
     )
-    return Course(first, first + count * every, every, tracks)
+    return Course(first, first + (count - 1) * every, every, tracks)
 
 
 def errors(service: Service) -> float:

@@ -166,8 +166,7 @@ def _body(sources: ModelSources, served: Mapping[str, Any] | None) -> Mapping[st
     if track is None:
         return None
     digest = track["digest"].removeprefix("sha256:")
-    content = sources.slow.get(("example", digest), lambda: sources.backstage.example(digest))
-    return calls.example(content, track["inputs"])
+    return calls.example(sources.backstage.example(digest), track["inputs"])
 
 
 def _part(sources: ModelSources, what: str, model: str, make: Callable[[], T]) -> Part[T]:

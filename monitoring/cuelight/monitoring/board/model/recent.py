@@ -37,8 +37,8 @@ class Recent:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="recent")
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result of `make`, or what it was; an error is raised once and not kept.
+    def get(self, key: Hashable, make: Callable[[], T], patience: float | None = None) -> T:
+        """The result of `make`, or what it was; an error is raised once and not kept. It may have its own `patience`.
 
         Raises:
             Unavailable: it is being made, and there is none from before.
@@ -50,7 +50,7 @@ class Recent:
                 return result
             made = self._made.get(key) or self._made.setdefault(key, self._pool.submit(self._make, key, make))
         try:
-            return made.result(0.0 if kept else self._patience)  # type: ignore[no-any-return]  # made by `make`
+            return made.result(0.0 if kept else self._patience if patience is None else patience)  # type: ignore[no-any-return]  # made by `make`
         except TimeoutError:
             if kept:
                 return kept.result  # type: ignore[no-any-return]  # as above

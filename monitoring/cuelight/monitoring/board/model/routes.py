@@ -9,12 +9,13 @@ from flask import Flask, render_template, request
 
 from cuelight.access.guard import Guard
 from cuelight.access.permissions import Scope
-from cuelight.kit.errors import NotFound, Unavailable
+from cuelight.kit.errors import Forbidden, NotFound, Unavailable
 from cuelight.monitoring.board.model import wording
 from cuelight.monitoring.board.model.page import Door, model_page
 from cuelight.monitoring.board.model.replicas import ready
 from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.model.trial import TRACKS, Trial, score
+from cuelight.monitoring.board.session import is_loopback
 from cuelight.monitoring.board.view import Seen
 from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
 
@@ -65,6 +66,8 @@ def add_model_page(
     def prediction(name: str, number: str) -> str:
         who = _may_see(guard, name)
         who.grant.check(Scope.ADMIN, name)  # it quotes what somebody has asked
+        if guard is None and not is_loopback(request.host):
+            raise Forbidden("Where nobody logs in, this takes an address of this machine: open http://127.0.0.1.")
         told = sources.backstage.explain(number)
         if told.model != name:
             raise NotFound(f"{name} has no prediction {number!r}.")

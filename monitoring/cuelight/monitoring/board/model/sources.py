@@ -29,6 +29,7 @@ _EVENTS = 2_000
 _REPORTS = 40
 _REQUESTS = 12
 _WHILE = 15.0  # seconds for which what takes long stays as it is
+_REGISTRY_PATIENCE = 3.0  # the same where without an answer the page says less
 _PATIENCE = 0.4  # seconds that a page waits for a part that was never made
 
 
@@ -115,7 +116,7 @@ class ModelSources:
     def registered(self, model: str) -> tuple[list[ModelVersion], str]:
         """The registry's versions of a model, and why they are not known; empty where they are."""
         try:
-            models = self.slow.get("registry", lambda: self.registry.snapshot().models)
+            models = self.slow.get("registry", lambda: self.registry.snapshot().models, _REGISTRY_PATIENCE)
         except CuelightError as error:
             return [], f"What only MLflow knows is missing: {error}"
         return list(models.get(model, RegisteredModel(model)).versions.values()), ""

@@ -41,7 +41,7 @@ def test_a_shadow_is_asked_the_same(tmp_path: Path) -> None:
     assert lines["accuracy on labels"] == ("0", "0.6667")
     agreement, gain = found.says
     assert agreement == "The same class for 33.3% of 3 rows."
-    assert gain.startswith("On 3 labelled rows version 2 is better by +0.667 in accuracy (95% interval ")
+    assert gain.startswith("On 3 labelled rows version 2 is better by 0.667 in accuracy (95% interval of the gain ")
 
 
 @pytest.mark.parametrize("arm", ["canary", "control"])

@@ -88,11 +88,11 @@ def test_the_course_begins_with_the_first_request(tmp_path: Path) -> None:
     """One line a version with gaps where it was not asked, in as many points as fit."""
     journal = _journal(tmp_path, _asked(120.0, 1, latency_ms=3.0), _asked(250.0, 1, status=503), _asked(310.0, 2))
     found = course(journal, "m", NOON - 600.0, NOON + 400.0)
-    assert (found.since, found.every) == (NOON + 120.0, 60.0)
+    assert (found.since, found.until, found.every) == (NOON + 120.0, NOON + 420.0, 60.0)
     one, two = found.tracks
-    assert one.p99 == (3.0, None, None, None, None)
-    assert one.errors == (0.0, None, 100.0, None, None)
-    assert two.p50 == (None, None, None, 1.5, None)
+    assert one.p99 == (3.0, None, None, None, None, None)
+    assert one.errors == (0.0, None, 100.0, None, None, None)
+    assert two.p50 == (None, None, None, 1.5, None, None)
     assert (one.look, two.look) == ("data-1", "data-2")
     assert course(journal, "other", NOON, NOON + 100.0).tracks == ()
 

@@ -79,6 +79,8 @@ def test_a_prediction_is_explained_to_those_who_run_it(settings: Settings) -> No
     assert f'href="{settings.tracking_uri}/#/experiments/1/runs/abc"' in answer.text
     assert "Gate: 1 &lt; 2 http://evil.example/#/x" in answer.text
     assert client.get(f"{_PAGE}/predictions/p2").status_code == 404
+    rebound = client.get(f"{_PAGE}/predictions/p1", headers={"Host": "evil.example"})
+    assert (rebound.status_code, "address of this machine" in rebound.text) == (403, True)
 
 
 def test_a_page_is_for_those_whose_token_names_the_model(tmp_path: Path) -> None:
