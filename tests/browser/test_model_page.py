@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
 from cuelight.registry import tags
 from tests.browser.ui import browser_page, photographed
+from tests.support.answering import answering
 from tests.support.host import free_port
 from tests.support.journal import prediction, schema, write
 from tests.support.registered import Registrar
@@ -46,9 +46,8 @@ def board(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Itera
     _record(settings, now)
     _tell(settings, now)
     server = make_server("127.0.0.1", 0, build(settings, dict), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/board/models/{_MODEL}"
-    server.shutdown()
+    with answering(server):
+        yield f"http://127.0.0.1:{server.server_port}/board/models/{_MODEL}"
 
 
 @pytest.fixture

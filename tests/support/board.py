@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from cuelight.operations import figures, replicas
 from cuelight.operations.database import Operations
 from cuelight.operations.figures import Figures
 from cuelight.operations.replicas import Replica
+from tests.support.answering import answering
 from tests.support.host import free_port
 
 _HOUR = 3600.0
@@ -130,15 +130,8 @@ def shown(scene: Scene, home: Path, harm: Callable[[Path], None] = lambda _: Non
     furnish(scene, chosen, addresses)
     harm(home)
     server = make_server("127.0.0.1", 0, build(chosen, dict), threaded=True)
-    running: list[Any] = [*hosts, server]
-    for each in running:
-        threading.Thread(target=each.serve_forever, daemon=True).start()
-    try:
+    with answering(*hosts, server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        for each in running:
-            each.shutdown()
-            each.server_close()
 
 
 def furnish(scene: Scene, settings: Settings, ports: list[int]) -> None:

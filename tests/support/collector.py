@@ -11,9 +11,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support import answering
 from tests.support.host import free_port
-
-_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,12 @@ class Collector:
 
         port = int(self.url.split(":")[2].split("/")[0])
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
+        answering.start(self._server)
 
     def down(self) -> None:
         """Listen no more."""
         if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+            answering.stop(self._server)
             self._server = None
 
     def named(self, name: str) -> list[Span]:

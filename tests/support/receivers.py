@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socketserver
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
@@ -13,9 +12,8 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support import answering
 from tests.support.host import free_port
-
-_POLL_SECONDS = 0.02
 
 
 class Hook:
@@ -56,13 +54,12 @@ class Hook:
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         if self._context:
             self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
+        answering.start(self._server)
 
     def down(self) -> None:
         """Listen no more."""
         if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+            answering.stop(self._server)
             self._server = None
 
 
@@ -93,7 +90,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.before_answer: Callable[[], None] = lambda: None
         self.lines: list[str] = []
         self.messages: list[EmailMessage] = []
-        threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
+        answering.start(self)
 
 
 class _Conversation(socketserver.BaseRequestHandler):
@@ -154,5 +151,4 @@ def mail_server(context: ssl.SSLContext | None = None, wrapped: bool = False) ->
     try:
         yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        answering.stop(server)

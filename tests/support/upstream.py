@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cuelight.operations.replicas import Replica
+from tests.support import answering
 
 
 class Upstream:
@@ -36,12 +36,11 @@ class Upstream:
 
     def start(self) -> None:
         """Answer from now on, in threads."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        answering.start(self._server)
 
     def stop(self) -> None:
         """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        answering.stop(self._server)
 
 
 class _Server(ThreadingHTTPServer):

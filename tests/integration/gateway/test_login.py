@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from werkzeug.serving import make_server
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.server import build
 from tests.integration.gateway.conftest import Pair
+from tests.support.answering import answering
 from tests.support.gateway import POOL, Gateway, running
 from tests.support.tokens import Mint
 
@@ -28,14 +28,9 @@ def before_a_board(home: Path, pair: Pair, tls: str) -> Iterator[Gateway]:
     settings = Settings(home=home, access_required=True)
     mint = Mint(settings)
     board = make_server("127.0.0.1", 0, build(settings, mint.bearer), threaded=True)
-    threading.Thread(target=board.serve_forever, daemon=True).start()
     chosen = {"access_required": True, "board_port": board.server_port, "gateway_tls": tls}
-    try:
-        with running(home, [each.replica for each in pair], **chosen) as gateway:
-            yield gateway
-    finally:
-        board.shutdown()
-        board.server_close()
+    with answering(board), running(home, [each.replica for each in pair], **chosen) as gateway:
+        yield gateway
 
 
 def logged_in(gateway: Gateway, **headers: str) -> urllib3.BaseHTTPResponse:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from benchmarks.plan import Plan
 from benchmarks.records import Results
 from benchmarks.run import Run
 from benchmarks.wire import JSON, Body
+from tests.support.answering import answering
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -34,11 +34,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     """A server that answers."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    with answering(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def test_requests_are_due_at_random_and_always_the_same() -> None:

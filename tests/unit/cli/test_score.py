@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from click.testing import CliRunner
 
 from cuelight.cli import score, status
 from cuelight.kit.errors import BadInput, CuelightError, Unavailable
+from tests.support.answering import answering
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
@@ -41,11 +41,10 @@ class _Server(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def _server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    with http.server.HTTPServer(("127.0.0.1", 0), _Server) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("CUELIGHT_SERVING_PORT", str(server.server_port))
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Server)
+    monkeypatch.setenv("CUELIGHT_SERVING_PORT", str(server.server_port))
+    with answering(server):
         yield
-        server.shutdown()
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("csv", "text/csv"), ("JSON", "application/json")])

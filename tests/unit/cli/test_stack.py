@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import http.server
 import socket
-import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from cuelight.cli import ports, stack
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
+from tests.support.answering import answering
 
 
 def test_the_stack_is_everything_but_an_mlflow_that_is_there(tmp_path: Path) -> None:
@@ -49,10 +49,9 @@ class _Answers(http.server.BaseHTTPRequestHandler):
 
 def test_a_program_answers_when_it_says_200() -> None:
     """Another status, and nobody there, are no answer."""
-    with http.server.HTTPServer(("127.0.0.1", 0), _Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Answers)
+    url = f"http://127.0.0.1:{server.server_port}"
+    with answering(server):
         assert stack.answers(f"{url}/good")
         assert not stack.answers(f"{url}/bad")
-        server.shutdown()
     assert not stack.answers(f"{url}/good", timeout=1.0)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -16,11 +15,12 @@ from cuelight.cli.checkup.finding import Finding, State
 from cuelight.cli.checkup.greeting import ahead
 from cuelight.cli.checkup.scene import Scene
 from cuelight.kit.settings import Settings
+from tests.support.answering import answering
 from tests.support.host import free_port
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
+def alike(status: int, body: bytes) -> Iterator[str]:
     """A server that gives everybody the same answer."""
 
     class Same(http.server.BaseHTTPRequestHandler):
@@ -33,10 +33,9 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             return
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Same) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Same)
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def looked_at(home: Path, uri: str, **more: Any) -> list[Finding]:
@@ -60,7 +59,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 def test_credentials_that_it_does_not_know(tmp_path: Path) -> None:
     """401: the settings that hold them are named."""
-    with answering(401, b"who?") as url:
+    with alike(401, b"who?") as url:
         (found,) = looked_at(tmp_path, url, registry_user="me", registry_password="wrong")
     assert (found.state, "does not know the credentials" in found.says) == (State.FAULT, True)
     assert "registry.password" in found.mend
@@ -68,7 +67,7 @@ def test_credentials_that_it_does_not_know(tmp_path: Path) -> None:
 
 def test_another_program_at_that_address(tmp_path: Path) -> None:
     """It answers, and not as MLflow does."""
-    with answering(200, b"<html>Hello</html>") as url:
+    with alike(200, b"<html>Hello</html>") as url:
         (found,) = looked_at(tmp_path, url)
     assert (found.state, "no JSON object" in found.says) == (State.FAULT, True)
 
