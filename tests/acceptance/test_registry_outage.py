@@ -21,17 +21,6 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """An MLflow server that these tests may stop."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer) -> Iterator[Host]:
     """A serving host that follows it, and gives up an answer after two seconds."""
     registry = MlflowRegistry(server.url, connect_timeout=1.0, read_timeout=2.0)

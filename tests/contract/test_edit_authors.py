@@ -16,7 +16,7 @@ from cuelight.registry.edits import PATH, Edit
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.rest import Rest
 from tests.support.host import eventually
-from tests.support.mlflow_server import MlflowServer
+from tests.support.mlflow_server import MlflowServer, running
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -66,16 +66,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Guarded]:
         "MLFLOW_AUTH_ADMIN_PASSWORD": _PASSWORDS["root"],
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret for cookies",
     }
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), _command, more, _PREFIX)
-    try:
-        server.start(240)
+    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"), _command, more, _PREFIX), seconds=240) as server:
         guarded = _Guarded(server.url)
         for user in _PASSWORDS:
             if user != "root":
                 guarded.create_user(user)
         yield guarded
-    finally:
-        server.stop()
 
 
 @pytest.fixture

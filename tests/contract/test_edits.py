@@ -19,7 +19,7 @@ from cuelight.registry.edits import PATH, Edit
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.rest import NoSuchPath
 from tests.support.host import eventually
-from tests.support.mlflow_server import MlflowServer, stock
+from tests.support.mlflow_server import MlflowServer, running, stock
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -35,12 +35,8 @@ def name() -> str:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """A server that these tests may stop."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    try:
-        server.start()
+    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def _newest(url: str) -> int:
@@ -179,22 +175,16 @@ def test_a_server_that_stops_lets_its_polls_go(own: MlflowServer, name: str) -> 
 
 def test_a_stock_server_tells_none(tmp_path: Path, name: str) -> None:
     """MLflow without our app, or with a file that can't be written, does all else as ever."""
-    server = MlflowServer(tmp_path / "stock", command=stock)
-    try:
-        server.start()
+    with running(MlflowServer(tmp_path / "stock", command=stock)) as server:
         _with_two_versions(server.url, name).set_stage(name, 1, "Production")
         with pytest.raises(NoSuchPath):
             MlflowFeed(server.url).read(0, 0.0)
-    finally:
-        server.stop()
 
 
 def test_a_log_that_cant_be_had_breaks_nothing_else(tmp_path: Path, name: str) -> None:
     """Edits are carried out, and answered as ever; the log says once what is wrong, and polls are told."""
     missing = tmp_path / "missing" / "edits.db"
-    server = MlflowServer(tmp_path / "mlflow", more={"CUELIGHT_MLFLOW_EDITS": str(missing)})
-    try:
-        server.start()
+    with running(MlflowServer(tmp_path / "mlflow", more={"CUELIGHT_MLFLOW_EDITS": str(missing)})) as server:
         registry = _with_two_versions(server.url, name)
         for stage in ("Staging", "Production"):
             registry.set_stage(name, 1, stage)
@@ -204,8 +194,6 @@ def test_a_log_that_cant_be_had_breaks_nothing_else(tmp_path: Path, name: str) -
         log = (tmp_path / "mlflow" / "server.log").read_text().splitlines()
         faults = [json.loads(line) for line in log if "edit-not-noted" in line]
         assert len(faults) == 1
-    finally:
-        server.stop()
 
 
 def test_a_wrong_setting_is_said_at_the_start(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cuelight.registry.edit_feed import MlflowFeed
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from tests.support.host import Host, eventually, running
 from tests.support.mlflow_server import MlflowServer, stock
+from tests.support.mlflow_server import running as mlflow_running
 from tests.support.registered import Registrar
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -24,12 +25,9 @@ _NEVER = 86_400.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """An MLflow server that believes a proxy's header, and may be stopped."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), more={"CUELIGHT_MLFLOW_USER_HEADER": "X-Forwarded-User"})
-    try:
-        server.start()
+    more = {"CUELIGHT_MLFLOW_USER_HEADER": "X-Forwarded-User"}
+    with mlflow_running(MlflowServer(tmp_path_factory.mktemp("mlflow"), more=more)) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +106,7 @@ def test_a_restarted_server_is_heard_again(host: Host, server: MlflowServer, reg
 
 def test_a_stock_server_is_followed_as_ever(tmp_path: Path) -> None:
     """MLflow that tells nothing is polled, and the history names nobody."""
-    server = MlflowServer(tmp_path / "mlflow", stock)
-    try:
-        server.start()
+    with mlflow_running(MlflowServer(tmp_path / "mlflow", stock)) as server:
         registry, feed = MlflowRegistry(server.url), MlflowFeed(server.url)
         with running(tmp_path / "host", registry, feed, serving_workers=1) as host:
             registrar = Registrar(server.url, host.settings.keys_folder)
@@ -119,5 +115,3 @@ def test_a_stock_server_is_followed_as_ever(tmp_path: Path) -> None:
             host.wait_for("stock", 1)
             eventually(lambda: _lines(host, "switched", "stock"))
             assert _lines(host, "switched", "stock")[0][1].keys().isdisjoint({"by", "client", "moved_at"})
-    finally:
-        server.stop()

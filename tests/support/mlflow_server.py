@@ -85,12 +85,11 @@ class MlflowServer:
 
 
 @contextmanager
-def running(folder: Path, seconds: float = 120.0) -> Iterator[str]:
-    """The URL of a server that has answered one request; it is stopped with its whole process group."""
-    server = MlflowServer(folder)
+def running(server: MlflowServer, seconds: float = 120.0) -> Iterator[MlflowServer]:
+    """The server, once it has answered one request; it is stopped with its whole process group."""
     try:
         server.start(seconds)
-        yield server.url
+        yield server
     finally:
         server.stop()
 
