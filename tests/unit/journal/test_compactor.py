@@ -21,27 +21,10 @@ from cuelight.journal.writer import Writer
 from cuelight.kit.clock import FakeClock
 from cuelight.protocol.signature import Column, Signature
 from tests.support.journal import NOON, prediction, schema, write
+from tests.support.killed import killed
 
 _TWO = Signature(columns=(Column("x", "long"), Column("new", "boolean")))
 _DAY = 86_400
-
-# In each folder, named by a number, a compactor kills itself at that checkpoint. Forked before Arrow has threads.
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from cuelight.journal.compactor import Compactor
-for folder in map(Path, sys.argv[1:]):
-    child = os.fork()
-    if child == 0:
-        left = [int(folder.name)]
-        def checkpoint(step):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        Compactor(folder, checkpoint=checkpoint).run_once()
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, folder
-"""
 
 
 def _compactor(folder: Path, **options: Any) -> Compactor:
@@ -83,9 +66,9 @@ def test_rows_are_there_once_wherever_it_is_killed(tmp_path: Path) -> None:
     expected = _everything(tmp_path / "whole")
     assert [len(expected[each]) for each in ("requests", "rows", "labels")] == [5, 4, 1]
     assert set(steps) == {"claimed", "read", "written", "placed", "placed-all", "deleted"}
-    folders = [shutil.copytree(tmp_path / "base", tmp_path / str(count)) for count in range(1, len(steps) + 1)]
-    subprocess.run([sys.executable, "-c", _KILLED, *map(str, folders)], check=True)
-    for folder in folders:
+    imports = "from cuelight.journal.compactor import Compactor"
+    job = "Compactor(folder, checkpoint=checkpoint).run_once()"
+    for folder in killed(imports, job, tmp_path / "base", len(steps), tmp_path):
         _compactor(folder).run_once()
         assert _everything(folder) == expected, folder.name
         assert not list(folder.glob("segments/*/*"))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from cuelight.protocol.decode import decode
 from cuelight.protocol.redaction import Redactor, candidates
 from cuelight.protocol.signature import Column, Signature
 from tests.support.journal import NOON, prediction, schema, write
+from tests.support.killed import killed
 
 ANN, BOB = {"x": 1.0, "city": "Anntown"}, {"x": 2.0, "city": "Bobtown"}
 WHO = {"city": candidates("Anntown")}
@@ -186,34 +185,15 @@ def test_what_is_being_written_is_waited_for(tmp_path: Path) -> None:
         _erase(tmp_path)
 
 
-# In each folder, named by a number, an eraser kills itself at that checkpoint. Forked before Arrow has threads.
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from cuelight.journal.erasure import Eraser
-for folder in map(Path, sys.argv[1:]):
-    child = os.fork()
-    if child == 0:
-        left = [int(folder.name)]
-        def checkpoint(step):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        Eraser(folder, "m", {"city": {"Anntown"}}, checkpoint=checkpoint).run()
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, folder
-"""
-
-
 def test_killed_anywhere_the_next_run_does_the_rest(journal: Path, tmp_path: Path) -> None:
     """Each file is the old one or the new one, and the rows by which the rest is found are the last to go."""
     steps: list[str] = []
     whole = shutil.copytree(journal, tmp_path / "whole")
     Eraser(whole, "m", WHO, checkpoint=steps.append).run()
     assert {"written", "placed", "deleted"} == set(steps)
-    folders = [shutil.copytree(journal, tmp_path / "killed" / str(n)) for n in range(1, len(steps) + 1)]
-    subprocess.run([sys.executable, "-c", _KILLED, *map(str, folders)], check=True, timeout=120)
-    for folder in folders:
+    imports = "from cuelight.journal.erasure import Eraser"
+    job = 'Eraser(folder, "m", {"city": {"Anntown"}}, checkpoint=checkpoint).run()'
+    for folder in killed(imports, job, journal, len(steps), tmp_path / "killed"):
         _erase(folder)
         assert _left(folder) == LEFT, folder.name
         assert not _holds(folder, b"Anntown")

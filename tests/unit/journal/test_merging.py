@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +16,10 @@ from cuelight.journal.record import Label
 from cuelight.kit.clock import FakeClock
 from cuelight.protocol.signature import Column, Signature
 from tests.support.journal import NOON, prediction, schema, write
+from tests.support.killed import killed
 
 _DAY = 86_400
 _TWO = Signature(columns=(Column("x", "long"), Column("new", "boolean")))
-
-# In each folder, named by a number, a compactor kills itself at that checkpoint. Forked before Arrow has threads.
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from cuelight.journal.compactor import Compactor
-from cuelight.kit.clock import FakeClock
-for folder in map(Path, sys.argv[2:]):
-    child = os.fork()
-    if child == 0:
-        left = [int(folder.name)]
-        def checkpoint(step):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        Compactor(folder, clock=FakeClock(float(sys.argv[1])), checkpoint=checkpoint).run_once()
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, folder
-"""
 
 
 def _compactor(folder: Path, at: float = NOON, **options: Any) -> Compactor:
@@ -92,9 +72,9 @@ def test_each_row_is_seen_once_wherever_it_is_killed(tmp_path: Path) -> None:
     steps: list[str] = []
     _compactor(tmp_path / "whole", NOON + _DAY, checkpoint=steps.append).run_once()
     assert set(steps) == {"claimed", "written", "placed", "source-deleted", "merged"}
-    folders = [shutil.copytree(tmp_path / "base", tmp_path / str(count)) for count in range(1, len(steps) + 1)]
-    subprocess.run([sys.executable, "-c", _KILLED, str(NOON + _DAY), *map(str, folders)], check=True)
-    for folder in folders:
+    imports = "from cuelight.journal.compactor import Compactor; from cuelight.kit.clock import FakeClock"
+    job = f"Compactor(folder, clock=FakeClock({NOON + _DAY}), checkpoint=checkpoint).run_once()"
+    for folder in killed(imports, job, tmp_path / "base", len(steps), tmp_path):
         assert _seen(folder) == expected, folder.name
         _compactor(folder, NOON + _DAY).run_once()
         assert _seen(folder) == expected, folder.name
