@@ -41,8 +41,8 @@ def test_an_empty_board_says_what_to_do(tmp_path: Path) -> None:
         assert "cuelight train wine" in _page(address)
     with shown(Scene(up=0, down=1), tmp_path / "away") as address:
         page = _page(address)
-    assert "Start Cuelight" in page
-    assert "No replica answers" in page
+    assert "Start them: cuelight up." in page
+    assert page.count("No replica answers") == 1
 
 
 def test_a_canary_is_seen_as_such(tmp_path: Path) -> None:
