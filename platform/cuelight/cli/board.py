@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cuelight.cli import compose
-from cuelight.kit.errors import Refused
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -26,20 +25,8 @@ def command() -> None:
     from cuelight.monitoring.board.server import Server
 
     settings = compose.settings()
-    backstage = Backstage(partial(_example, settings), partial(_explained, settings))
+    backstage = Backstage(partial(_explained, settings))
     Server(settings, lambda: credentials(settings), backstage).run()
-
-
-def _example(settings: Settings, digest: str) -> bytes:
-    """The input example of a version in the first replica's store; it may not be there yet, or no longer."""
-    from cuelight.serving.host.places import Places
-    from cuelight.serving.versions import example
-    from cuelight.serving.versions.store import ModelStore
-
-    try:
-        return example.body(ModelStore(Places(settings.serving_folder).store).entry(digest).files)
-    except (Refused, OSError):
-        return b""
 
 
 def _explained(settings: Settings, prediction_id: str) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pprint import pformat
 from typing import Any
@@ -12,10 +12,6 @@ from urllib.parse import quote
 
 JSON = "application/json"
 _TOKEN = "CUELIGHT_ACCESS_TOKEN"  # noqa: S105  the variable by which our own clients take it too
-_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_VALUES = {"boolean": False, "string": "text", "datetime": "2026-01-01T00:00:00", "binary": ""}
-_NUMBER = 0.0
-_WHOLE = ("integer", "long")
 
 
 @dataclass(frozen=True)
@@ -24,23 +20,6 @@ class Call:
 
     language: str
     text: str
-
-
-def example(content: bytes, columns: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """The body of a request of one row: the first of a version's input example, else made up from its signature.
-
-    Args:
-        content: the input example as MLflow saved it for scoring; empty if there is none.
-        columns: `name` and `type` of the inputs, for where there is none.
-    """
-    try:
-        body = json.loads(content) if content else None
-    except ValueError:
-        body = None
-    if isinstance(body, dict) and any(form in body for form in _FORMS):
-        return _first_row(body)
-    row = [_value(each["type"]) for each in columns]
-    return {"dataframe_split": {"columns": [each["name"] for each in columns], "data": [row]}}
 
 
 def text(body: Mapping[str, Any]) -> str:
@@ -89,25 +68,8 @@ def _javascript(url: str, headers: Mapping[str, str], body: Mapping[str, Any], a
     )
 
 
-def _first_row(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with one row, where rows can be told."""
-    found = dict(body)
-    split = found.get("dataframe_split")
-    if isinstance(split, dict) and isinstance(split.get("data"), list):
-        kept = {name: value for name, value in split.items() if name != "index"}
-        found["dataframe_split"] = {**kept, "data": split["data"][:1]}
-    for form in ("dataframe_records", "instances", "inputs"):
-        if isinstance(found.get(form), list):
-            found[form] = found[form][:1]
-    return found
-
-
 def _rows(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         inner = ",\n  ".join(f"{json.dumps(key)}: {json.dumps(each)}" for key, each in value.items())
         return "{\n  " + inner + "}"
     return json.dumps(value)
-
-
-def _value(kind: str) -> Any:
-    return 0 if kind in _WHOLE else _VALUES.get(kind, _NUMBER)

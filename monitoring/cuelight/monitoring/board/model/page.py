@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from cuelight.journal.tail import Entry
 from cuelight.kit.errors import CuelightError, NotFound
+from cuelight.monitoring.board import documents
 from cuelight.monitoring.board.model import calls, replicas
 from cuelight.monitoring.board.model.beside import Beside, beside
 from cuelight.monitoring.board.model.calls import Call
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WEEK = 604_800.0
+_EXAMPLE_PATIENCE = 3.0  # seconds; the form that it stands in is not renewed
 T = TypeVar("T")
 
 
@@ -43,12 +46,14 @@ class Part(Generic[T]):
 class Door:
     """How the reader came: `registry` is where MLflow's pages are, ending in /, `address` the gateway's own.
 
-    `column` is one whose distribution is wanted, in the report of the moment `at` (epoch seconds as text), if given.
+    `token` is what the reader carries; `column` is one whose distribution is wanted, in the report of the moment `at`
+    (epoch seconds as text), if given.
     """
 
     registry: str
     address: str
     asks_for_token: bool = False
+    token: str = field(default="", repr=False)
     column: str = ""
     at: str = ""
 
@@ -89,7 +94,7 @@ def model_page(sources: ModelSources, seen: Sequence[Seen], name: str, door: Doo
     if not (served or events or versions):
         raise NotFound(f"There is no model {name!r}, as far as MLflow, the history and the replicas know.")
     found = turns(events)
-    body = _body(sources, served)
+    body = _body(sources, seen, name, door)
     reports = sources.reports(name)
     heat = heat_map(reports)
     column = door.column or next((each.column for each in heat.rows if each.column != TOGETHER), "")
@@ -159,14 +164,21 @@ def _course(sources: ModelSources, name: str, moments: Sequence[float]) -> Cours
     return course(sources.journal, name, max(now - _WEEK, min([*moments, now - SPAN_SECONDS])), now)
 
 
-def _body(sources: ModelSources, served: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """A request of one row, for the version that answers; None where none does."""
-    tracks = served["tracks"] if served else {}
-    track = tracks.get("Production") or next(iter(tracks.values()), None)
-    if track is None:
+def _body(sources: ModelSources, seen: Sequence[Seen], name: str, door: Door) -> Mapping[str, Any] | None:
+    """A request that the version which answers takes; None where none does."""
+    served, replica = replicas.entry(seen, name), replicas.ready(seen)
+    if not (served and served["tracks"] and replica):
         return None
-    digest = track["digest"].removeprefix("sha256:")
-    return calls.example(sources.backstage.example(digest), track["inputs"])
+
+    def ask() -> Mapping[str, Any]:
+        path = f"/models/{quote(name, safe='')}/openapi.json"
+        (operation,) = documents.scoring(documents.document(replica, path, door.token)).values()
+        return documents.example(operation)
+
+    try:
+        return sources.slow.get(("example", name), ask, _EXAMPLE_PATIENCE)
+    except CuelightError:
+        return None
 
 
 def _part(sources: ModelSources, what: str, model: str, make: Callable[[], T]) -> Part[T]:

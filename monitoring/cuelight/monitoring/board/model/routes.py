@@ -51,7 +51,7 @@ def add_model_page(
 
     def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
         asked = (request.args.get(field, "") for field in ("column", "at"))
-        door = Door(registry, request.host_url.rstrip("/"), guard is not None, *asked)
+        door = Door(registry, request.host_url.rstrip("/"), guard is not None, carried(), *asked)
         shown = model_page(sources, found, name, door)
         return render_template(
             "model.html",

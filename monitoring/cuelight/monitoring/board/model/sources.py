@@ -45,15 +45,13 @@ class Explanation:
 class Backstage:
     """What programs above the board lend it.
 
-    `example`: the input example of the version with this digest, as the body of a scoring request; empty where there is
-    none. `explain`: the explanation of the prediction with this id; raises `NotFound`.
+    `explain`: the explanation of the prediction with this id; raises `NotFound`.
     """
 
-    example: Callable[[str], bytes]
     explain: Callable[[str], Explanation]
 
 
-EMPTY = Backstage(lambda _digest: b"", lambda _id: Explanation("", ()))
+EMPTY = Backstage(lambda _id: Explanation("", ()))
 
 
 class ModelSources:

@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from cuelight.monitoring.board.model.calls import calls, example, text
+from cuelight.monitoring.board.model.calls import calls, text
 
 _ODD = """it's "5" \\ $HOME é"""
 _BODY = {"dataframe_split": {"columns": ["x", _ODD], "data": [[None, True]]}}
@@ -54,18 +54,6 @@ def test_javascript_holds_them_as_json() -> None:
     inner = found.partition("JSON.stringify(")[2].partition("),\n")[0]
     assert json.loads(inner) == _BODY
     assert "process.env.CUELIGHT_ACCESS_TOKEN" in found
-
-
-def test_an_example_has_one_row() -> None:
-    """The first of the version's own, in whichever form; else one made up from the signature."""
-    split = {"dataframe_split": {"index": [0, 1], "columns": ["x"], "data": [[1], [2]]}}
-    assert example(json.dumps(split).encode(), []) == {"dataframe_split": {"columns": ["x"], "data": [[1]]}}
-    assert example(b'{"inputs": [[1, 2], [3, 4]]}', []) == {"inputs": [[1, 2]]}
-    assert example(b'{"inputs": {"x": [1, 2]}}', []) == {"inputs": {"x": [1, 2]}}
-    made = {"dataframe_split": {"columns": ["n", "city"], "data": [[0, "text"]]}}
-    columns = [{"name": "n", "type": "long"}, {"name": "city", "type": "string"}]
-    for content in (b"", b"[1]", b"no json"):
-        assert example(content, columns) == made
 
 
 def test_a_body_for_people_is_still_json() -> None:

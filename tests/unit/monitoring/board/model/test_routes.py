@@ -72,7 +72,7 @@ def test_a_prediction_is_explained_to_those_who_run_it(settings: Settings) -> No
         f"  {settings.tracking_uri}/#/experiments/1/runs/abc",
         "Gate: 1 < 2 http://evil.example/#/x",
     )
-    backstage = Backstage(lambda _: b"", lambda number: Explanation("a wine" if number == "p1" else "other", lines))
+    backstage = Backstage(lambda number: Explanation("a wine" if number == "p1" else "other", lines))
     client = build(settings, dict, backstage).test_client()
     answer = client.get(f"{_PAGE}/predictions/p1")
     assert "Answered by a wine version 1" in answer.text
