@@ -17,7 +17,8 @@ from tests.support import answering
 class Upstream:
     """One that answers 200 to all; `status` is what it answers but to probes, and `ready` what it answers to those."""
 
-    def __init__(self, name: str, zone: str = "", weight: int = 1) -> None:
+    def __init__(self, name: str, zone: str = "", weight: int | None = None) -> None:
+        self.cores = 1
         self.recover()
         self._server = _Server(self)
         self.replica = Replica(name, "127.0.0.1", self._server.server_port, zone, weight)
@@ -61,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = self.server.upstream
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/readyz":
-            self._answer(200 if upstream.ready else 503, {})
+            self._answer(200 if upstream.ready else 503, {"cores": upstream.cores})
             return
         upstream.answered[self.path] += 1
         if self.path in upstream.breaks:

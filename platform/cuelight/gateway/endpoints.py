@@ -23,7 +23,7 @@ def endpoints(replicas: Sequence[Replica], settings: Settings) -> Message:
     """
     counted: Mapping[str, int] = {}
     if settings.gateway_balance == WEIGHTED:
-        counted = {each.name: each.weight for each in replicas} | weights(settings)
+        counted = {each.name: each.weight or 1 for each in replicas} | weights(settings)
     zones = groupby(sorted(replicas, key=lambda each: (each.zone, each.name)), key=lambda each: each.zone)
     localities = [
         {"locality": {"zone": zone}, "lb_endpoints": [_member(each, counted) for each in members]}

@@ -9,7 +9,8 @@ from msgspec import structs
 
 from cuelight.access import keys, revocation
 from cuelight.gateway import routes, tokens
-from cuelight.gateway.balancing import LOCALITY
+from cuelight.gateway.balancing import LOCALITY, WEIGHTED
+from cuelight.gateway.cores import Cores
 from cuelight.gateway.endpoints import endpoints, fleet
 from cuelight.gateway.messages import write
 from cuelight.gateway.places import Places
@@ -26,6 +27,7 @@ class Watcher:
         self._places = Places(settings.gateway_folder)
         self._keys = keys.followed(settings.tokens_folder)
         self._revoked = revocation.followed(settings.tokens_folder)
+        self._cores = Cores()
         self._several = self._routed_for = False  # whether several take requests: as read last, and as routes say
         self._written = False
 
@@ -47,7 +49,7 @@ class Watcher:
 
     def _share(self) -> str:
         """Who serves; never that there is nobody."""
-        members = [_located(each) for each in replicas.read(self._settings)]
+        members = self._weighed([_located(each) for each in replicas.read(self._settings)])
         self._several = sum(not each.draining for each in members) > 1
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"
@@ -55,6 +57,13 @@ class Watcher:
         if self._settings.gateway_balance == LOCALITY:
             write(self._places.fleet, fleet(members, self._settings))
         return f"endpoints: {', '.join(map(_said, members))}" if changed else ""
+
+    def _weighed(self, members: list[replicas.Replica]) -> list[replicas.Replica]:
+        """Who has no weight of its own has that of its cores."""
+        if self._settings.gateway_balance != WEIGHTED:
+            return members
+        cores = self._cores.of(each.url for each in members if each.weight is None)
+        return [structs.replace(each, weight=each.weight or cores[each.url]) for each in members]
 
     def _let_in(self) -> str:
         """Which tokens count, and what may be asked twice; writing many takes a while, so only what is new is."""

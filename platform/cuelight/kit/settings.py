@@ -140,7 +140,9 @@ class Settings:
         "round-robin", "mode", "How requests are shared: round-robin, least-request, weighted or locality."
     )
     gateway_weights: str = _setting(
-        "", "list", "Weights by replica, such as replica-1=2,replica-2=1; of others: as home/replicas.json says."
+        "",
+        "list",
+        "Weights by replica, such as replica-1=2,replica-2=1; of others: home/replicas.json's, else their cores.",
     )
     gateway_zone: str = _setting("", "zone", "Zone of this gateway, for balancing by locality.")
     gateway_health_seconds: float = _setting(

@@ -3,7 +3,7 @@
 Without that file there is one replica: the serving host of the settings. The file is replaced whole, so that a reader
 has the old list or the new one:
 
-    [{"name": "replica-1", "address": "127.0.0.1", "port": 8000, "zone": "", "weight": 1, "draining": false}, ...]
+    [{"name": "replica-1", "address": "127.0.0.1", "port": 8000, "zone": "", "weight": null, "draining": false}, ...]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import FIRST_REPLICA, Settings
 
+MOST_WEIGHT = 128
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
 
 
@@ -28,14 +29,15 @@ class Replica(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         address: IP address (the gateway asks no name server), or a host name of this machine's own.
         zone: where it stands, for balancing by locality; empty: nowhere in particular.
-        weight: its part of the traffic where that goes by weights, next to the other replicas' weights.
+        weight: its part of the traffic where that goes by weights, next to the other replicas' weights; None: as many
+            as it has cores.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]*\Z", max_length=60)]
     address: Annotated[str, msgspec.Meta(min_length=1)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     zone: str = ""
-    weight: Annotated[int, msgspec.Meta(ge=1, le=128)] = 1
+    weight: Annotated[int, msgspec.Meta(ge=1, le=MOST_WEIGHT)] | None = None
     draining: bool = False
 
     @property

@@ -65,6 +65,16 @@ def test_weighted_goes_by_weights_and_follows_them(tmp_path: Path, hosts: tuple[
         assert close(shares, one=90, two=60, three=30), shares
 
 
+def test_without_weights_cores_are_what_counts(tmp_path: Path, hosts: tuple[Upstream, ...]) -> None:
+    """Each host says how many it has; one whose weight was given keeps to that."""
+    hosts[0].cores, hosts[1].cores, hosts[2].cores = 1, 2, 16
+    members = [hosts[0].replica, hosts[1].replica, structs.replace(hosts[2].replica, weight=3)]
+    with running(tmp_path / "home", members, gateway_balance="weighted") as gateway:
+        eventually(lambda: close(gateway.score(60), one=10, two=20, three=30))
+        shares = at_once(gateway, 180)
+        assert close(shares, one=30, two=60, three=90), shares
+
+
 def test_least_request_spares_who_is_slow(tmp_path: Path, hosts: tuple[Upstream, ...]) -> None:
     """One of three takes its time: it gets less than half of what the quicker ones get; round robin would not mind."""
     members = weighted(hosts, 1, 1, 1)

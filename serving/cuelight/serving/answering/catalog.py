@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -55,8 +56,10 @@ def complete(residents: Casting) -> Cast:
 
 
 def readiness(cast: Cast) -> bytes:
-    """What a ready worker says."""
-    return _dump({"ready": True, "generation": cast.deployment.generation, "models": len(cast.deployment.models())})
+    """What a ready worker says; by `cores`, those that it may run on, a gateway tells how much each host can bear."""
+    deployment = cast.deployment
+    said = {"ready": True, "generation": deployment.generation, "models": len(deployment.models())}
+    return _dump({**said, "cores": len(os.sched_getaffinity(0))})
 
 
 def _model(cast: Cast, name: str, rollouts: Mapping[str, Progress], guests: Sequence[Guest]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,8 @@ def test_pages_say_what_is_served(client: FlaskClient) -> None:
     assert (model["name"], track["version"], track["why"], track["loaded"]) == ("a b", 1, "stage", True)
     assert client.get("/models/a%20b").get_json()["tracks"] == model["tracks"]
     assert client.get("/models/x").status_code == 404
-    assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1}
+    cores = len(os.sched_getaffinity(0))
+    assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1, "cores": cores}
     for path in ("/ping", "/health", "/livez", "/version", "/metrics"):
         assert client.get(path).status_code == 200, path
 
