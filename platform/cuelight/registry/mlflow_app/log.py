@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cuelight.registry.edits import Edit
 
-_BUSY_SECONDS = 1.0
+_BUSY_SECONDS = 5.0  # on a machine whose disk is busy each writer takes tenths of a second
 _TABLE = "CREATE TABLE IF NOT EXISTS edits (number INTEGER PRIMARY KEY, document TEXT NOT NULL)"
 _ADD = "INSERT INTO edits SELECT max(?, coalesce(max(number), 0) + 1), ? FROM edits"
 _FORGET = "DELETE FROM edits WHERE number <= (SELECT number FROM edits ORDER BY number DESC LIMIT 1 OFFSET ?)"
