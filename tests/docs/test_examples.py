@@ -241,7 +241,7 @@ def test_the_alert_of_the_how_to_is_what_is_sent() -> None:
     shown = next(json.loads(each.text) for each in blocks("docs/how-to/get-alerts.md") if each.language == "json")
     detail = {"track": "Production", "to": 2, "reason": "It fails."}
     event = Event(1, "local", 1, 1_795_371_310.789, "rolled-back", "churn", 3, detail, "hash")
-    sent = generic(message("rolled-back:churn:3", event, "http://127.0.0.1:5000"))
+    sent = generic(message("rolled-back:churn:3", event, "http://127.0.0.1:8080/mlflow"))
     assert (list(sent), len(sent["id"]), len(sent["at"])) == (list(shown), len(shown["id"]), len(shown["at"]))
     same = ("topic", "severity", "title", "model", "version", "link", "recovered")
     assert {name: sent[name] for name in same} == {name: shown[name] for name in same}

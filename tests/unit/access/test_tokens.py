@@ -23,7 +23,10 @@ from cuelight.kit.errors import Unauthenticated
 PRIVATE = Ed25519PrivateKey.generate()
 KEYS = {"one": PRIVATE.public_key(), "two": Ed25519PrivateKey.generate().public_key()}
 NOW = time.time()
-TOKEN = Token("id-1", "shop", float(int(NOW)), float(int(NOW) + 600), Grant(frozenset(["score"]), frozenset(["wine"])))
+LASTS = 86_400  # longer than any run of the tests, whose first act is to read this file
+TOKEN = Token(
+    "id-1", "shop", float(int(NOW)), float(int(NOW) + LASTS), Grant(frozenset(["score"]), frozenset(["wine"]))
+)
 TEXT = sign(TOKEN, PRIVATE, "one")
 CLAIMS = {
     "iss": "cuelight",
@@ -31,7 +34,7 @@ CLAIMS = {
     "sub": "shop",
     "jti": "id-1",
     "iat": int(NOW),
-    "exp": int(NOW) + 600,
+    "exp": int(NOW) + LASTS,
     "scopes": ["score"],
     "models": ["wine"],
 }
@@ -86,8 +89,8 @@ def _wrong() -> dict[str, str]:
         "an unknown key": _signed(CLAIMS, kid="three"),
         "no key": jwt.encode(CLAIMS, PRIVATE, "EdDSA"),
         "expired": _signed(CLAIMS | {"exp": int(NOW) - 60}),
-        "not yet": _signed(CLAIMS | {"nbf": int(NOW) + 600}),
-        "issued later": _signed(CLAIMS | {"iat": int(NOW) + 600}),
+        "not yet": _signed(CLAIMS | {"nbf": int(NOW) + LASTS}),
+        "issued later": _signed(CLAIMS | {"iat": int(NOW) + LASTS}),
         "another issuer": _signed(CLAIMS | {"iss": "other"}),
         "another audience": _signed(CLAIMS | {"aud": "other"}),
         "scopes as text": _signed(CLAIMS | {"scopes": "score"}),

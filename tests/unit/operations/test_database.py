@@ -29,7 +29,7 @@ def _start(url: str, number: int) -> None:
 def test_many_processes_may_start_at_once(tmp_path: Path) -> None:
     """Processes that find no database at the same moment make it once, and all their events are in whole chains."""
     url = _url(tmp_path)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # threads of other tests may hold locks, which forks would inherit
     processes = [context.Process(target=_start, args=(url, number)) for number in range(8)]
     for each in processes:
         each.start()

@@ -17,7 +17,7 @@ def document(replica: str, path: str, token: str) -> Mapping[str, Any]:
     """The document at a replica's path, by the reader's own token (empty: none is needed).
 
     Raises:
-        Unavailable: the replica does not answer, or says why it has none.
+        Unavailable: the replica does not answer, or not with such a document.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -25,8 +25,8 @@ def document(replica: str, path: str, token: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = answer.json()
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise Unavailable(f"The replica at {replica} does not answer. Is it still running?") from error
-    if answer.status != 200:
-        raise Unavailable(str(found.get("message", f"The answer was {answer.status}.")))
+    if answer.status != 200 or "openapi" not in found:
+        raise Unavailable(str(found.get("message", f"{replica}{path} answers {answer.status}, and not by OpenAPI.")))
     return found
 
 
