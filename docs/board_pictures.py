@@ -57,7 +57,8 @@ def _draw(page: Page, address: str, scheme: str, size: str, picture: Path) -> No
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
     page.set_viewport_size(_SIZES[size])
     page.goto(address)
-    expect(page.get_by_text("being read")).to_have_count(0, timeout=60_000)
+    for waited in ("being read", "being computed"):
+        expect(page.get_by_text(waited)).to_have_count(0, timeout=60_000)
     page.screenshot(path=picture)
 
 
