@@ -12,6 +12,7 @@ from mlflow.environment_variables import MLFLOW_DEPLOYMENT_PREDICT_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, NOT_IMPLEMENTED, ErrorCode
 
+from cuelight.access.credentials import bearer
 from cuelight.client import address, naming, pages
 from cuelight.client.caller import Caller
 from cuelight.client.payload import body
@@ -57,9 +58,8 @@ class CuelightDeploymentClient(BaseDeploymentClient):  # type: ignore[misc]  # M
         super().__init__(target_uri)
         with _as_mlflow_has_it():
             settings = configuration.read(environment=os.environ)
-            token = settings.access_token
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
-            self._caller = Caller(address.of_target(target_uri, settings), headers, settings.client_ca_file)
+            url, headers = address.of_target(target_uri, settings), bearer(settings.access_token)
+            self._caller = Caller(url, headers, settings.client_ca_file)
 
     def predict(
         self,

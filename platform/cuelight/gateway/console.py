@@ -12,9 +12,10 @@ from cuelight.gateway.headers import put
 from cuelight.gateway.messages import Message, address, extension, typed
 from cuelight.kit.settings import Settings
 from cuelight.registry.login import is_guarded, login
+from cuelight.registry.server_process import USER_HEADER
 
 BOARD, MLFLOW = "board", "mlflow"
-GATE, USER = "/gate", "x-cuelight-user"
+GATE = "/gate"
 _LOOPBACK = "127.0.0.1"
 _READ, _PAGES = ("GET", "HEAD"), r"/(?:login|static/[^/?#;]+|board/[^?#;]+)?"
 _FORMS = "/(?:login|logout|board/[^?#;]+)"
@@ -46,7 +47,7 @@ def gate(settings: Settings) -> list[Message]:
     service = {
         "server_uri": {"uri": f"http://{_LOOPBACK}", "cluster": BOARD, "timeout": "5s"},
         "path_prefix": GATE,
-        "authorization_response": {"allowed_upstream_headers": _named(USER)},
+        "authorization_response": {"allowed_upstream_headers": _named(USER_HEADER)},
     }
     asks = extension(
         _FILTER,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cuelight.gateway.places import ADMIN_SOCKET
+from cuelight.gateway.admin import ask
 
 SECONDS = 15.0  # as serving's workers have
 _IDLE_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
-_TIMEOUT = 2.0
 _REQUESTS, _CONNECTIONS = "http.entry.downstream_rq_active", "http.entry.downstream_cx_active"
 
 
@@ -27,8 +23,8 @@ def drain(folder: Path, alive: Callable[[], bool], seconds: float = SECONDS) -> 
     Raises:
         OSError, http.client.HTTPException, ValueError: Envoy's admin interface in `folder` does not answer.
     """
-    _ask(folder, "POST", "/healthcheck/fail")  # from now on answers close their connection
-    _ask(folder, "POST", "/drain_listeners")
+    ask(folder, "POST", "/healthcheck/fail")  # from now on answers close their connection
+    ask(folder, "POST", "/drain_listeners")
     began = time.monotonic()
     while alive() and time.monotonic() - began < seconds:
         requests, connections = _in_hand(folder)
@@ -39,22 +35,6 @@ def drain(folder: Path, alive: Callable[[], bool], seconds: float = SECONDS) -> 
 
 def _in_hand(folder: Path) -> tuple[int, int]:
     """Requests and connections."""
-    answer = _ask(folder, "GET", f"/stats?format=json&filter=^({_REQUESTS}|{_CONNECTIONS})$")
+    answer = ask(folder, "GET", f"/stats?format=json&filter=^({_REQUESTS}|{_CONNECTIONS})$")
     values = {each["name"]: int(each["value"]) for each in json.loads(answer)["stats"]}
     return values.get(_REQUESTS, 0), values.get(_CONNECTIONS, 0)
-
-
-def _ask(folder: Path, method: str, path: str) -> bytes:
-    """What the admin interface answers."""
-    # Through the open folder, since its own path may be longer than the kernel allows a socket's.
-    opened = os.open(folder, os.O_PATH)
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_TIMEOUT)
-            connection.connect(f"/proc/self/fd/{opened}/{ADMIN_SOCKET}")
-            client = http.client.HTTPConnection("localhost")
-            client.sock = connection
-            client.request(method, path)
-            return client.getresponse().read()
-    finally:
-        os.close(opened)

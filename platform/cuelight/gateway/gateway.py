@@ -9,6 +9,7 @@ from cuelight.gateway import overload, rates
 from cuelight.gateway.bootstrap import bootstrap
 from cuelight.gateway.certificates import Certificates
 from cuelight.gateway.draining import drain
+from cuelight.gateway.elsewhere import Elsewhere
 from cuelight.gateway.messages import replace
 from cuelight.gateway.places import Places
 from cuelight.gateway.process import Envoy
@@ -30,10 +31,12 @@ def serve(settings: Settings) -> None:
             setting can't be kept.
     """
     exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
-    envoy, watcher, certificates = Envoy(settings), Watcher(settings), Certificates(settings)
+    envoy, elsewhere, certificates = Envoy(settings), Elsewhere(settings), Certificates(settings)
+    watcher = Watcher(settings, lambda: elsewhere.members)
     rotation = Rotation(Places(settings.gateway_folder).access_log, envoy.reopen_logs)
     prepare(settings)
     certificates.start()
+    elsewhere.start()
     watcher.tick()
     envoy.start()
 

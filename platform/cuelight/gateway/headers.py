@@ -6,6 +6,7 @@ import json
 
 from cuelight.gateway.messages import Message
 from cuelight.protocol.passage import CLIENT, GATEWAY_REQUEST
+from cuelight.registry.server_process import USER_HEADER
 
 # Who asks, for what the gateway counts: the subject of a valid token, else the client's address.
 CALLER = "x-cuelight-caller"
@@ -24,5 +25,5 @@ ADDED: list[Message] = [
 ]
 WHO: Message = put(CALLER, f"%COALESCE({json.dumps(_WHO)})%")
 # Who asks is never what a caller says: by these a proxy tells it to those behind.
-IDENTITIES = ("x-cuelight-user", "x-forwarded-user", "x-remote-user", "remote-user")
+IDENTITIES = (USER_HEADER, "x-forwarded-user", "x-remote-user", "remote-user")
 STRIPPED: list[str] = [CALLER, "x-forwarded-host", "x-forwarded-prefix", "x-real-ip"]

@@ -11,7 +11,7 @@ ADMIN_SOCKET = "admin.sock"
 
 @dataclass(frozen=True)
 class Places:
-    """The files in `home/gateway`; while it runs, Envoy follows them all, but for `bootstrap` and the log."""
+    """The files in `home/gateway`; while it runs, Envoy follows them all, but for `bootstrap`, `hosts` and the log."""
 
     folder: Path
 
@@ -39,6 +39,11 @@ class Places:
     def fleet(self) -> Path:
         """The gateways of all zones, for balancing by locality."""
         return self.folder / "fleet.json"
+
+    @property
+    def hosts(self) -> Path:
+        """The hosts on other machines, as the operations database named them last."""
+        return self.folder / "hosts.json"
 
     @property
     def certificate(self) -> Path:

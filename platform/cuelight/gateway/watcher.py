@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from functools import cache
 
 from msgspec import structs
@@ -17,13 +18,15 @@ from cuelight.gateway.places import Places
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
+from cuelight.operations.elsewhere import here
 
 
 class Watcher:
-    """Writes what Envoy follows, as `home/replicas.json` and the files of tokens say."""
+    """Writes what Envoy follows, as `home/replicas.json` and the files of tokens say; `elsewhere`: other machines'."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, elsewhere: Callable[[], tuple[replicas.Replica, ...]] = tuple) -> None:
         self._settings = settings
+        self._elsewhere = elsewhere
         self._places = Places(settings.gateway_folder)
         self._keys = keys.followed(settings.tokens_folder)
         self._revoked = revocation.followed(settings.tokens_folder)
@@ -49,7 +52,8 @@ class Watcher:
 
     def _share(self) -> str:
         """Who serves; never that there is nobody."""
-        members = self._weighed([_located(each) for each in replicas.read(self._settings)])
+        others = self._elsewhere()
+        members = self._weighed([*map(_located, here(self._settings, bool(others))), *others])
         self._several = sum(not each.draining for each in members) > 1
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"

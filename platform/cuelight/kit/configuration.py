@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ def read(
         Misconfigured: a name is unknown, or a value is not of the setting's type.
     """
     values = _from_file(file or {}) | _from_environment(environment or {}) | _from_flags(flags or {})
-    return Settings(**{name: _convert(name, value) for name, value in values.items()})
+    chosen = Settings(**{name: _convert(name, value) for name, value in values.items()})
+    if not re.match(r"(postgresql(\+psycopg)?://|$)", chosen.database_url):  # not told: a password may be in it
+        raise Misconfigured("Setting `database.url` must begin with postgresql://, or be empty: SQLite then.")
+    return chosen
 
 
 def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,17 @@ def lock(path: Path) -> int:
 
 
 @contextlib.contextmanager
+def unless_held(path: Path) -> Iterator[bool]:
+    """Hold `path` locked while the block runs, without waiting; False: another process holds it."""
+    descriptor = lock(path)
+    try:
+        yield descriptor >= 0
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Wait until no other process holds `path` locked, and hold it."""
     path.parent.mkdir(parents=True, exist_ok=True)

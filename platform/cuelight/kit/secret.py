@@ -8,7 +8,8 @@ from pathlib import Path
 from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
 
-_NAME, _BYTES = "personal.key", 32
+NAME = "personal.key"
+_BYTES = 32
 
 
 def load_or_create(folder: Path) -> bytes:
@@ -17,7 +18,7 @@ def load_or_create(folder: Path) -> bytes:
     Raises:
         Misconfigured: the file is there and holds something else.
     """
-    path = folder / _NAME
+    path = folder / NAME
     if not path.exists():
         files.create(path, secrets.token_bytes(_BYTES))
     key = path.read_bytes()

@@ -55,6 +55,7 @@ class Settings:
         "mlflow-artifacts:", "URI prefixes", "Artifact stores that versions may come from, comma-separated."
     )
 
+    mlflow_host: str = _setting("127.0.0.1", "address", "Address that the MLflow server binds to.")
     mlflow_port: int = _setting(5000, "port", "Port of the MLflow server that `cuelight up` runs.")
     mlflow_app: str = _setting(
         "", "name", "App that `mlflow server --app-name cuelight` wraps, such as basic-auth; empty: MLflow's own."
@@ -71,6 +72,12 @@ class Settings:
 
     serving_host: str = _setting("127.0.0.1", "address", "Address the scoring server binds to.")
     serving_port: int = _setting(8000, "port", "Port of the scoring server.")
+    serving_address: str = _setting(
+        "",
+        "address",
+        "Where gateways on other machines reach this host; empty: serving.host, or the address that leads to MLflow.",
+    )
+    serving_zone: str = _setting("", "zone", "Zone of this host, for balancing by locality.")
     serving_replicas: int = _setting(
         1, "hosts", "Serving hosts that `cuelight up` begins with, on ports from serving.port on."
     )
@@ -217,7 +224,22 @@ class Settings:
         1.0, "share", "Of the requests whose caller does not say whether they are traced, so many are."
     )
 
-    operations_url: str = _setting("", "URL", "Operations database; empty: SQLite in the home folder.")
+    database_url: str = _setting(
+        "", "URL", "PostgreSQL for MLflow's database and the operations database; empty: SQLite in the home folder."
+    )
+
+    hosts_heartbeat_seconds: float = _setting(
+        2.0, "s", "How often a serving host writes to the operations database that it is there, and reads who else is."
+    )
+    hosts_silent_seconds: float = _setting(
+        15.0, "s", "A host without a sign of life for so long is silent: another may lead, and waves go on without it."
+    )
+    hosts_catch_up_seconds: float = _setting(
+        30.0, "s", "With database.url, a host that starts is ready once it has read the registry, or after so long."
+    )
+    hosts_wave_seconds: float = _setting(
+        30.0, "s", "In a wave (tag cuelight.wave) a host serves the new version for so long before the next one does."
+    )
 
     monitoring_schedule: str = _setting("*/10 * * * *", "cron", "When each model's drift is judged (UTC); off: never.")
     monitoring_jitter_seconds: float = _setting(
@@ -235,6 +257,9 @@ class Settings:
         "", "column", "Input whose values are segments, each judged by itself as well, such as region; empty: none."
     )
     monitoring_min_rows: int = _setting(500, "rows", "Fewer rows than this are not judged.")
+    monitoring_most_rows: int = _setting(
+        1_000_000, "rows", "Of a window with more rows, about so many are judged, chosen by a hash of their ids."
+    )
     monitoring_q: float = _setting(0.03, "share", "False-discovery rate of the per-column tests.")
     monitoring_z: float = _setting(3.0, "sigma", "Calibrated score above which a column has drifted.")
     monitoring_group: str = _setting(
@@ -274,6 +299,12 @@ class Settings:
     retrain_shadow: float = _setting(0.0, "%", "Requests that are mirrored to a challenger in Staging; 0: as it is.")
     retrain_promote: bool = _setting(False, "flag", "Put a challenger that passes the gate straight into Production.")
 
+    dask_scheduler: str = _setting(
+        "",
+        "address",
+        "Dask scheduler whose workers score batches and fit searches, such as tcp://10.0.0.5:8786; empty: none.",
+    )
+
     alerts_webhook: str = _setting("", _HIDDEN, "URL that alerts are posted to, as JSON; empty: none.")
     alerts_webhook_style: str = _setting("generic", "style", "What the webhook takes: generic or slack.")
     alerts_email_to: str = _setting("", "addresses", "Who gets alerts by e-mail, comma-separated; empty: nobody.")
@@ -307,9 +338,9 @@ class Settings:
         return self.registry_uri or f"http://127.0.0.1:{self.mlflow_port}"
 
     @property
-    def database_url(self) -> str:
+    def operations_url(self) -> str:
         """SQLAlchemy URL of the operations database."""
-        return self.operations_url or f"sqlite:///{self.home.absolute() / 'operations.db'}"
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'operations.db'}"
 
     @property
     def journal_folder(self) -> Path:

@@ -25,8 +25,7 @@ from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured, Refused
 
 _SCHEME = "ed25519"
-_PRIVATE = "signing.pem"
-_TRUSTED = "trusted"
+PRIVATE, TRUSTED = "signing.pem", "trusted"  # a file, and the folder of public keys beside it
 
 
 class Signable(Protocol):
@@ -50,11 +49,11 @@ class SigningKey:
         Raises:
             Misconfigured: the file is there and is no Ed25519 key.
         """
-        path = folder / _PRIVATE
+        path = folder / PRIVATE
         if not path.exists():
             create_private(path)
         key = cls(read_private(path))
-        public = folder / _TRUSTED / f"{key.id}.pem"
+        public = folder / TRUSTED / f"{key.id}.pem"
         if not public.exists():
             content = key._private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
             files.replace(public, content)
@@ -79,7 +78,7 @@ class TrustedKeys:
         Raises:
             Misconfigured: a file in it is no Ed25519 public key.
         """
-        keys = (_read_public(path) for path in sorted((folder / _TRUSTED).glob("*.pem")))
+        keys = (_read_public(path) for path in sorted((folder / TRUSTED).glob("*.pem")))
         return cls({key_id(key): key for key in keys})
 
     def verify(self, thing: Signable, signature: str) -> str:

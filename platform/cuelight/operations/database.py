@@ -1,4 +1,4 @@
-"""The operations database behind one door: history, leases, jobs, retrain requests, reports, alerts, tokens."""
+"""The operations database behind one door: history, leases, hosts, jobs, retrain requests, reports, alerts, tokens."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from cuelight.operations import (
     challengers,
     heads,
     history,
+    hosts,
     jobs,
     leases,
     reports,
@@ -27,7 +28,8 @@ from cuelight.operations import (
 from cuelight.operations.alerts import Alert, Bookmark, Delivery, State
 from cuelight.operations.engine import Database, dump
 from cuelight.operations.heads import SignedHead
-from cuelight.operations.history import Event
+from cuelight.operations.history import End, Event
+from cuelight.operations.host import Host, Record, Roll, Settle
 from cuelight.operations.jobs import Job
 from cuelight.operations.kinds import Kind
 from cuelight.operations.leases import Lease
@@ -36,6 +38,7 @@ from cuelight.operations.retraining import BY_HAND, Limits, RetrainRequest
 from cuelight.operations.seal import Seal
 from cuelight.operations.tokens import IssuedToken
 
+_Line = tuple[str, str, int | None, str, float]  # kind, model, version, detail, moment
 _TRIES = 20  # on a server, of those that begin a chain at once all but one try again
 
 
@@ -52,6 +55,7 @@ class Operations:
         self._clock = clock or SystemClock()
         self._keys = keys
         self._seal = Seal(self._database, writer, keys, self._clock) if keys else None
+        self._doubtful: dict[_Line, End] = {}
 
     def close(self) -> None:
         """Sign what this process has recorded, and close all connections."""
@@ -70,18 +74,31 @@ class Operations:
         moment = float(self._clock.now() if at is None else at)
         self._append(lambda _: True, (str(kind), model, version, dump(dict(detail)), moment))
 
-    def _append(self, first: Callable[[sa.Connection], bool], line: tuple[str, str, int | None, str, float]) -> bool:
-        """Add a line to the history in one transaction with what `first` writes; neither, where that says False."""
+    def _append(self, first: Callable[[sa.Connection], bool], line: _Line) -> bool:
+        """Add a line to the history in one transaction with what `first` writes; neither, where that says False.
+
+        A database that is cut off at a transaction's very end does not say whether it was kept: when the same line
+        comes again, it is looked up first.
+        """
         for _ in range(_TRIES):
+            added = None
             try:
                 with self._database.writing() as connection:
-                    if not first(connection):
+                    if line in self._doubtful and history.holds(connection, self._writer, self._doubtful[line]):
+                        added = self._doubtful[line]
+                    elif not first(connection):
                         return False
-                    added = history.append(connection, self._writer, *line)
-                    if not added:
-                        connection.rollback()
+                    else:
+                        added = history.append(connection, self._writer, *line)
+                        if added is None:
+                            connection.rollback()
             except IntegrityError:
                 continue
+            except Unavailable:
+                if added:
+                    self._doubtful[line] = added
+                raise
+            self._doubtful.pop(line, None)
             if added:
                 if self._seal:
                     self._seal.grown()
@@ -139,6 +156,38 @@ class Operations:
         """Give it up, if it is still this holder's."""
         with self._database.writing() as connection:
             leases.extend(connection, lease, 0.0)
+
+    def beat(self, record: Record, settle: Settle, silent: float, candidate: bool) -> Roll | None:
+        """A serving host's sign of life, as `hosts.beat` says; None: others came at the same moment, do it again.
+
+        Raises:
+            Misconfigured: another host has that name.
+        """
+        try:
+            with self._database.writing() as connection:
+                return hosts.beat(connection, record, settle, silent, candidate)
+        except IntegrityError:
+            return None
+
+    def hosts(self) -> tuple[Host, ...]:
+        """The serving hosts that share this database, by name."""
+        with self._database.reading() as connection:
+            return hosts.read(connection)
+
+    def drain_host(self, name: str, draining: bool) -> bool:
+        """Say whether gateways may send a host anything new; False if there is none of that name."""
+        with self._database.writing() as connection:
+            return hosts.drain(connection, name, draining)
+
+    def forget_hosts(self) -> None:
+        """Delete the rows of hosts that have been gone for a day."""
+        with self._database.writing() as connection:
+            hosts.forget(connection)
+
+    def leave(self, name: str) -> None:
+        """A serving host ends: where it led, another may at once."""
+        with self._database.writing() as connection:
+            hosts.leave(connection, name)
 
     def jobs(self) -> dict[str, Job]:
         """What schedulers know of each job, by name."""

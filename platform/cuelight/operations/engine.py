@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,14 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from cuelight.kit import files
+from cuelight.kit.deadline import Deadline
 from cuelight.kit.errors import Misconfigured, Unavailable
-from cuelight.operations import migrations, schema
+from cuelight.operations import migrations, postgres, schema
 
 _BUSY_MILLISECONDS = 30_000
-_ADVISORY_LOCK = 0x63756C67  # "culg": any number that nobody else in the database uses
+_SECONDS = 120.0  # for a whole transaction, where the server hangs
+_UPGRADE_SECONDS = 600.0
 
 
 def dump(value: Any) -> str:
@@ -30,43 +32,39 @@ class Database:
 
     def __init__(self, url: str, upgrade: bool = True) -> None:
         self._engine = _engine(url)
+        self._is_file = self._engine.dialect.name == "sqlite"
         # One state of the database for all that one transaction reads; SQLite gives that by itself.
-        server = self._engine.dialect.name != "sqlite"
-        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ") if server else self._engine
+        apart = {} if self._is_file else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self._engine.execution_options(**apart)
         if upgrade and self.revision() != schema.NEWEST:
             self._upgrade()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self, seconds: float = 0.0) -> Iterator[sa.Connection]:
         """A transaction that only reads.
 
         Raises:
-            Unavailable: the database does not answer, or can't be read.
+            Unavailable: the database does not answer in time, or can't be read.
         """
-        with self._told(), self._reader.begin() as connection:
+        with told(self._engine.url), self._bounded(seconds), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, seconds: float = 0.0) -> Iterator[sa.Connection]:
         """A transaction that writes; on SQLite it has the write lock from its start.
 
         Raises:
-            Unavailable: the database does not answer, or can't be written.
+            Unavailable: the database does not answer in time, or can't be written. Whether a transaction that was cut
+                off at its very end is kept, nobody knows.
             sqlalchemy.exc.IntegrityError: another process wrote what must be there once.
         """
-        with self._told(), self._engine.execution_options(cuelight_write=True).begin() as connection:
+        writer = self._engine.execution_options(cuelight_write=True)
+        with told(self._engine.url), self._bounded(seconds), writer.begin() as connection:
             yield connection
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.IntegrityError:
-            raise
-        except sa.exc.DBAPIError as error:
-            said = (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
-            where = self._engine.url.render_as_string(hide_password=True)
-            raise Unavailable(f"The operations database at {where} can't be used: {said}.") from error
+    def _bounded(self, seconds: float) -> contextlib.AbstractContextManager[object]:
+        """A server that hangs ends the wait; a file's locks are waited for by SQLite's own limit."""
+        return contextlib.nullcontext() if self._is_file else Deadline(seconds or _SECONDS)
 
     def close(self) -> None:
         """Close all connections."""
@@ -80,36 +78,57 @@ class Database:
             return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or "")
 
     def _upgrade(self) -> None:
-        with _alone(self._engine):
-            if self._engine.dialect.name == "sqlite":
-                with self._engine.connect().execution_options(cuelight_plain=True) as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        """Bring the schema forward: one process at a time does."""
+        if not self._is_file:
+            with self.writing(_UPGRADE_SECONDS) as connection:
+                postgres.prepare(connection, _UPGRADE_SECONDS)
+                migrations.upgrade(connection)
+            return
+        with files.alone(Path(f"{self._engine.url.database}.lock")):
+            with self._engine.connect().execution_options(cuelight_plain=True) as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             with self.writing() as connection:
                 migrations.upgrade(connection)
+
+
+@contextlib.contextmanager
+def told(url: sa.URL, what: str = "operations database") -> Iterator[None]:
+    """What goes wrong with a database, as an error of ours; what is there twice is for others to judge.
+
+    Raises:
+        Unavailable: it does not answer, or can't be used.
+    """
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        said = (str(cause).strip().splitlines() or [type(cause).__name__])[0].removesuffix(".")
+        raise Unavailable(f"The {what} at {shown(url)} can't be used: {said}.") from error
+
+
+def shown(url: sa.URL) -> str:
+    """An address for people's eyes: without passwords, of which some are in a URL's query."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _engine(url: str) -> sa.Engine:
     try:
         address = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise Misconfigured("operations_url is not a SQLAlchemy URL, such as sqlite:////data/operations.db.") from error
+    except (sa.exc.ArgumentError, ValueError):
+        address = postgres.address(url)  # says what a URL looks like
+    codec = {"json_serializer": dump, "json_deserializer": orjson.loads}
     if address.get_backend_name() != "sqlite":
-        return _server(address)
+        return postgres.engine(address, **codec)
     if address.database in (None, "", ":memory:"):
-        raise Misconfigured("operations_url: SQLite in memory can't be shared by processes. Name a file.")
+        raise Misconfigured("SQLite in memory can't be shared by processes. Name a file.")
     Path(address.database).absolute().parent.mkdir(parents=True, exist_ok=True)
     # No pool: connections are cheap here, and none is ever carried over a fork.
-    engine = sa.create_engine(address, json_serializer=dump, json_deserializer=orjson.loads, poolclass=NullPool)
+    engine = sa.create_engine(address, poolclass=NullPool, **codec)
     sa.event.listen(engine, "connect", _connect)
     sa.event.listen(engine, "begin", _begin)
     return engine
-
-
-def _server(address: sa.URL) -> sa.Engine:
-    try:
-        return sa.create_engine(address, json_serializer=dump, json_deserializer=orjson.loads, pool_pre_ping=True)
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise Misconfigured(f"operations_url needs a driver that is not installed: {error}.") from error
 
 
 def _connect(connection: Any, _record: Any) -> None:
@@ -121,20 +140,3 @@ def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if not options.get("cuelight_plain"):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("cuelight_write") else "BEGIN")
-
-
-@contextlib.contextmanager
-def _alone(engine: sa.Engine) -> Iterator[None]:
-    """One process at a time brings the schema forward."""
-    if engine.dialect.name == "sqlite":
-        path = Path(f"{engine.url.database}.lock")
-        with path.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    with engine.connect() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_lock(_ADVISORY_LOCK)))
-        try:
-            yield
-        finally:
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -30,15 +30,22 @@ class Event:
     hash: str
 
 
+class End(NamedTuple):
+    """A row of a chain, by its number and its hash."""
+
+    sequence: int
+    hash: str
+
+
 def append(
     connection: sa.Connection, writer: str, kind: str, model: str, version: int | None, detail: str, at: float
-) -> bool:
-    """Add a row after the writer's last one; False if another process added one in between (try again)."""
+) -> End | None:
+    """Add a row after the writer's last one; None if another process added one in between (try again)."""
     # On a server, writers of one chain queue here; on SQLite they queued when the transaction began.
     query = sa.select(heads).where(heads.c.writer == writer).with_for_update()
     last = connection.execute(query).one_or_none()
     sequence, previous = (last.sequence + 1, last.hash) if last else (1, "")
-    row = {
+    row: dict[str, Any] = {
         "writer": writer,
         "sequence": sequence,
         "at": at,
@@ -55,9 +62,15 @@ def append(
     else:
         move = sa.update(heads).where(heads.c.writer == writer, heads.c.sequence == last.sequence).values(head)
         if connection.execute(move).rowcount != 1:
-            return False
+            return None
     connection.execute(sa.insert(history).values(row))
-    return True
+    return End(sequence, row["hash"])
+
+
+def holds(connection: sa.Connection, writer: str, end: End) -> bool:
+    """Whether the writer's chain has this very row."""
+    row = sa.select(history.c.hash).where(history.c.writer == writer, history.c.sequence == end.sequence)
+    return connection.execute(row).scalar() == end.hash
 
 
 def read(
@@ -102,9 +115,9 @@ def links(connection: sa.Connection) -> Iterator[Link]:
         yield Link(row.writer, row.sequence, row.at, row.previous, row.hash, row.hash == _hash(row._asdict()))
 
 
-def ends(connection: sa.Connection) -> dict[str, tuple[int, str]]:
-    """Row and hash that each writer's chain is said to end in."""
-    return {row.writer: (row.sequence, row.hash) for row in connection.execute(sa.select(heads))}
+def ends(connection: sa.Connection) -> dict[str, End]:
+    """The row that each writer's chain is said to end in."""
+    return {row.writer: End(row.sequence, row.hash) for row in connection.execute(sa.select(heads))}
 
 
 def _hash(row: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     RETRAIN_REQUESTED = "retrain-requested"
     RETRAINED = "retrained"
     ERASED = "erased"
+    BATCH = "batch"
     JOB_FAILED = "job-failed"
     JOB_RECOVERED = "job-recovered"
 
@@ -212,6 +213,20 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "unread": "damaged records that stay: they can't be read, and don't have the value as text",
             "labels": "labels that were taken out",
             "by": "the system's user who ordered it",
+        },
+    ),
+    Kind.BATCH: Meaning(
+        "A version has scored tables.",
+        "`cuelight batch`",
+        "the one that scored them",
+        {
+            "input": "path or URL of the tables, with its patterns",
+            "output": "folder of the answers",
+            "rows": "rows of the tables",
+            "errors": "rows among them that have no answer",
+            "scored": "rows that this run scored; the others were scored before it",
+            "seconds": "how long it took",
+            "engine": "`this process`, or the Dask scheduler",
         },
     ),
     Kind.JOB_FAILED: Meaning(

@@ -8,7 +8,6 @@ has the old list or the new one:
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +56,11 @@ def first(settings: Settings) -> Replica:
     return Replica(FIRST_REPLICA, _LOOPBACK.get(settings.serving_host, settings.serving_host), settings.serving_port)
 
 
+def identity(settings: Settings, name: str) -> Path:
+    """Where a replica of this machine keeps the id by which other hosts tell its folder from theirs."""
+    return settings.serving_folder_of(name) / "host.id"
+
+
 def read(settings: Settings) -> tuple[Replica, ...]:
     """The replicas, in the order of the file; at least one.
 
@@ -82,9 +86,7 @@ def change(settings: Settings, how: Callable[[tuple[Replica, ...]], tuple[Replic
         ValueError: there would be none, or two of one name.
     """
     file = path(settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(".replicas.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with files.alone(file.with_name(".replicas.lock")):
         replicas = how(read(settings))
         _check(replicas)
         files.replace(file, msgspec.json.format(msgspec.json.encode(replicas)) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0006"  # revision of the schema below
+NEWEST = "0007"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -163,4 +163,24 @@ tokens = sa.Table(
     sa.Column("issued_by", sa.String(200), nullable=False),
     sa.Column("revoked", sa.Double),
     sa.Column("revoked_by", sa.String(200), nullable=False),
+)
+
+hosts = sa.Table(
+    "hosts",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("folder", sa.String(64), nullable=False),
+    sa.Column("address", sa.String(200), nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("zone", sa.String(200), nullable=False),
+    sa.Column("cores", sa.Integer, nullable=False),
+    sa.Column("version", sa.String(100), nullable=False),
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("clock", sa.Double, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("rollouts", sa.Text, nullable=False),
+    sa.Column("trouble", sa.Text, nullable=False),
+    sa.Column("draining", sa.Boolean, nullable=False),
+    sa.Column("seen", sa.Double, nullable=False),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable
+from cuelight.registry.manifest import IGNORED
 from cuelight.registry.rest import Rest
 from cuelight.registry.tracking import EXIT_NOT_FOUND
 
@@ -95,7 +96,7 @@ def _listed(rest: Rest, root: str, below: str, depth: int) -> Iterator[tuple[str
         path = below + _name(each.get("path"))
         if each.get("is_dir") is True:
             yield from _listed(rest, root, path + "/", depth + 1)
-        elif path != "registered_model_meta":
+        elif path != IGNORED:
             size = each.get("file_size")
             yield path, int(size) if isinstance(size, int) or (isinstance(size, str) and size.isdigit()) else None
 

@@ -14,7 +14,7 @@ from cuelight.kit import files
 from cuelight.kit.settings import Settings
 
 USER = "cuelight"
-_PASSWORD = "mlflow.password"  # noqa: S105  a file's name
+PASSWORD = "mlflow.password"  # noqa: S105  a file's name
 _BYTES = 32
 
 
@@ -42,7 +42,7 @@ def login(settings: Settings) -> Login:
     """Who Cuelight's programs are to MLflow; the password is drawn at first use, into a file of mode 0600."""
     if settings.registry_user or not is_guarded(settings):
         return Login(settings.registry_user, settings.registry_password)
-    path = settings.keys_folder / _PASSWORD
+    path = settings.keys_folder / PASSWORD
     if not path.exists():
         files.create(path, secrets.token_urlsafe(_BYTES).encode())
     return Login(USER, path.read_text(encoding="ascii"))

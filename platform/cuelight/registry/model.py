@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cuelight.kit.errors import NotFound
+from cuelight.kit.text import meant
+
 
 class Track(StrEnum):
     """What a caller asks for: one of the two versions of a model that take traffic."""
@@ -63,3 +66,17 @@ class Snapshot:
     """One good reading of the whole registry."""
 
     models: Mapping[str, RegisteredModel] = field(default_factory=dict)
+
+    def find(self, name: str, version: int) -> ModelVersion:
+        """A version that must be there.
+
+        Raises:
+            NotFound: names the models, or the versions, that are.
+        """
+        if name not in self.models:
+            known = ", ".join(self.models) or "none"
+            raise NotFound(f"There is no registered model {name!r}. There are: {known}.{meant(name, self.models)}")
+        versions = self.models[name].versions
+        if version not in versions:
+            raise NotFound(f"{name} has no version {version}. It has: {', '.join(map(str, versions)) or 'none'}.")
+        return versions[version]

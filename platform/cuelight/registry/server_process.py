@@ -1,8 +1,8 @@
 """How an MLflow server of our own is started: one process, SQLite, local artifacts, nothing that isn't needed.
 
 `mlflow server` imports MLflow twice, once to check its options and once to serve. Starting its ASGI app directly
-halves the time to the first answer. The schema is made while the first API request is answered: send one, and
-wait for it, before many clients come.
+halves the time to the first answer. Our app makes the schema before it answers anybody; MLflow's own does so while the
+first API request is answered: send one, and wait for it, before many clients come.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
     return [sys.executable, "-m", "uvicorn", *address, "--workers", "1", *quiet, *app]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Variables to add to the process's own: all data in `folder`, no telemetry, no job runner."""
-    database = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
+def environment(folder: Path, database: str = "") -> dict[str, str]:
+    """Variables to add to the process's own: no telemetry, no job runner, all data in `folder`.
+
+    But its tables are in `database`, if there is one (PostgreSQL's URL).
+    """
+    database = database or f"sqlite:///{folder.absolute() / 'mlflow.db'}"
     return {
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,

@@ -28,6 +28,7 @@ ROLLOUT = "cuelight.rollout"
 SHADOW = "cuelight.shadow"
 CONTROL = "cuelight.control"
 AUTO_ROLLBACK = "cuelight.auto_rollback"
+WAVE = "cuelight.wave"
 KEY = "cuelight.key"
 
 # Written by people on a registered model, or on a version.

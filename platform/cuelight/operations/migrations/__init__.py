@@ -10,6 +10,13 @@ import sqlalchemy as sa
 from cuelight.kit.errors import Misconfigured
 
 
+def revisions() -> list[str]:
+    """All that there are, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    return [each.revision for each in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()]
+
+
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
     """Bring the schema forward to a revision, inside the connection's transaction.
 

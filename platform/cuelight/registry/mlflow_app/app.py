@@ -30,8 +30,12 @@ def create_app() -> Starlette:
     log.configure(chosen.log_level)
     if os.environ.get("_MLFLOW_SGI_NAME", "uvicorn") != "uvicorn":
         raise Misconfigured("--app-name cuelight runs on MLflow's default server only: drop --gunicorn-opts and such.")
+    from mlflow.server import BACKEND_STORE_URI_ENV_VAR
     from mlflow.server import app as registry_app
-    from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR
+    from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR, initialize_backend_stores
+
+    if os.environ.get(BACKEND_STORE_URI_ENV_VAR):
+        initialize_backend_stores()  # before anybody is answered: first requests that come at once get in its way
 
     edits = EditLog(Path(chosen.mlflow_edits or _DEFAULT_FILE))
     Observer(edits, chosen.mlflow_user_header, chosen.registry_user).attach(registry_app)

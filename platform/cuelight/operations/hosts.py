@@ -1,0 +1,114 @@
+"""The serving hosts that share this database: each writes a row of its own every few seconds, and reads the others'.
+
+How long ago that was is said by the database's clock alone: those of the machines may differ. What a row says is
+believed: who can write here could as well rewrite the history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from cuelight.kit.errors import Misconfigured
+from cuelight.operations import leases
+from cuelight.operations.host import Host, Record, Role, Roll, Settle
+from cuelight.operations.schema import hosts
+
+GONE_SECONDS = 86_400.0  # a row without a sign of life for so long is deleted
+_LEADER = "hosts"
+
+
+def beat(connection: sa.Connection, record: Record, settle: Settle, silent: float, candidate: bool) -> Roll:
+    """One sign of life: write the host's row, take or keep the lead if it is a `candidate`, and read all rows.
+
+    Raises:
+        Misconfigured: a host of the same name that serves from another folder was here within `silent` seconds.
+        sqlalchemy.exc.IntegrityError: another host came, or took the lead, at the same moment.
+    """
+    before = read(connection, alone=True)
+    namesake = next((each for each in before if each.name == record.name), None)
+    if namesake and namesake.folder != record.folder and namesake.age < silent:
+        raise Misconfigured(
+            f"Another host is called {record.name!r}, at {_where(namesake)}: set host_name on one of them."
+        )
+    settled = settle(record, [each for each in before if each.name != record.name])
+    _write(connection, settled, new=namesake is None)
+    leader = _lead(connection, record.name, silent, candidate)
+    return Roll(read(connection), leader)
+
+
+def read(connection: sa.Connection, alone: bool = False) -> tuple[Host, ...]:
+    """All hosts, by name; where that is `alone`, nobody changes one until the transaction ends."""
+    query = sa.select(hosts, (_now() - hosts.c.seen).label("age")).order_by(hosts.c.name)
+    rows = connection.execute(query.with_for_update() if alone else query)
+    return tuple(_host(row._mapping) for row in rows)
+
+
+def drain(connection: sa.Connection, name: str, draining: bool) -> bool:
+    """Say whether gateways may send a host anything new; False if there is none of that name."""
+    mine = sa.update(hosts).where(hosts.c.name == name)
+    return connection.execute(mine.values(draining=draining)).rowcount == 1
+
+
+def forget(connection: sa.Connection) -> None:
+    """Delete the rows of hosts that have been gone for a day."""
+    connection.execute(sa.delete(hosts).where(hosts.c.seen < _now() - GONE_SECONDS))
+
+
+def leave(connection: sa.Connection, name: str) -> None:
+    """Let another host lead at once, where this one did; its row stays, since it goes on serving."""
+    lease = leases.find(connection, _LEADER)
+    if lease and lease.holder == name:
+        leases.extend(connection, lease, 0.0)
+
+
+def _write(connection: sa.Connection, record: Record, new: bool) -> None:
+    values: dict[str, Any] = {**msgspec.structs.asdict(record), "seen": _now()}
+    values["roles"] = msgspec.json.encode(record.roles).decode()
+    if new:
+        connection.execute(sa.insert(hosts).values(**values, draining=False))
+    else:
+        connection.execute(sa.update(hosts).where(hosts.c.name == record.name).values(**values))
+
+
+def _lead(connection: sa.Connection, name: str, seconds: float, candidate: bool) -> str:
+    """Who leads from now on. By the database's clock: a machine whose clock is ahead takes no lead from others."""
+    now = float(connection.execute(sa.select(_now())).scalar_one())
+    lease = leases.find(connection, _LEADER)
+    if lease is None or lease.expires <= now:
+        taken = leases.acquire(connection, _LEADER, name, seconds, now) if candidate else None
+        return taken.holder if taken else ""
+    if lease.holder == name:
+        leases.extend(connection, lease, now + seconds if candidate else 0.0)
+        return name if candidate else ""
+    return lease.holder
+
+
+def _host(row: Any) -> Host:
+    known = {name: value for name, value in row.items() if name != "seen"}
+    return Host(**{**known, "roles": msgspec.json.decode(row["roles"], type=tuple[Role, ...])})
+
+
+def _where(host: Host) -> str:
+    return f"{host.address}:{host.port}" if host.address else "another machine or folder"
+
+
+class _now(FunctionElement[float]):  # noqa: N801  named as SQL functions are
+    """The database's clock, in epoch seconds."""
+
+    type = sa.Double()
+    inherit_cache = True
+
+
+@compiles(_now, "sqlite")
+def _sqlite_now(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(_now)
+def _server_now(*_: Any, **__: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
