@@ -114,6 +114,7 @@ def serve(settings: Settings) -> None:
         os.environ.setdefault(name, value)
     loader.preload()
     master = os.getpid()
+    Board(Places(settings.serving_folder).board).open(time.time())
     try:
         ScoringServer(settings).run()
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from importlib import metadata
 
@@ -10,6 +11,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cuelight.access.credentials import sent
+from cuelight.access.exposure import is_loopback
 from cuelight.access.guard import Guard
 from cuelight.access.permissions import EVERYTHING, Grant, Scope
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, TooLarge, Unavailable
@@ -17,6 +19,7 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.kit.settings import FIRST_REPLICA
 from cuelight.protocol.encode import error as error_body
+from cuelight.protocol.media import JSON
 from cuelight.protocol.passage import passage
 from cuelight.serving.answering import catalog, inference
 from cuelight.serving.answering.call import LONGEST_ID, asked, protocol_of
@@ -24,7 +27,6 @@ from cuelight.serving.answering.description import Descriptions
 from cuelight.serving.answering.faults import LARGE_BODY, code_of, headers_of, status_of
 from cuelight.serving.answering.feedback import read_labels
 from cuelight.serving.answering.parts import Parts
-from cuelight.serving.answering.scoring import JSON
 from cuelight.serving.answering.shelf import Shelf
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.company import Company
@@ -127,15 +129,23 @@ def _add_catalog(app: Flask, parts: Parts, shelf: Shelf) -> None:
 
 
 def _add_health(app: Flask, parts: Parts) -> None:
-    board = Board(Places(parts.settings.serving_folder).board)
+    places = Places(parts.settings.serving_folder)
+    board, leaving = Board(places.board), places.leaving
+    further = parts.settings.serving_replica not in ("", FIRST_REPLICA)
+    several = further or not is_loopback(parts.settings.serving_host)  # other machines' gateways have other hosts
+    shared = bool(parts.settings.database_url)
 
     def alive() -> Response:
         return Response("\n", 200, content_type=JSON)
 
     def ready() -> Response:
+        if leaving.exists():
+            raise Unavailable("This host is about to be stopped.")
         cast = catalog.complete(parts.residents)
-        if parts.settings.serving_replica not in ("", FIRST_REPLICA) and not board.settled:
+        if several and not board.settled:
             raise Unavailable("This replica has just come: it does not serve yet what the others do.")
+        if shared and not board.caught_up(time.time(), parts.settings.hosts_catch_up_seconds):
+            raise Unavailable("This host has just started: it does not know yet what the others serve by now.")
         return _json(catalog.readiness(cast))
 
     def version() -> Response:

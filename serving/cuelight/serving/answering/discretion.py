@@ -15,7 +15,7 @@ from cuelight.protocol import media
 from cuelight.protocol.answer import read
 from cuelight.protocol.encode import encode, error
 from cuelight.protocol.redaction import SEALED, Redactor, without_echo
-from cuelight.serving.answering.scoring import Personal
+from cuelight.serving.answering.outcome import Personal
 
 _KEPT_BACK = "The message is not kept: it may hold something of the request, and that may be personal."
 _LOG = Log("serving.discretion")

@@ -20,7 +20,8 @@ import msgspec
 
 from cuelight.kit.errors import DeadlineExceeded, Unavailable
 from cuelight.serving.answering.call import Call
-from cuelight.serving.answering.scoring import LATE, Answer
+from cuelight.serving.answering.faults import LATE
+from cuelight.serving.answering.outcome import Answer
 
 GRACE_SECONDS = 1.0  # after a call's deadline: the annex says itself that it was missed
 _LENGTH_BYTES, _BACKLOG = 8, 1024

@@ -1,4 +1,4 @@
-"""The one table from errors, which say who must act, to HTTP's status codes."""
+"""The one table from errors, which say who must act, to HTTP's status codes; and what several places say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 from cuelight.kit import errors
 
+LATE = "The answer was not there by the request's deadline."
 LARGE_BODY = "The body is larger than serving.max_body_bytes."
 
 _STATUS: tuple[tuple[type[errors.CuelightError], int], ...] = (

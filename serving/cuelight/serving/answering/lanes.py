@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 from cuelight.kit.errors import DeadlineExceeded, Unavailable
 from cuelight.serving.answering.call import Call
+from cuelight.serving.answering.outcome import Work
 from cuelight.serving.answering.pace import Pace
-from cuelight.serving.answering.scoring import Work
 
 SMALL = 1 << 16  # bytes; a larger body, or one that is compressed, is big
 TURN_SECONDS = 0.005  # what the loop works off before it listens again, and the most that one call of it may take

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from cuelight.journal.record import Prediction
 from cuelight.serving.answering.call import Party
-from cuelight.serving.answering.scoring import Outcome
+from cuelight.serving.answering.outcome import Outcome
 from cuelight.serving.answering.stages import Gathered, Stages
 from cuelight.serving.rollouts.meters import PASSING
 

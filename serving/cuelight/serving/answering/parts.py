@@ -27,10 +27,12 @@ from cuelight.serving.answering.discretion import Discretion
 from cuelight.serving.answering.door import Door
 from cuelight.serving.answering.lanes import Kind
 from cuelight.serving.answering.metrics import Metrics
+from cuelight.serving.answering.outcome import Answer, Outcome
 from cuelight.serving.answering.rematches import Rematches
 from cuelight.serving.answering.residents import Cast, Casting
-from cuelight.serving.answering.scoring import Answer, Outcome, respond
-from cuelight.serving.answering.shadow import Shadow, mirrored
+from cuelight.serving.answering.scoring import respond
+from cuelight.serving.answering.shadow import mirrored
+from cuelight.serving.answering.unheard import Unheard
 from cuelight.serving.host.places import Places
 
 if TYPE_CHECKING:
@@ -85,9 +87,9 @@ class Parts:
         return Limits(self.settings.serving_max_rows, self.settings.serving_max_expanded_bytes)
 
     @cached_property
-    def shadow(self) -> Shadow:
+    def shadow(self) -> Unheard:
         """Where mirrored requests go."""
-        return Shadow(self.answer_unheard, self.metrics.count_unmirrored)
+        return Unheard("shadow", self.answer_unheard, self.metrics.count_unmirrored)
 
     @cached_property
     def rematches(self) -> Rematches:

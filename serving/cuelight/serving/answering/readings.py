@@ -17,12 +17,12 @@ from cuelight.journal import backlog
 from cuelight.kit.settings import Settings
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
+from cuelight.operations.verdict import Verdict
 from cuelight.serving.host.board import Board
 
 _MOST_COLUMNS = 200  # of one model: those that strayed farthest
 _TRIES = 3
 _TIMES = 4  # user and system, and those of children that were waited for
-VERDICTS = "ok", "watch", "drift", "degraded", "bad data", "not enough data"
 
 
 class Readings(Collector):
@@ -108,8 +108,8 @@ def _reports(folder: Path, names: Callable[[], Collection[str]]) -> Iterator[Met
     score = _family("drift_score", "How far a column has strayed, in sigma.", "column")
     quality = _family("quality", "Figures of the labelled rows.", "metric")
     for each in found:
-        for name in VERDICTS:
-            verdict.add_metric([*_named(each), name], float(each.verdict == name))
+        for word in Verdict:
+            verdict.add_metric([*_named(each), word.value], float(each.verdict == word))
         farthest = sorted(_numbers(each.scores), key=lambda item: -item[1])[:_MOST_COLUMNS]
         for family, values in ((score, farthest), (quality, _numbers(each.quality))):
             for name, value in values:

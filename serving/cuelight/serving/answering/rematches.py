@@ -19,8 +19,8 @@ from msgspec import structs
 
 from cuelight.serving.answering.assignment import is_first
 from cuelight.serving.answering.call import Call, Party
-from cuelight.serving.answering.scoring import Outcome
-from cuelight.serving.answering.shadow import Shadow
+from cuelight.serving.answering.outcome import Outcome
+from cuelight.serving.answering.unheard import Unheard
 from cuelight.serving.host.deployment import Deployment
 
 _ROUNDS = 3  # chance shows, and a first answer, from cold caches, is no measure of time
@@ -92,7 +92,7 @@ class Rematches:
     def __init__(self, answer: Callable[[Call], Outcome], count: Callable[[Party, Result], None]) -> None:
         self._answer = answer
         self._count = count
-        self._queue = Shadow(self._play_all, lambda _: None, rests=False)
+        self._queue = Unheard("rematch", self._play_all, lambda _: None, rests=False)
         self._sample_due = 0.0
 
     def offer(self, calls: Sequence[Call], outcomes: Sequence[Outcome], deployment: Deployment) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,11 +18,11 @@ from cuelight.protocol.answer import Written, write
 from cuelight.protocol.compression import expand
 from cuelight.protocol.encode import error
 from cuelight.protocol.fit import USUAL, Limits
-from cuelight.protocol.media import JSON as JSON
 from cuelight.protocol.rows import Rows
 from cuelight.serving.answering.call import Call
 from cuelight.serving.answering.choice import Choice, choose, default
-from cuelight.serving.answering.faults import headers_of, status_of
+from cuelight.serving.answering.faults import LATE, headers_of, status_of
+from cuelight.serving.answering.outcome import NO_ROWS, Answer, Outcome, Personal, Work
 from cuelight.serving.answering.residents import Cast
 from cuelight.serving.answering.validity import is_valid
 from cuelight.serving.versions.loader import LoadedVersion, Output
@@ -32,69 +31,7 @@ if TYPE_CHECKING:
     from cuelight.protocol.inference import Wanted
     from cuelight.serving.answering.traces import Trace
 
-LATE = "The answer was not there by the request's deadline."
 _LOG = Log("serving.scoring")
-_NO_ROWS = Rows({}, 0)
-
-
-class Answer(Struct, frozen=True):
-    """What goes back over the wire."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = {}
-
-
-@dataclass(slots=True)
-class Work:
-    """What calls that belong together cost, decoding and encoding included.
-
-    `size` is that of their bodies as they came, which is all that is known of the next one beforehand; `packed`:
-    compressed. Of `seconds`, `decoding` and `predicting` are parts, and the rest is joining and encoding; `queued`:
-    how long the first of the `calls` had waited before; `counted`: the metrics have it; `trace`: that of the call in
-    whose name the model was last asked.
-    """
-
-    digest: str
-    size: int
-    seconds: float
-    predicts: int = 1
-    packed: bool = False
-    calls: int = 1
-    queued: float = 0.0
-    decoding: float = 0.0
-    predicting: float = 0.0
-    counted: bool = False
-    trace: Trace | None = None
-
-
-class Personal(Struct, frozen=True):
-    """What it takes to write a call without its personal columns; where none is named, nobody can tell which they are.
-
-    `rows`: what was decoded, none where it could not be. `quotes`: the error tells of the body, and may hold parts of
-    it.
-    """
-
-    columns: tuple[str, ...] = ()
-    rows: Rows = _NO_ROWS
-    parameters: Mapping[str, Any] = {}
-    quotes: bool = False
-
-
-class Outcome(Struct, frozen=True):
-    """An answer, its record, and where it got as far: the version's signature, and the work that it was part of.
-
-    `invalid`: it holds what is no prediction; looked for only where the version is held against another. `personal`:
-    the record must not be written as it is. `trace`: where traces are made.
-    """
-
-    answer: Answer
-    record: Prediction
-    loaded: LoadedVersion | None = None
-    work: Work | None = None
-    invalid: bool = False
-    personal: Personal | None = None
-    trace: Trace | None = None
 
 
 def respond(
@@ -187,7 +124,7 @@ class _Attempt(Struct):
     prediction_id: str = ""
     model: str = ""
     generation: int = 0
-    rows: Rows = _NO_ROWS
+    rows: Rows = NO_ROWS
     parameters: Mapping[str, Any] = {}
     choice: Choice | None = None
     loaded: LoadedVersion | None = None

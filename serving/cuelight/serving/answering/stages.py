@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from prometheus_client import Histogram
 
-from cuelight.serving.answering.scoring import Work
+from cuelight.serving.answering.outcome import Work
 
 STAGES = "queue", "decode", "predict", "encode"
 _SECONDS = (0.00002, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)

@@ -30,7 +30,7 @@ from opentelemetry.util.types import AttributeValue
 from cuelight.kit.log import adopt
 from cuelight.protocol.media import INFERENCE, MLFLOW
 from cuelight.serving.answering.call import Call
-from cuelight.serving.answering.scoring import Outcome, Work
+from cuelight.serving.answering.outcome import Outcome, Work
 
 QUEUE, DECODE, PREDICT, ENCODE = "queue", "decode", "predict", "encode"
 _ROUTES = {MLFLOW: "/models/{name}/invocations", INFERENCE: "/v2/models/{name}/infer"}

@@ -6,7 +6,6 @@ One at a time, in a thread of its own, and none while something that a track wan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import replace
 
 from cuelight.kit.clock import Clock
 from cuelight.kit.log import Log
@@ -16,8 +15,8 @@ from cuelight.registry.personal import columns
 from cuelight.serving.following.errand import Errand, Found
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.policy import LONGEST_RETRY_SECONDS
-from cuelight.serving.following.setbacks import Setbacks
-from cuelight.serving.following.standby import Preparation
+from cuelight.serving.following.preparation import Preparation
+from cuelight.serving.following.refusals import Refusals
 from cuelight.serving.host import repertoire
 from cuelight.serving.host.facts import Fact, Phase
 from cuelight.serving.host.places import Places
@@ -25,7 +24,6 @@ from cuelight.serving.host.repertoire import Listed, Listing, Repertoire
 from cuelight.serving.host.wants import Wants
 from cuelight.serving.versions.store import ModelStore
 
-_RETRY_SECONDS = 15.0
 _LOOKS = 20  # versions at each reading, in turn: to see whether what was found out of them still holds takes time
 # A refusal that only a caller met: once the version is put on a track, it is tried anew, and people hear of it.
 _ON_DEMAND = "on demand: "
@@ -51,7 +49,7 @@ class Demand:
         self._before, self._now = Snapshot(), Snapshot()
         self._facts: Mapping[VersionId, Fact] = {}
         self._written: Repertoire | None = None
-        self._setbacks = Setbacks[VersionId](_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        self._refusals = Refusals(ledger, preparation, clock, _ON_DEMAND)
         self._looked_at = 0
         self._brought: Found | None = None
 
@@ -98,18 +96,7 @@ class Demand:
             self._looked_at = (self._looked_at + 1) % len(known)
             version = _find(self._now, known[self._looked_at])
             if version:
-                self._review(version)
-
-    def _review(self, version: ModelVersion) -> None:
-        fact = self._ledger.facts.get(version.id, Fact())
-        if fact.phase == Phase.REFUSED:
-            if self._ledger.reconsider(version.id, self._basis(version)):
-                self._setbacks.clear(version.id)
-        elif fact.signed_by and not self._preparation.vouched(version, fact.signed_by):
-            self._ledger.learn(version.id, Fact())
-
-    def _basis(self, version: ModelVersion) -> str:
-        return _ON_DEMAND + self._preparation.basis(version)
+                self._refusals.review(version)
 
     # What is wanted
 
@@ -124,12 +111,13 @@ class Demand:
 
     def _begin(self, version: ModelVersion) -> bool:
         """Fetch and try a version that is wanted; False: it was refused."""
-        self._review(version)
+        self._refusals.review(version)
         known, pinned = self._ledger.facts.get(version.id, Fact()), self._ledger.pin(version.id)
         if known.phase == Phase.REFUSED and known.retry_at > self._clock.now():
             return False
         sentence = f"fetching {version.id}, which a caller asks for"
-        self._errand.begin(sentence, version.id, self._basis(version), lambda: self._prepare(version, known, pinned))
+        basis = self._refusals.basis(version)
+        self._errand.begin(sentence, version.id, basis, lambda: self._prepare(version, known, pinned))
         self._log.info("wanted", sentence)
         return True
 
@@ -147,9 +135,7 @@ class Demand:
         found = self._errand.collect(self._clock.now())
         if found is None:
             return False
-        fact = found.fact
-        if fact.phase == Phase.REFUSED and fact.retry_at < float("inf"):
-            fact = replace(fact, retry_at=self._clock.now() + self._setbacks.add(found.version))
+        fact = self._refusals.dated(found.version, found.fact)
         self._ledger.learn(found.version, fact, found.basis)
         self._log.info("version", f"{found.version}: {fact.reason}", phase=fact.phase.value)
         self._brought = found if fact.phase == Phase.READY else None

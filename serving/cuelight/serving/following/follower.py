@@ -26,12 +26,18 @@ from cuelight.serving.following.errand import Errand
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.outlook import Outlook
 from cuelight.serving.following.policy import View, Wish
+from cuelight.serving.following.preparation import Preparation
+from cuelight.serving.following.presence import Bearing, Presence
+from cuelight.serving.following.refusals import Refusals
 from cuelight.serving.following.rehearsals import Rehearsals
-from cuelight.serving.following.reporter import Reporter, statuses
+from cuelight.serving.following.reporter import Reporter
+from cuelight.serving.following.roles import roles
 from cuelight.serving.following.setbacks import Setbacks
-from cuelight.serving.following.standby import Preparation
+from cuelight.serving.following.statuses import statuses
 from cuelight.serving.following.strangers import sentence, strangers
+from cuelight.serving.following.together import together
 from cuelight.serving.following.watcher import Reading, Watcher
+from cuelight.serving.following.waves import held, marked, under_way
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.changes import Line, changes
 from cuelight.serving.host.company import Company
@@ -48,7 +54,7 @@ from cuelight.serving.rollouts.walks import Walks
 from cuelight.serving.versions.store import ModelStore
 
 _BUSY_SECONDS, _IDLE_SECONDS = 0.005, 0.2
-_RETRY_SECONDS, _REST_SECONDS, _LONGEST_REST_SECONDS = 15.0, 1.0, 60.0
+_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
 _LONGEST_REASON = 1000
 
 
@@ -63,6 +69,7 @@ class Follower:
         reporter: Reporter,
         clock: Clock | None = None,
         company: Company | None = None,
+        presence: Presence | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -81,17 +88,18 @@ class Follower:
         self._wake = threading.Event()
         self._errand = Errand(self._wake.set)
         self._demand = Demand(self._places, self._store, self._ledger, preparation, self._wake.set, self._clock)
-        self._committed = self._last_committed()
+        self._committed = self._generations.in_charge(self._board.committed)
         expecting = bool(self._committed.tracks)
         self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
         self._lock = -1
         self._told: dict[VersionId, str] = {}
-        self._setbacks = Setbacks[VersionId](_RETRY_SECONDS, policy.LONGEST_RETRY_SECONDS)
+        self._refusals = Refusals(self._ledger, preparation, self._clock)
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
         self._reading: Reading | None = None
         self._company = company or Company(settings)
-        self._walks = Walks(self._company.rollouts, self._company.leads)
+        self._presence = presence or Presence(settings, self._company)
+        self._walks = Walks(self._company.rollouts, self._presence.leads)
         aliases = alias_map(settings.track_production, settings.track_staging)
         self._outlook = Outlook(self._ledger, aliases, self._walks)
         self._desk = Desk(Orders(self._places.orders), self._ledger, self._is_usable)
@@ -132,6 +140,8 @@ class Follower:
         self._rehearsals.forget()
         self._bakes.begin(self._committed)
         self._places.orders.mkdir(exist_ok=True)
+        self._introduce()
+        self._presence.start()
         self._reporter.start()
         self._watcher.start()
 
@@ -141,6 +151,7 @@ class Follower:
         self._reporter.stop()
         self._errand.stop()
         self._demand.stop()
+        self._presence.stop()
         self._company.leave()
         if self._lock >= 0:
             os.close(self._lock)
@@ -176,7 +187,7 @@ class Follower:
     def _attend(self, idle: bool) -> None:
         """What callers ask for, once nothing on a track is waited for."""
         if idle and self._reading:
-            self._board.note_settled()
+            self._board.note_settled(self._reading.at)
         if self._reading and self._demand.tick(self._reading.snapshot, {*self._outlook.versions.values()}, idle):
             self._report()
             self._clean()
@@ -191,7 +202,7 @@ class Follower:
         self._reading = reading
         self._tell(self._outlook.take(reading.snapshot, self._committed.tracks))
         for version in self._outlook.versions.values():
-            self._look_again(version)
+            self._refusals.review(self._version(version))
         # With a reading and never without: no share is raised while nobody could stop it in MLflow.
         spells = self._outlook.sharing.memory
         self._walks.advance(spells, self._committed, self._bakes.canary, self._clock.now())
@@ -207,7 +218,7 @@ class Follower:
                 continue  # before a first reading it can't be said which share of a canary is spent
             if self._settings.rollback_auto and model not in self._outlook.sharing.unwatched:
                 # The other replicas follow the registry, and nobody but that.
-                move = self._settings.rollback_move_stage or self._company.several
+                move = self._settings.rollback_move_stage or self._presence.several
                 self._recall(worse.recall(self._clock.now(), move))
                 self._tell([worse.line()])
 
@@ -219,15 +230,6 @@ class Follower:
         self._ledger.learn_tracks(self._ledger.tracks, spells, (*others, recall))
         self._log.warning("rolled-back", recall.reason, model=model, version=recall.version.version, track=recall.track)
         self._report()
-
-    def _look_again(self, wished: VersionId) -> None:
-        """Forget a refusal that rests on something else than what is there now, and a trust that does not hold."""
-        fact, version = self._ledger.facts.get(wished, Fact()), self._version(wished)
-        if fact.phase == Phase.REFUSED:
-            if self._ledger.reconsider(version.id, self._preparation.basis(version)):
-                self._setbacks.clear(version.id)
-        elif fact.signed_by and not self._preparation.vouched(version, fact.signed_by):
-            self._ledger.learn(version.id, Fact())
 
     def _view(self) -> View:
         wishes = self._outlook.wishes()
@@ -244,6 +246,7 @@ class Follower:
             facts=self._facts(wishes),
             busy=self._errand.sentence or self._demand.under_way(each.id for each in wishes.values()),
             rehearsal=self._rehearsals.look(),
+            held=self._held(wishes),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
@@ -277,7 +280,7 @@ class Follower:
         self._begin(action.sentence, version, lambda: self._preparation.attempt(version, fact))
 
     def _begin(self, sentence: str, version: ModelVersion, work: Callable[[], Fact]) -> None:
-        self._errand.begin(sentence, version.id, self._preparation.basis(version), work)
+        self._errand.begin(sentence, version.id, self._refusals.basis(version), work)
 
     def _collect(self) -> None:
         found = self._errand.collect(self._clock.now())
@@ -287,11 +290,10 @@ class Follower:
                 self._clean()
 
     def _learn(self, version: VersionId, fact: Fact, basis: str) -> None:
-        """Remember a fact; what may pass is looked at again, after a pause that doubles each time."""
+        """Remember a fact, and tell people of a refusal once."""
         if len(fact.reason) > _LONGEST_REASON:
             fact = replace(fact, reason=fact.reason[:_LONGEST_REASON] + "...")
-        if fact.phase == Phase.REFUSED and fact.retry_at < float("inf"):
-            fact = replace(fact, retry_at=self._clock.now() + self._setbacks.add(version))
+        fact = self._refusals.dated(version, fact)
         self._ledger.learn(version, fact, basis)
         self._log.info("version", fact.reason, model=version.name, version=version.version, phase=fact.phase.value)
         if fact.phase == Phase.REFUSED and self._told.get(version) != fact.reason:
@@ -312,7 +314,7 @@ class Follower:
         self._board.commit(action.deployment.generation)
         self._drops.clear("")
         for served in action.deployment.tracks.values():
-            self._setbacks.clear(served.id)
+            self._refusals.forget(served.id)
             self._told.pop(served.id, None)
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._tell(changes(before, action.deployment))
@@ -358,22 +360,30 @@ class Follower:
         for line in lines:
             self._reporter.record(line.kind, line.model, line.version, **line.detail)
 
+    def _introduce(self) -> None:
+        """Have the other hosts see how this one stands."""
+        if self._presence.joins:
+            wishes = self._outlook.wishes()
+            here = roles(self._committed, wishes, self._facts(wishes), self._ledger.recalls)
+            changing = under_way(self._committed, self._rehearsals.deployment)
+            here = marked(here, self._held(wishes), self._presence.permits, changing)
+            self._presence.tell(Bearing(self._committed.generation, here, self._outlook.waves.sizes))
+
+    def _held(self, wishes: Mapping[Key, Wish]) -> frozenset[Key]:
+        """The wishes that wait for this host's turn."""
+        if not self._presence.joins:
+            return frozenset()
+        return held(self._committed, wishes, self._outlook.waves.sizes, self._presence.permits)
+
     def _report(self) -> None:
+        self._introduce()
         snapshot, assignment, ledger = self._outlook.snapshot, self._outlook.assignment, self._ledger
         if snapshot is None or assignment is None:
             return
         wanted, notes = frozenset(assignment.versions.values()), self._walks.notes()
         content = statuses(ledger.facts, wanted, self._committed, assignment.losers, ledger.recalls, notes)
+        content = together(content, self._settings.host_name, self._presence.sight.roles, self._presence.heard)
         self._reporter.tell(snapshot, content, self._outlook.sharing.spent, to_move(ledger.recalls, assignment))
-
-    def _last_committed(self) -> Deployment:
-        """What the board says is committed; where it says nothing (it was lost, or made anew), what the disk says."""
-        number = self._board.committed or self._generations.committed()
-        try:
-            return self._generations.read(number)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self._log.error("deployment-unreadable", f"generation {number}: {error}; starting anew")
-            return Deployment(self._board.committed)
 
     def _version(self, version: VersionId) -> ModelVersion:
         found = self._outlook.find(version)
@@ -383,6 +393,6 @@ class Follower:
     def _basis_of(self, version: VersionId) -> str:
         known = self._outlook.find(version)
         try:
-            return self._preparation.basis(known) if known else ""
+            return self._refusals.basis(known) if known else ""
         except CuelightError:
             return ""

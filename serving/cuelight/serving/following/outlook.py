@@ -10,6 +10,7 @@ from cuelight.registry.model import ModelVersion, Snapshot, Track, VersionId
 from cuelight.registry.personal import Personal, personal
 from cuelight.registry.tracks import Assignment, assign
 from cuelight.registry.traffic import Sharing, Spell, Traffic, over, share
+from cuelight.registry.wave import Waves, waves
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.policy import Wish
 from cuelight.serving.host.changes import Line
@@ -31,6 +32,7 @@ class Outlook:
         self.snapshot: Snapshot | None = None
         self.assignment: Assignment | None = None
         self.sharing = Sharing({})
+        self.waves = Waves()
 
     def take(self, snapshot: Snapshot, committed: Iterable[Key]) -> list[Line]:
         """One more good reading; what it settles, for the history. `committed`: the tracks that are served."""
@@ -40,7 +42,9 @@ class Outlook:
         recalls = review(self._ledger.recalls, assignment, snapshot, canaries)
         lines = list(settled(self._ledger.recalls, recalls, assignment))
         self._ledger.learn_tracks(assignment.memory, sharing.memory, recalls)
-        self._remark({*assignment.notes, *sharing.notes, *(str(each) for each in assignment.losers)})
+        self.waves = waves(snapshot)
+        losers = (str(each) for each in assignment.losers)
+        self._remark({*assignment.notes, *sharing.notes, *self.waves.notes, *losers})
         self.snapshot, self.assignment, self.sharing = snapshot, assignment, sharing
         self._absent = {key: 0 if key in assignment.winners else self._absent.get(key, 0) + 1 for key in committed}
         return lines

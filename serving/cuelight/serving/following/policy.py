@@ -36,7 +36,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class View:
-    """All that a decision depends on; `resting`: a deployment was just dropped, the next one waits a moment."""
+    """All that a decision depends on; `resting`: a deployment was just dropped, the next one waits a moment.
+
+    `held` are wishes that wait for this host's turn.
+    """
 
     now: float
     bake_seconds: float
@@ -51,6 +54,7 @@ class View:
     busy: str = ""
     rehearsal: Rehearsal | None = None
     resting: bool = False
+    held: frozenset[Key] = frozenset()
     next_generation: int = 1
 
 
@@ -120,7 +124,7 @@ def desired_deployment(view: View) -> Deployment:
     for key, wish in view.wishes.items():
         fact = view.facts.get(wish.id, Fact())
         current = view.committed.tracks.get(key)
-        if fact.phase == Phase.READY and (current is None or current.id != wish.id):
+        if fact.phase == Phase.READY and key not in view.held and (current is None or current.id != wish.id):
             tracks[key] = Served(wish.id, fact.digest, fact.signed_by, wish.run_id, wish.why, view.now)
     for recall in view.recalls:
         key = recall.key
@@ -224,7 +228,9 @@ def _is_due(fact: Fact, now: float) -> bool:
 def _summary(view: View) -> str:
     refused = [wish.id for wish in view.wishes.values() if view.facts.get(wish.id, Fact()).phase == Phase.REFUSED]
     served = f"{len(view.committed.tracks)} tracks of {len(view.committed.models())} models"
-    return served + (f", refused: {', '.join(str(each) for each in sorted(set(refused)))}" if refused else "")
+    served += f", refused: {', '.join(str(each) for each in sorted(set(refused)))}" if refused else ""
+    waiting = [str(view.wishes[key].id) for key in sorted(view.held)]
+    return served + (f", waiting for their turn: {', '.join(waiting)}" if waiting else "")
 
 
 def _difference(old: Deployment, new: Deployment) -> str:

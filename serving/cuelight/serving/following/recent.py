@@ -8,7 +8,7 @@ from typing import Any
 
 from cuelight.journal.query import Journal, Query
 from cuelight.kit.log import Log
-from cuelight.serving.versions.trial import Sample
+from cuelight.serving.versions.samples import Sample
 
 _MOST, _LARGEST = 20, 1 << 20
 _COLUMNS = ("status", "media_type", "request", "protocol", "header_length", "redaction")

@@ -19,54 +19,15 @@ from cuelight.registry import tags
 from cuelight.registry.model import Snapshot, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.rollback import put_back
-from cuelight.registry.tracks import Loser
 from cuelight.registry.traffic import NOTHING
+from cuelight.serving.following.statuses import READY, ROLLED_BACK, Status
 from cuelight.serving.host.changes import moves
-from cuelight.serving.host.deployment import Deployment
-from cuelight.serving.host.facts import Fact, Phase
 from cuelight.serving.rollouts.recall import Recall
 
 Recorder = Callable[[str, str, int | None, Mapping[str, Any], float], None]
 """Writes one line of history: kind, model, version, detail, moment."""
 
 _PARTING_SECONDS = 5.0
-_ROLLED_BACK = "rolled-back"
-_STATES = {Phase.UNKNOWN: "fetching", Phase.FETCHED: "trial", Phase.READY: "ready", Phase.REFUSED: "refused"}
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a version's tags should say."""
-
-    state: str
-    reason: str
-
-
-def statuses(
-    known: Mapping[VersionId, Fact],
-    wanted: frozenset[VersionId],
-    committed: Deployment,
-    losers: tuple[Loser, ...] = (),
-    recalls: tuple[Recall, ...] = (),
-    notes: Mapping[VersionId, str] | None = None,
-) -> dict[VersionId, Status]:
-    """The tags of every version that is on a track, serves, or was looked at; `notes` are added to those that serve."""
-    result: dict[VersionId, Status] = {}
-    for version in wanted | known.keys():
-        fact = known.get(version, Fact())
-        if version in wanted or fact.phase in (Phase.READY, Phase.REFUSED):
-            passing = fact.phase == Phase.REFUSED and fact.retry_at < float("inf")
-            result[version] = Status("failed" if passing else _STATES[fact.phase], fact.reason)
-    for loser in losers:
-        result[loser.claim.version] = Status("ready", f"Not served: {loser}.")
-    for served in committed.residents():
-        on = [f"{track} ({each.why})" for (_, track), each in committed.tracks.items() if each.id == served.id]
-        if on:
-            note = (notes or {}).get(served.id, "")
-            result[served.id] = Status("serving", f"Serves {' and '.join(on)}. {note}".strip())
-    for recall in recalls:
-        result[recall.version] = Status(_ROLLED_BACK, recall.reason)
-    return result
 
 
 @dataclass
@@ -178,13 +139,13 @@ class Reporter:
     def _write_tags(self) -> None:
         inbox, leads = self._inbox, self._leads()
         for version, status in inbox.wanted.items():
-            if not leads and status.state != _ROLLED_BACK:
+            if not leads and status.state != ROLLED_BACK:
                 continue
             model = inbox.snapshot.models.get(version.name)
             known = model.versions.get(version.version) if model else None
             if known is None or known.id != version or self._is_settled(version, status, inbox.reading):
                 continue
-            if status.state == "ready" and known.tags.get(tags.STATE) == _ROLLED_BACK:
+            if status.state == READY and known.tags.get(tags.STATE) == ROLLED_BACK:
                 continue  # so says another replica, which had it on trial
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)

@@ -18,7 +18,7 @@ from pathlib import Path
 _MAGIC = 0x4355454C49474831  # "CUELIGH1"
 _HEADER, _SLOT, _SLOTS = 16, 8, 128
 _WORDS = _HEADER + _SLOT * _SLOTS
-_TARGET, _COMMITTED, _READING, _SETTLED = 1, 2, 3, 4
+_TARGET, _COMMITTED, _READING, _SETTLED, _OPENED = 1, 2, 3, 4, 5
 _PID, _STARTED, _LOADED, _FAILED, _BEAT = range(5)
 
 
@@ -78,9 +78,18 @@ class Board:
         """Whether this host has ever served all that it was to serve at the time, be it nothing."""
         return self._words[_COMMITTED] > 0 or self._words[_SETTLED] > 0
 
-    def note_settled(self) -> None:
-        """Follower: nothing is left to be done."""
-        self._words[_SETTLED] = 1
+    def note_settled(self, now: float) -> None:
+        """Follower: nothing is left to be done of what the registry said at that moment (epoch seconds)."""
+        self._words[_SETTLED] = int(now * 1000)
+
+    def open(self, now: float) -> None:
+        """The server's master, before it forks workers: what was settled until now may have changed since."""
+        self._words[_OPENED] = int(now * 1000)
+
+    def caught_up(self, now: float, patience: float) -> bool:
+        """Whether this host serves what the registry said since the server started, or has waited long enough (s)."""
+        late = now * 1000 - self._words[_OPENED] > patience * 1000
+        return self._words[_SETTLED] > self._words[_OPENED] or late
 
     def prepare(self, generation: int) -> None:
         """Follower: ask all workers to stand by for `generation`."""

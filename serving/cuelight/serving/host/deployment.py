@@ -11,12 +11,14 @@ from typing import Any
 
 from cuelight.journal.record import CANARY, CHAMPION, CONTROL
 from cuelight.kit import files
+from cuelight.kit.log import Log
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.personal import Personal
 from cuelight.registry.traffic import Traffic
 
 Key = tuple[str, Track]
 _COMMITTED = "committed"
+_log = Log("serving.deployment")
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,15 @@ class Generations:
             FileNotFoundError: it was never written, or is forgotten.
         """
         return from_json(self._path(generation).read_bytes()) if generation else Deployment()
+
+    def in_charge(self, number: int) -> Deployment:
+        """What the board says is committed; where that is nothing (it was lost, or made anew), what the disk says."""
+        found = number or self.committed()
+        try:
+            return self.read(found)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _log.error("deployment-unreadable", f"generation {found}: {error}; starting anew")
+            return Deployment(number)
 
     def newest(self) -> int:
         """The highest number on disk, 0 if there is none."""

@@ -68,6 +68,11 @@ class Places:
         return self.metrics
 
     @property
+    def leaving(self) -> Path:
+        """There while the server is about to be stopped, and is to get nothing new; gone when it starts again."""
+        return self.metrics / "leaving"
+
+    @property
     def repertoire(self) -> Path:
         """Every version that callers may ask for."""
         return self.folder / "repertoire.json"

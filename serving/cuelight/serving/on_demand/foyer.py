@@ -11,8 +11,8 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, Unavailable
 from cuelight.serving.answering.call import Call
 from cuelight.serving.answering.choice import as_guest
+from cuelight.serving.answering.faults import LATE
 from cuelight.serving.answering.lanes import Ticket
-from cuelight.serving.answering.scoring import LATE
 from cuelight.serving.host.facts import Phase
 from cuelight.serving.host.repertoire import ASK_SECONDS, refusal
 from cuelight.serving.host.wants import Wants

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from cuelight.kit.errors import Refused
-from cuelight.serving.versions.trust import read_mlmodel
+from cuelight.registry.mlmodel import read_mlmodel
 
 MEDIA_TYPE = "application/json"
 

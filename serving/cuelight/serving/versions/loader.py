@@ -19,12 +19,12 @@ from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.parameters import METHODS
 from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Signature
+from cuelight.registry.mlmodel import read_mlmodel
 from cuelight.registry.trusted_types import allowed_types, skops_io
 from cuelight.serving.versions import flavors, image, pyfunc, soundness
 from cuelight.serving.versions.code_paths import CodePaths
 from cuelight.serving.versions.compiled import Answer, Compiled, candidates
 from cuelight.serving.versions.labels import leaders, led_by_probabilities
-from cuelight.serving.versions.trust import read_mlmodel
 
 # In the metadata that a version was saved with: rows may be predicted together, its code answers each by itself.
 BY_ROW = "cuelight.by_row"

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-
-import yaml
-from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from cuelight.kit.errors import Refused
 from cuelight.kit.signing import TrustedKeys
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
+from cuelight.registry.mlmodel import read_mlmodel
 from cuelight.registry.model import ModelVersion
 
 OPEN = "nobody (trust_unsigned is set)"
 _SKLEARN = "mlflow.sklearn"
 _PROXIED = "mlflow-artifacts:"
-# The same software, built in several ways under several names.
-_BUILDS = (
-    {"xgboost", "xgboost-cpu"},
-    {"tensorflow", "tensorflow-cpu", "tensorflow-intel"},
-    {"onnxruntime", "onnxruntime-gpu"},
-    {"opencv-python", "opencv-python-headless"},
-    {"psycopg2", "psycopg2-binary"},
-)
-_LONGEST_MLMODEL = 4 << 20
-_MOST_LISTED = 10
 
 
 def check_source(uri: str, roots: str) -> None:
@@ -119,82 +101,6 @@ def check_content(folder: Path, signed_by: str, trust_unsigned: bool) -> str:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def check_requirements(folder: Path) -> None:
-    """Hold the version's `requirements.txt` against what is installed here.
-
-    Raises:
-        Refused: with the list of what differs.
-    """
-    path = folder / "requirements.txt"
-    differing = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
-        text = line.split("#", 1)[0].split(" --", 1)[0].rstrip("\\ ").strip()  # pip's own options, and hashes
-        if text and not text.startswith("-"):
-            differing += _difference(text)
-    if differing:
-        more = f"; and {len(differing) - _MOST_LISTED} more" if len(differing) > _MOST_LISTED else ""
-        raise Refused(f"Its requirements are not met here: {'; '.join(differing[:_MOST_LISTED])}{more}.")
-
-
-def _difference(text: str) -> list[str]:
-    try:
-        requirement = Requirement(text)
-        if requirement.marker and not requirement.marker.evaluate():
-            return []
-    except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
-        return [f"{text[:200]!r} can't be read"]
-    found = _installed(requirement.name)
-    if found is None:
-        return [f"{text}, and it is not installed"]
-    if not requirement.specifier.contains(found.version, prereleases=True):
-        return [f"{text}, and {found.version} is here"]
-    return [each for extra in sorted(requirement.extras) for each in _lacking(found, extra)]
-
-
-def _installed(name: str) -> metadata.Distribution | None:
-    """The distribution of that name, or the same software under another."""
-    builds = next((each for each in _BUILDS if canonicalize_name(name) in each), set())
-    for each in (name, *sorted(builds)):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            return metadata.distribution(each)
-    return None
-
-
-def _lacking(found: metadata.Distribution, extra: str) -> list[str]:
-    """What a distribution needs for one of its extras and does not find here."""
-    wanted = [Requirement(each) for each in found.requires or ()]
-    chosen = [each for each in wanted if each.marker and each.marker.evaluate({"extra": extra})]
-    for each in chosen:
-        each.marker = None
-    return [difference for each in chosen for difference in _difference(str(each))]
-
-
-def read_mlmodel(folder: Path) -> Mapping[str, Any]:
-    """The parsed `MLmodel` file.
-
-    Raises:
-        Refused: there is none, or it is not a YAML mapping.
-    """
-    try:
-        path = folder / "MLmodel"
-        if path.stat().st_size > _LONGEST_MLMODEL:
-            raise Refused(f"Its MLmodel file is longer than {_LONGEST_MLMODEL} bytes.")
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # YAML's constructors raise what Python's do: a date that is none, an integer of 5,000 digits, a list as a key.
-    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
-        raise Refused(f"Its MLmodel file can't be read ({type(error).__name__}).") from error
-    if not isinstance(document, dict):
-        raise Refused("Its MLmodel file is not a mapping.")
-    return document
-
-
-@cache
-def installed() -> str:
-    """What is installed in this environment, as a digest of the names that pip gives its folders (name and version)."""
-    names = sorted({folder.name for place in sys.path for folder in Path(place).glob("*.dist-info")})
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def basis(version: ModelVersion, keys: TrustedKeys, *settings: object) -> str:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from cuelight.protocol.encode import error
+from cuelight.protocol.media import JSON
 from cuelight.serving.answering.faults import code_of
-from cuelight.serving.answering.scoring import JSON, Answer
+from cuelight.serving.answering.outcome import Answer
 
 _PHRASES = {each.value: each.phrase for each in HTTPStatus}
 

@@ -27,11 +27,11 @@ from cuelight.kit.identity import new_id
 from cuelight.kit.log import Log
 from cuelight.serving.answering.call import Call
 from cuelight.serving.answering.door import gone
-from cuelight.serving.answering.faults import LARGE_BODY
+from cuelight.serving.answering.faults import LARGE_BODY, LATE
 from cuelight.serving.answering.lanes import Key, Lanes, Ticket
 from cuelight.serving.answering.metrics import MEMORY, THREADS, WAIT
+from cuelight.serving.answering.outcome import Outcome, Work
 from cuelight.serving.answering.parts import ELSEWHERE, Parts
-from cuelight.serving.answering.scoring import LATE, Outcome, Work
 from cuelight.serving.workers import framing
 from cuelight.serving.workers.connections import IDLE_SECONDS, PARTIAL_SECONDS, Connections
 from cuelight.serving.workers.line import Line

@@ -17,10 +17,9 @@ from cuelight.registry import tags
 from cuelight.registry.model import ModelVersion
 from cuelight.registry.port import Registry
 from cuelight.serving.host.facts import Fact, Phase
-from cuelight.serving.versions import trial, trust
+from cuelight.serving.versions import requirements, trial, trust
+from cuelight.serving.versions.samples import Sample
 from cuelight.serving.versions.store import ModelStore
-
-_RETRY_SECONDS = 15.0
 
 
 class Preparation:
@@ -31,7 +30,7 @@ class Preparation:
         registry: Registry,
         store: ModelStore,
         settings: Settings,
-        recent: Callable[[str], Sequence[trial.Sample]],
+        recent: Callable[[str], Sequence[Sample]],
     ) -> None:
         self._registry = registry
         self._store = store
@@ -49,8 +48,8 @@ class Preparation:
             keys = self.keys()
         except Misconfigured:  # a file among the keys is none: `fetch` says so, the rest goes on
             keys = TrustedKeys({})
-        trial = (chosen.trial_requirements, chosen.trial_seconds, chosen.trial_memory_bytes, trust.installed())
-        return trust.basis(version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, *trial)
+        tried = (chosen.trial_requirements, chosen.trial_seconds, chosen.trial_memory_bytes, requirements.installed())
+        return trust.basis(version, keys, chosen.trust_unsigned, chosen.registry_artifact_roots, *tried)
 
     def vouched(self, version: ModelVersion, signed_by: str) -> bool:
         """Whether who once vouched for this version still does: the key counts, and its signature is still there."""
@@ -74,8 +73,8 @@ class Preparation:
             return replace(fact, reason=f"Fetched and checked in {time.monotonic() - began:.2f} s")
         except Refused as error:
             return Fact(Phase.REFUSED, reason=str(error))
-        except (CuelightError, OSError) as error:  # the registry or the disk: try again by itself
-            return Fact(Phase.REFUSED, reason=f"Not fetched yet: {error}", retry_at=time.time() + _RETRY_SECONDS)
+        except (CuelightError, OSError) as error:  # the registry or the disk: it may pass, `Refusals` says when to look
+            return Fact(Phase.REFUSED, reason=f"Not fetched yet: {error}", retry_at=time.time())
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -107,6 +106,6 @@ class Preparation:
         manifest, key = trust.check_signature(version, draft, self.keys(), pinned)
         vouched = trust.check_content(draft, key, self._settings.trust_unsigned)
         if self._settings.trial_requirements:
-            trust.check_requirements(draft)
+            requirements.check(draft)
         entry = self._store.admit(draft, manifest)
         return Fact(Phase.FETCHED, entry.manifest.digest, vouched)

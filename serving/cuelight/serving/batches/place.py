@@ -1,0 +1,142 @@
+"""Where tables lie: a local path, or a URL of an object store, by PyArrow's file systems or else by fsspec's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from cuelight.kit import files
+from cuelight.kit.errors import BadInput, Unavailable
+
+_WILD = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path on the file system that `url` names; what is not local has no folders to make, and no rename."""
+
+    url: str
+    path: str
+
+    @classmethod
+    def of(cls, url: str) -> Place:
+        """The place that a path or a URL names.
+
+        Raises:
+            BadInput: nothing here knows such URLs.
+        """
+        return cls(url, _open(url)[1]) if "://" in url else cls("", str(Path(url).absolute()))
+
+    @cached_property
+    def _system(self) -> pafs.FileSystem:
+        return _open(self.url)[0] if self.url else pafs.LocalFileSystem()
+
+    @property
+    def local(self) -> Path | None:
+        """The path, if it is one of this machine."""
+        return None if self.url else Path(self.path)
+
+    def at(self, path: str) -> Place:
+        """Another path on the same file system."""
+        return replace(self, path=path)
+
+    def within(self, name: str) -> Place:
+        """What is called so in this folder."""
+        return self.at(f"{self.path.rstrip('/')}/{name}")
+
+    def matching(self) -> list[str]:
+        """Paths of the files that this path, in which `*`, `?` and `[...]` are patterns, stands for; in their order.
+
+        A pattern stands for no `/`, and names that begin with `.` or `_` match none.
+        """
+        if not _WILD.search(self.path):
+            return [self.path] if self.exists() else []
+        wanted = self.path.split("/")
+        depth = next(number for number, each in enumerate(wanted) if _WILD.search(each))
+        found = self.at("/".join(wanted[:depth]) or "/").listed(deep=depth < len(wanted) - 1)
+        return [each for each in found if _matches(each.split("/"), wanted)]
+
+    def listed(self, deep: bool = False) -> list[str]:
+        """Paths of the files in this folder, in their order; `deep`: in folders in it, too."""
+        selector = pafs.FileSelector(self.path, recursive=deep, allow_not_found=True)
+        with _reached(self.path):
+            found = self._system.get_file_info(selector)
+        return sorted(each.path for each in found if each.type == pafs.FileType.File)
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        with _reached(self.path):
+            found = self._system.get_file_info(self.path)
+        return bool(found.type == pafs.FileType.File)
+
+    def open(self) -> Any:
+        """The file, to be read from any position.
+
+        Raises:
+            BadInput: there is none.
+        """
+        with _reached(self.path):
+            return self._system.open_input_file(self.path)
+
+    def read(self) -> bytes:
+        """All of the file."""
+        with self.open() as file:
+            return bytes(file.read())
+
+    def write(self, content: bytes) -> None:
+        """Put a file there, whole or not at all."""
+        if self.local:
+            files.replace(self.local, content)
+            return
+        with _reached(self.path), self._system.open_output_stream(self.path) as file:
+            file.write(content)
+
+    def remove(self) -> None:
+        """Delete the file."""
+        with _reached(self.path):
+            self._system.delete_file(self.path)
+
+
+def _open(url: str) -> tuple[pafs.FileSystem, str]:
+    try:
+        system, path = pafs.FileSystem.from_uri(url)
+        return system, path
+    except pa.ArrowInvalid:  # PyArrow knows no such URLs; fsspec may
+        return _by_fsspec(url)
+
+
+def _by_fsspec(url: str) -> tuple[pafs.FileSystem, str]:
+    scheme = url.partition("://")[0]
+    try:
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise BadInput(f"Nothing here reads {scheme}:// URLs ({error}). Install fsspec's library for them.") from error
+    return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path
+
+
+def _matches(parts: list[str], wanted: list[str]) -> bool:
+    pairs = list(zip(parts, wanted, strict=False))
+    return len(parts) == len(wanted) and all(
+        one == other or (fnmatchcase(one, other) and one[:1] not in ("", ".", "_")) for one, other in pairs
+    )
+
+
+@contextmanager
+def _reached(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadInput(f"There is no file {path}.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise Unavailable(f"{path}: {error}") from error

@@ -1,0 +1,196 @@
+"""This host among those that share the operations database: it says how it stands, and sees the others.
+
+From a thread of its own, so that a database that hangs holds nothing up. Without it the host goes on as before, and
+only what hosts agree on by it has to wait: who speaks for all of them, and whose turn it is in a wave.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from cuelight.kit import files
+from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import CuelightError
+from cuelight.kit.log import Log
+from cuelight.kit.loop import Loop
+from cuelight.kit.settings import Settings
+from cuelight.operations.host import Host, Record, Role
+from cuelight.serving.following.waves import Pace, Permits, granted, settle
+from cuelight.serving.host.company import Company
+from cuelight.serving.host.whereabouts import introduced
+
+if TYPE_CHECKING:
+    from cuelight.operations.database import Operations
+
+_HEALED_SECONDS = 10.0
+_STEADY_BEATS = 30  # in a row, until those that were not heard of meanwhile are taken for gone
+
+
+class Bearing(NamedTuple):
+    """How this host stands: its generation, its roles, and of which models so many hosts at a time may change."""
+
+    generation: int = 0
+    roles: tuple[Role, ...] = ()
+    sizes: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen at a moment (of the monotonic clock): the other hosts, and who leads; nothing before a first look.
+
+    `roles` are this host's as it wrote them down.
+    """
+
+    at: float = float("-inf")
+    others: tuple[Host, ...] = ()
+    leader: str = ""
+    roles: tuple[Role, ...] = field(default=())
+
+
+class Presence:
+    """One host's row in the table of hosts; `open_operations` None: it shares no database, and is alone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        company: Company,
+        open_operations: Callable[[], Operations] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._company = company
+        self._open = open_operations
+        self._clock = clock or SystemClock()
+        self._started = self._clock.now()
+        self._operations: Operations | None = None
+        self._bearing = Bearing()
+        self._steady = 0
+        self.sight = Sight()
+        self._trouble, self._troubled = "", float("-inf")
+        self._loop = Loop(self.beat, lambda: settings.hosts_heartbeat_seconds, Log("serving.presence"), self._clock)
+        self._thread = threading.Thread(target=self._loop.run, name="presence", daemon=True)
+
+    @property
+    def shared(self) -> bool:
+        """Whether there may be hosts on other machines."""
+        return self._open is not None and bool(self._settings.database_url)
+
+    @property
+    def joins(self) -> bool:
+        """Whether there may be other hosts at all."""
+        return self._open is not None and (bool(self._settings.database_url) or self._company.several)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are other hosts, as far as is known."""
+        return self._company.several or bool(self.sight.others)
+
+    @property
+    def heard(self) -> list[Host]:
+        """The other hosts that are not silent; none while they can't be seen."""
+        known = self.sight.others if self.fresh else ()
+        return [each for each in known if each.age <= self._settings.hosts_silent_seconds]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the others were seen so lately that none of them takes this host for silent."""
+        return self._clock.monotonic() - self.sight.at < self._settings.hosts_silent_seconds / 2.0
+
+    def leads(self) -> bool:
+        """Whether this host speaks for all: one of its machine's replicas does, and of all machines one."""
+        if not self._company.leads():
+            return False
+        return not self.shared or (self.fresh and self.sight.leader == self._settings.host_name)
+
+    @property
+    def permits(self) -> Permits:
+        """What it is this host's turn to take; nothing while it can't see the others."""
+        return granted(self.sight.roles) if self.fresh else ()
+
+    def tell(self, bearing: Bearing) -> None:
+        """How this host stands from now on."""
+        self._bearing = bearing
+
+    def attend(self, tick: Callable[[], str]) -> str:
+        """One tick of the follower; what keeps it from going on, such as a full disk, the other hosts see."""
+        try:
+            sentence = tick()
+        except OSError as error:
+            self._trouble, self._troubled = f"Its follower can't go on: {error.strerror}.", self._clock.monotonic()
+            raise
+        if self._clock.monotonic() - self._troubled > _HEALED_SECONDS:  # ticks in between may have nothing to write
+            self._trouble = ""
+        return sentence
+
+    def start(self) -> None:
+        """Be seen from now on."""
+        if self._open:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Be silent; where this host led, another may at once."""
+        self._loop.stop()
+        if not self._thread.is_alive():
+            return
+        self._thread.join(2.0)
+        if self._operations and self.sight.leader == self._settings.host_name and not self._thread.is_alive():
+            try:
+                self._operations.leave(self._settings.host_name)
+            except CuelightError:
+                return  # the lead ends by itself
+
+    def beat(self) -> str:
+        """One sign of life, and one look; the sentence says how it went."""
+        if not self.joins:
+            return ""
+        seen_at = self._clock.monotonic()
+        try:
+            self._look(seen_at)
+        except CuelightError as error:
+            self._steady = 0
+            return f"The other hosts can't be seen: {error}"
+        silent = [each.name for each in self.sight.others if each.age > self._settings.hosts_silent_seconds]
+        said = f"{len(self.sight.others)} other hosts" + (f", silent: {', '.join(silent)}" if silent else "")
+        return f"{said}; {self.sight.leader or 'nobody'} speaks for all"
+
+    def _look(self, at: float) -> None:
+        if self._operations is None:
+            assert self._open
+            self._operations = self._open()
+        bearing, silent = self._bearing, self._settings.hosts_silent_seconds
+        record, pace = self._record(bearing), Pace(self._settings.hosts_wave_seconds, silent)
+
+        def take_turns(record: Record, others: Sequence[Host]) -> Record:
+            return settle(record, others, bearing.sizes, pace)
+
+        roll = self._operations.beat(record, take_turns, silent, self._company.leads())
+        if roll is None:
+            return  # another came at the same moment: at the next beat
+        others = tuple(each for each in roll.hosts if each.name != record.name)
+        own = next(each for each in roll.hosts if each.name == record.name)
+        self._adopt(next((each for each in others if each.name == roll.leader), None))
+        self.sight = Sight(at, others, roll.leader, own.roles)
+        self._steady += 1
+        if self._steady > _STEADY_BEATS and roll.leader == record.name:
+            self._steady = 0
+            self._operations.forget_hosts()
+
+    def _adopt(self, leader: Host | None) -> None:
+        """Take over how far rollouts are, from the host of another machine that takes them up their steps."""
+        if leader and self.shared and self._company.leads() and leader.rollouts != self._rollouts():
+            files.replace(self._company.rollouts, leader.rollouts.encode())
+
+    def _rollouts(self) -> str:
+        path = self._company.rollouts
+        return path.read_text() if path.exists() else "{}"
+
+    def _record(self, bearing: Bearing) -> Record:
+        known = introduced(self._settings, self._started)
+        said = {"generation": bearing.generation, "roles": bearing.roles, "rollouts": self._rollouts()}
+        return msgspec.structs.replace(known, clock=self._clock.now(), trouble=self._trouble, **said)
