@@ -13,8 +13,6 @@ import click
 from cuelight.cli import exit_codes, output
 
 if TYPE_CHECKING:
-    from cuelight.kit.settings import Settings
-    from cuelight.monitoring.alerts.dispatcher import Dispatcher
     from cuelight.operations.alerts import Alert, Delivery
 
 
@@ -76,26 +74,10 @@ def send(as_json: bool) -> None:
     from cuelight.cli import compose
 
     settings = compose.settings()
-    says = dispatcher(settings).tick()
+    says = compose.dispatcher(settings).tick()
     waiting = [each for each in compose.operations(settings).deliveries() if each.state == "waiting" and each.tries]
     click.echo(json.dumps({"says": says, "waiting": [asdict(each) for each in waiting]}) if as_json else says)
     raise SystemExit(exit_codes.FAILED if waiting else exit_codes.WELL)
-
-
-def dispatcher(settings: Settings) -> Dispatcher:
-    """What sends alerts, with its real parts.
-
-    Raises:
-        Misconfigured: a setting of a receiver is wrong.
-    """
-    from cuelight.cli import compose
-    from cuelight.client.address import mlflow_url
-    from cuelight.monitoring.alerts.channels import channels
-    from cuelight.monitoring.alerts.dispatcher import Dispatcher
-    from cuelight.monitoring.alerts.troubles import Terms
-
-    terms = Terms(settings.alerts_refused_seconds, mlflow_url(settings), settings.alerts_repeat_seconds)
-    return Dispatcher(compose.operations(settings), channels(settings), terms)
 
 
 def example(now: float) -> Alert:
@@ -118,7 +100,10 @@ def _show(deliveries: list[Delivery]) -> None:
         answer = each.answer if each.tries or each.state != "waiting" else "its turn has not come"
         cells = (_moment(each.alert.at), each.alert.title, to, each.state, str(each.tries), tried, answer)
         table.add_row(*(Text(cell) for cell in cells))
-    output.console().print(table if deliveries else "There was nothing to tell yet.")
+    if deliveries:
+        output.show(table)
+    else:
+        click.echo("There was nothing to tell yet.")
 
 
 def _moment(at: float) -> str:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cuelight.monitoring.windows.baseline import Against
     from cuelight.monitoring.windows.extent import Extent
 
-_ENDINGS = (".png", ".svg")
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -41,14 +39,12 @@ def run(settings: Settings, name: str, span: Span, choice: Choice, plot: Path | 
     """Play it, print it and, where there is a path, draw it."""
     import time
 
-    from cuelight.cli import backtest_tables
+    from cuelight.cli.views.backtest import show
     from cuelight.monitoring.backtests.backtest import Plan
     from cuelight.monitoring.backtests.moments import moments
     from cuelight.monitoring.windows.baseline import Against
     from cuelight.monitoring.windows.extent import Extent
 
-    if plot and plot.suffix.lower() not in _ENDINGS:
-        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
     own, now = settings.of(name), time.time()
     plan = Plan(
         model=name,
@@ -64,32 +60,19 @@ def run(settings: Settings, name: str, span: Span, choice: Choice, plot: Path | 
     if as_json:
         click.echo(json.dumps([step.document() for step in steps], indent=2, allow_nan=False))
     else:
-        backtest_tables.show(plan, steps)
+        show(plan, steps)
 
 
 def _played(settings: Settings, plan: Plan) -> list[Step]:
     """All steps; how far it is is shown on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from cuelight.cli import compose, drift
+    from cuelight.cli import compose, output
     from cuelight.journal.query import Journal
     from cuelight.monitoring.backtests.backtest import Backtest
-    from cuelight.monitoring.windows.references import References
 
     compose.compactor(settings).run_once()
-    references = References(compose.tracking(settings), settings.home / "monitoring" / "references")
-    backtest = Backtest(settings, drift.targets(settings), references, Journal(settings.journal_folder))
-    console = Console(stderr=True)
-    steps = track(
-        backtest.play(plan),
-        description="Windows",
-        total=len(plan.moments),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    return list(steps)
+    journal = Journal(settings.journal_folder)
+    backtest = Backtest(settings, compose.targets(settings), compose.references(settings), journal)
+    return list(output.steps(backtest.play(plan), "Judging windows", len(plan.moments)))
 
 
 def _draw(plan: Plan, steps: Sequence[Step], threshold: float, path: Path) -> None:

@@ -11,7 +11,7 @@ from cuelight.cli import compose
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
-    from cuelight.monitoring.board.model.sources import Explanation
+    from cuelight.monitoring.board.stores import Explanation
 
 
 @click.command()
@@ -21,8 +21,8 @@ def command() -> None:
     Example: cuelight board
     """
     from cuelight.cli.credentials import credentials
-    from cuelight.monitoring.board.model.sources import Backstage
     from cuelight.monitoring.board.server import Server
+    from cuelight.monitoring.board.stores import Backstage
 
     settings = compose.settings()
     backstage = Backstage(partial(_explained, settings))
@@ -30,10 +30,10 @@ def command() -> None:
 
 
 def _explained(settings: Settings, prediction_id: str) -> Explanation:
-    from cuelight.cli.explain import gather
-    from cuelight.cli.explanation import document
-    from cuelight.cli.explanation_text import sentences
-    from cuelight.monitoring.board.model.sources import Explanation
+    from cuelight.cli.explanation.document import document
+    from cuelight.cli.explanation.sources import gather
+    from cuelight.cli.explanation.text import sentences
+    from cuelight.monitoring.board.stores import Explanation
 
     known = document(gather(settings, prediction_id))
     return Explanation(known["prediction"]["model"], list(sentences(known)))

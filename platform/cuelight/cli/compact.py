@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cuelight.cli import output
+
 
 @click.command()
 @click.option("--once", is_flag=True, help="Compact what is closed now, and end.")
@@ -19,9 +21,10 @@ def command(once: bool) -> None:
     settings = compose.settings()
     compactor = compose.compactor(settings)
     if once:
-        click.echo(compactor.run_once())
-        while compactor.behind:
+        with output.busy("Compacting the journal"):
             click.echo(compactor.run_once())
+            while compactor.behind:
+                click.echo(compactor.run_once())
         return
     adopt_libraries()
     pause = settings.journal_compact_seconds

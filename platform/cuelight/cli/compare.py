@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, output
+from cuelight.cli import completion, known, output
+from cuelight.cli.options import Picture, parse_moment
 from cuelight.kit.errors import BadInput, NotFound
-from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
     from cuelight.journal.answers import Labels, Numbers
     from cuelight.journal.arms import Arm
     from cuelight.journal.comparison import Comparison
 
-_ENDINGS = (".png", ".svg")
 _SET = "Put a version into Staging, set {} as a tag of the registered model in MLflow, and compare after some requests."
 _HOW = {
     "shadow": _SET.format("cuelight.shadow = 100"),
@@ -53,8 +52,8 @@ class _Versions(click.ParamType[tuple[int, int]]):
     help="Up to which two numbers agree, in their unit; without it 1 % of Production's range from 5 % to 95 %.",
 )
 @click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Rows and failures to list.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this .png or .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=Picture(), help="Draw it into this .png or .svg.")
+@output.json_option
 def command(
     name: str,
     arm: str | None,
@@ -73,11 +72,8 @@ def command(
 
     Example: cuelight compare churn --since 24h --plot churn.png
     """
-    from cuelight.cli import comparison_tables
-    from cuelight.cli.history import parse_moment
+    from cuelight.cli.views import comparison as view
 
-    if plot and plot.suffix.lower() not in _ENDINGS:
-        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
     source = _Source(name, versions, parse_moment(since, time.time()), rows)
     with output.busy(f"Comparing versions of {name}"):
         found = source.pairs(tolerance, top) if arm in (None, "shadow") else None
@@ -85,7 +81,7 @@ def command(
         comparison, answers = found
         if plot:
             _draw(comparison, answers, plot)
-        click.echo(json.dumps(asdict(comparison), allow_nan=False)) if as_json else comparison_tables.show(comparison)
+        click.echo(json.dumps(asdict(comparison), allow_nan=False)) if as_json else view.show(comparison)
         return
     arms = source.arms(arm or "canary") if arm != "shadow" else None
     if arms is None:
@@ -95,7 +91,7 @@ def command(
     if as_json:
         click.echo(json.dumps([asdict(each) for each in arms], allow_nan=False))
     else:
-        comparison_tables.show_arms(name, arms)
+        view.show_arms(name, arms)
 
 
 class _Source:
@@ -111,9 +107,8 @@ class _Source:
         self._name, self._versions, self._since, self._most = name, versions, since, most
         compose.compactor(settings).run_once()
         if not layout.dates(self._folder, layout.REQUESTS, name):
-            known = [each for each in layout.models(self._folder, layout.REQUESTS) if each]
-            has = f"it has requests to: {', '.join(known) or 'none'}.{meant(name, known)}"
-            raise NotFound(f"The journal has no requests to {name!r}; {has}")
+            has = known.recorded(self._folder, layout.REQUESTS, name)
+            raise NotFound(f"The journal has no requests to {name!r}; it has requests to: {has}")
         self._pairs = Pairs(self._folder, name, since or 0.0)
 
     def pairs(self, tolerance: float | None, top: int) -> tuple[Comparison, Mapping[str, Labels | Numbers]] | None:
@@ -142,9 +137,9 @@ class _Source:
         """Why there is nothing to compare, and what to do."""
         what = "" if self._versions is None else f", versions {self._versions[0]} and {self._versions[1]}"
         when = "" if self._since is None else ", in that time"
-        known = ", ".join(f"{old},{new}" for old, new in dict.fromkeys(self._pairs.versions()))
-        if known and arm in (None, "shadow"):
-            return f"The journal has no answers to compare{what}{when}. There are --versions {known}."
+        pairs = ", ".join(f"{old},{new}" for old, new in dict.fromkeys(self._pairs.versions()))
+        if pairs and arm in (None, "shadow"):
+            return f"The journal has no answers to compare{what}{when}. There are --versions {pairs}."
         which = f"a {arm}" if arm else "a shadow or a canary"
         return f"The journal has no answers of {which} of {self._name}{what}{when}. {_HOW[arm or 'shadow']}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from cuelight.access.credentials import bearer
 from cuelight.kit.errors import BadInput, NotFound
 from cuelight.kit.identity import new_id, user
 from cuelight.kit.settings import Settings
@@ -18,7 +19,7 @@ def credentials(settings: Settings) -> dict[str, str]:
         BadInput: servers want a token, and this machine can't make one.
     """
     text = settings.access_token or (_own(settings) if settings.access_required else "")
-    return {"Authorization": f"Bearer {text}"} if text else {}
+    return bearer(text)
 
 
 def _own(settings: Settings) -> str:

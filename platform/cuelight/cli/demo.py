@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 
 from cuelight.cli import compose
-from cuelight.cli.ports import check_ports
-from cuelight.cli.story import Story
-from cuelight.cli.supervision import held, wait_for_end
-from cuelight.cli.up import everything, show_links
+from cuelight.cli.demonstration.story import Story
+from cuelight.cli.stack.ports import check_ports
+from cuelight.cli.stack.start import everything, show_links
+from cuelight.cli.stack.supervision import held, wait_for_end
 from cuelight.kit.settings import Settings
 
 

@@ -45,7 +45,7 @@ _COLORS = {State.OK: "green", State.NOTE: "dim", State.WARNING: "yellow", State.
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def command(as_json: bool) -> None:
     """Check this installation, and say how to mend what is wrong: settings, packages, ports, keys, and all the rest.
 

@@ -9,24 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cuelight.cli import completion, exit_codes, output
-from cuelight.cli.spans import Span
+from cuelight.cli.options import Picture, Span
 from cuelight.kit.errors import BadInput
 
 if TYPE_CHECKING:
-    from cuelight.kit.settings import Settings
-    from cuelight.monitoring.job import DriftJob
     from cuelight.monitoring.reports.outcome import Outcome
     from cuelight.monitoring.windows.extent import Extent
-    from cuelight.monitoring.windows.targets import Targets
-
-EXIT_CODES = {
-    "ok": exit_codes.WELL,
-    "watch": exit_codes.WELL,
-    "drift": exit_codes.DRIFT,
-    "degraded": exit_codes.DEGRADED,
-    "bad data": exit_codes.BAD_DATA,
-    "not enough data": exit_codes.TOO_LITTLE,
-}
 
 
 class _Window(click.ParamType["Extent"]):
@@ -62,7 +50,7 @@ class _Window(click.ParamType["Extent"]):
     "--no-page", is_flag=True, help="Leave Evidently's page out: the verdict is the same, and is there sooner."
 )
 @click.option("--once", is_flag=True, help="Judge once and end; so it does without, but a crontab may say so.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="With --every: draw it (.png or .svg).")
+@click.option("--plot", type=Picture(), help="With --every: draw it (.png or .svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     name: str,
@@ -101,7 +89,7 @@ def command(
         choice = backtests.Choice(window, compared, by, version)
         backtests.run(compose.settings(), name, span, choice, plot, as_json)
         return
-    job = drift_job(compose.settings(), pages=not no_page)
+    job = compose.drift_job(compose.settings(), pages=not no_page)
     moment = None if since is None else time.time() - since
     with output.busy(f"Judging {name}"):
         outcome = job.run(Order(name, version, window, compared, by, moment, only_new))
@@ -112,56 +100,7 @@ def command(
         click.echo(json.dumps(outcome.document(), indent=2, allow_nan=False))
     else:
         show(outcome)
-    raise SystemExit(EXIT_CODES[outcome.verdict])
-
-
-def drift_job(settings: Settings, pages: bool = True) -> DriftJob:
-    """The job with its real parts; what the journal has closed is compacted first."""
-    from cuelight.cli import compose
-    from cuelight.journal.query import Journal
-    from cuelight.monitoring.job import DriftJob
-    from cuelight.monitoring.reports.publication import Publisher
-    from cuelight.monitoring.windows.references import References
-
-    compose.compactor(settings).run_once()
-    tracking = compose.tracking(settings)
-    return DriftJob(
-        settings=settings,
-        targets=targets(settings),
-        references=References(tracking, settings.home / "monitoring" / "references"),
-        journal=Journal(settings.journal_folder),
-        operations=compose.operations(settings),
-        publisher=Publisher(
-            compose.registry(settings), tracking, settings.monitoring_q, settings.monitoring_plot_rows, pages
-        ),
-        next_look=lambda model, now: _next_look(settings.of(model).monitoring_schedule, now),
-    )
-
-
-def _next_look(line: str, now: float) -> float | None:
-    from cuelight.kit.errors import Misconfigured
-    from cuelight.monitoring.schedule.cron import next_turn
-
-    try:
-        return next_turn(line, now)
-    except Misconfigured:
-        return None  # the scheduler says what is wrong with it
-
-
-def targets(settings: Settings) -> Targets:
-    """Who is on Production, by the same memory that the follower of this host goes by."""
-    from cuelight.cli import compose
-    from cuelight.monitoring.windows.targets import Targets
-    from cuelight.registry.tracks import alias_map
-    from cuelight.serving.following.ledger import Ledger
-    from cuelight.serving.host.places import Places
-
-    return Targets(
-        compose.registry(settings),
-        settings.home / "monitoring" / "targets",
-        alias_map(settings.track_production, settings.track_staging),
-        Ledger(Places(settings.serving_folder).ledger).tracks,
-    )
+    raise SystemExit(exit_codes.OF_VERDICT[outcome.verdict])
 
 
 def show(outcome: Outcome) -> None:

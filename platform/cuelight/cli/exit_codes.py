@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from cuelight.operations.verdict import Verdict
+
 WELL = 0
 FAILED = 1
 USAGE = 2
@@ -14,6 +16,15 @@ RETRAINING_FAILED = 10
 DRIFT, DEGRADED, BAD_DATA, TOO_LITTLE = 10, 11, 12, 13
 BUSY = os.EX_TEMPFAIL
 TOLD_TO_STOP = 128  # and the signal's number, as shells have it
+
+OF_VERDICT = {
+    Verdict.OK.value: WELL,
+    Verdict.WATCH.value: WELL,
+    Verdict.DRIFT.value: DRIFT,
+    Verdict.DEGRADED.value: DEGRADED,
+    Verdict.BAD_DATA.value: BAD_DATA,
+    Verdict.NOT_ENOUGH_DATA.value: TOO_LITTLE,
+}
 
 
 class Meaning(NamedTuple):

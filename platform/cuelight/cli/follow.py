@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,9 +27,10 @@ def command() -> None:
     from cuelight.serving.following.authors import attributed
     from cuelight.serving.following.follower import Follower
     from cuelight.serving.following.herald import Herald
+    from cuelight.serving.following.preparation import Preparation
+    from cuelight.serving.following.presence import Presence
     from cuelight.serving.following.recent import recent_requests
     from cuelight.serving.following.reporter import Reporter
-    from cuelight.serving.following.standby import Preparation
     from cuelight.serving.host.company import Company
     from cuelight.serving.host.places import Places
     from cuelight.serving.versions.store import ModelStore
@@ -41,10 +43,11 @@ def command() -> None:
     recorder, herald = _Recorder(settings), Herald(compose.feed(settings))
     record = attributed(recorder, herald.find, alias_map(settings.track_production, settings.track_staging))
     company = Company(settings)
+    presence = Presence(settings, company, lambda: compose.operations(settings))
     own = compose.registry(settings)
-    reporter = Reporter(own, record, seal=recorder.seal, aliases=settings.track_production, leads=company.leads)
-    follower = Follower(registry, settings, preparation, reporter, company=company)
-    loop = Loop(follower.tick, follower.pause, Log("serving.follower"), jitter=0.0)
+    reporter = Reporter(own, record, seal=recorder.seal, aliases=settings.track_production, leads=presence.leads)
+    follower = Follower(registry, settings, preparation, reporter, company=company, presence=presence)
+    loop = Loop(partial(presence.attend, follower.tick), follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()
     follower.start()
     herald.start(follower.hurry)

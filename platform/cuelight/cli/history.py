@@ -6,21 +6,30 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cuelight.cli import completion, exit_codes, known, output
-from cuelight.kit.clock import SystemClock, parse_span, utc
-from cuelight.kit.errors import BadInput, NotFound
+from cuelight.cli.options import parse_moment
+from cuelight.kit.clock import SystemClock, utc
+from cuelight.kit.errors import NotFound
 
 if TYPE_CHECKING:
     from cuelight.operations.database import Operations
     from cuelight.operations.history import Event
     from cuelight.operations.situation import Situation
 
+_MACHINERY = (
+    "client",
+    "moved_at",
+    "generation",
+    "run_id",
+    "figures",
+    "request",
+    "log",
+)  # --json shows it, as does a pipe
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -68,28 +77,12 @@ def command(
         _print(events) if as_json else _show(events, hint)
 
 
-def parse_moment(text: str | None, now: float, option: str = "--since") -> float | None:
-    """A moment in seconds since the epoch, from an age or an ISO 8601 time; None for none.
-
-    Raises:
-        BadInput: it is neither.
-    """
-    if text is None:
-        return None
-    if (age := parse_span(text)) is not None:
-        return now - age
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise BadInput(f"{option} {text}: give an age such as 30m, 12h or 7d, or an ISO 8601 time.") from None
-
-
 def _verify(operations: Operations, kept: Path | None, as_json: bool) -> int:
     from cuelight.operations.heads import SignedHead
 
     before = [SignedHead.from_json(line) for line in kept.read_text("utf-8").splitlines()] if kept else []
-    faults = operations.verify(before)
+    with output.busy("Checking every row"):
+        faults = operations.verify(before)
     if as_json:
         signed = [
             {"host": each.head.writer, "row": each.head.sequence, "at": each.head.at} for each in operations.heads()
@@ -158,13 +151,41 @@ def _print(events: Sequence[Event]) -> None:
 
 
 def _show(events: Sequence[Event], hint: str) -> None:
+    if not events:
+        click.echo(f"Nothing has happened yet.{hint}")
+    elif output.console().is_terminal:
+        _tell(events)
+    else:
+        _list(events)
+
+
+def _list(events: Sequence[Event]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("Time (UTC)", "What", "Model", "Version", box=None, pad_edge=False)
-    table.add_column("Detail", overflow="fold")  # a link stays whole
+    table = Table("Time (UTC)", "What", "Model", "Version", "Detail", box=None, pad_edge=False)
     for event in events:
-        detail = ", ".join(f"{key}: {value}" for key, value in event.detail.items() if value not in (None, ""))
-        cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version), detail)
-        table.add_row(*(Text(cell) for cell in cells))  # as it is: a detail may hold square brackets
-    output.console().print(table if events else f"Nothing has happened yet.{hint}", highlight=False)
+        cells = (utc(event.at), event.kind, event.model, "" if event.version is None else str(event.version))
+        table.add_row(*map(Text, (*cells, ", ".join(_details(event)))))  # as it is: a detail may hold square brackets
+    output.console().print(table, highlight=False)
+
+
+def _tell(events: Sequence[Event]) -> None:
+    """Each event as a headline, with its details below: sentences and links are longer than a column is wide."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen = output.console()
+    for event in events:
+        version = "" if event.version is None else f" version {event.version}"
+        line = Text.assemble((utc(event.at), "dim"), "  ", (event.kind, "bold"), "  ", f"{event.model}{version}")
+        screen.print(line, highlight=False)
+        known = [each for each in _details(event) if each.partition(":")[0] not in _MACHINERY]
+        links = [each for each in known if "://" in each]
+        plain = ", ".join(each for each in known if each not in links)
+        for text in filter(None, (plain, *(each.partition(": ")[2] for each in links))):
+            screen.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 2)), highlight=False)
+
+
+def _details(event: Event) -> list[str]:
+    return [f"{key}: {value}" for key, value in event.detail.items() if value not in (None, "")]

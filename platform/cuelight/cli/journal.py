@@ -47,8 +47,8 @@ def erase(name: str, keys: Iterable[str], dry_run: bool, as_json: bool) -> None:
     who = {column: candidates(value) for column, value in given}
     who = {column: texts | {redactor.hashed(column, each) for each in texts} for column, texts in who.items()}
     patience = settings.journal_segment_seconds + _WAIT_SECONDS
-    with output.busy(f"Looking through the journal of {name}"):
-        found = erase_from(compose.compactor(settings), settings.journal_folder, name, who, dry_run, patience)
+    with output.progress(f"Looking through the journal of {name}") as tell:
+        found = erase_from(compose.compactor(settings), settings.journal_folder, name, who, dry_run, patience, tell)
     if not dry_run:
         detail = {"columns": sorted(who), **asdict(found), "by": user()}
         compose.operations(settings).record(Kind.ERASED, name, None, detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
@@ -21,6 +22,14 @@ def hint(settings: Settings, model: str) -> str:
     """A question to end a message about a model with, if the name may be mistyped."""
     names = models(settings)
     return "" if model in names else meant(model, names)
+
+
+def recorded(journal: Path, dataset: str, model: str) -> str:
+    """The models that a journal has records of, to end a message about one with of which it has none."""
+    from cuelight.journal import layout
+
+    names = [each for each in layout.models(journal, dataset) if each]
+    return f"{', '.join(names) or 'none'}.{'' if model in names else meant(model, names)}"
 
 
 def versions(settings: Settings, model: str) -> list[int]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion
+from cuelight.cli import completion, known
+from cuelight.cli.options import parse_moment
 from cuelight.cli.output import busy
 from cuelight.kit.errors import NotFound
-from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
-    from cuelight.cli.log_lines import Entry
     from cuelight.journal.query import Query
+    from cuelight.journal.tail import Entry
     from cuelight.kit.settings import Settings
 
 _PAUSE_SECONDS = 0.5
@@ -76,7 +76,6 @@ def command(
     Example: cuelight logs churn --follow --status 5xx
     """
     from cuelight.cli import compose
-    from cuelight.cli.history import parse_moment
     from cuelight.journal.query import Query
 
     if requests and not output:
@@ -107,7 +106,7 @@ def _show(settings: Settings, query: Query, follow: bool, as_json: bool) -> None
 
 
 def _print(entries: Iterable[Entry], as_json: bool) -> None:
-    from cuelight.cli.log_lines import line
+    from cuelight.cli.views.requests import line
 
     for each in entries:
         click.echo(json.dumps(each) if as_json else line(each))
@@ -129,6 +128,5 @@ def _export(settings: Settings, query: Query, file: Path, requests: bool) -> Non
 def _nothing(settings: Settings, model: str) -> str:
     from cuelight.journal import layout
 
-    known = [each for each in layout.models(settings.journal_folder, layout.REQUESTS) if each]
-    hint = "" if model in known else meant(model, known)
-    return f"The journal has no such requests to {model!r}; it has requests to: {', '.join(known) or 'none'}.{hint}"
+    has = known.recorded(settings.journal_folder, layout.REQUESTS, model)
+    return f"The journal has no such requests to {model!r}; it has requests to: {has}"

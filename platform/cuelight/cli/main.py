@@ -22,6 +22,8 @@ PARTS = {
         "demo": "Play the whole story on real data.",
         "scale": "Run more serving replicas, or fewer.",
         "drain": "Take a replica out of traffic, or have it back.",
+        "backup": "Write what can't be made again into one file.",
+        "restore": "Make an installation from such a file.",
         "doctor": "Check this installation, and say what mends it.",
         "settings": "List every setting, its variable and its value.",
         "token": "Make, list and revoke callers' tokens.",
@@ -33,6 +35,7 @@ PARTS = {
         "rollback": "Go back to the Production version before.",
         "trust": "Sign a version that came from elsewhere.",
         "score": "Score a file.",
+        "batch": "Score big tables, part by part.",
         "status": "Show what is served, why, and since when.",
     },
     "Live traffic": {
@@ -57,6 +60,7 @@ PARTS = {
         "compact": "Turn the journal into Parquet.",
         "gateway": "Run the gateway.",
         "board": "Run the board.",
+        "mlflow": "Run the MLflow server.",
     },
 }
 COMMANDS = {name: text for part in PARTS.values() for name, text in part.items()}

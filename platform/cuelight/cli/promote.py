@@ -6,10 +6,8 @@ import json
 
 import click
 
-from cuelight.cli import completion, compose
-from cuelight.kit.errors import NotFound
-from cuelight.kit.text import meant
-from cuelight.registry.model import ModelVersion, RegisteredModel, Snapshot
+from cuelight.cli import completion, compose, output
+from cuelight.registry.model import RegisteredModel
 from cuelight.registry.names import STAGES, check_alias
 
 
@@ -19,7 +17,7 @@ from cuelight.registry.names import STAGES, check_alias
 @click.option("--stage", type=click.Choice(STAGES, case_sensitive=False), help="Default: Production, without --alias.")
 @click.option("--alias", help="Point this alias at the version.")
 @click.option("--archive-others", is_flag=True, help="Archive the versions that are in the stage now.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def command(name: str, version: int, stage: str | None, alias: str | None, archive_others: bool, as_json: bool) -> None:
     """Put VERSION of model NAME into a stage, or under an alias; serving follows.
 
@@ -32,7 +30,7 @@ def command(name: str, version: int, stage: str | None, alias: str | None, archi
     if alias:
         check_alias(alias)  # before anything moves
     snapshot = registry.snapshot()
-    find(snapshot, name, version)
+    snapshot.find(name, version)
     archived = _others(snapshot.models[name], version, chosen) if archive_others and chosen else []
     if chosen:
         registry.set_stage(name, version, chosen, archive_others)
@@ -43,21 +41,6 @@ def command(name: str, version: int, stage: str | None, alias: str | None, archi
         click.echo(json.dumps(result))
     else:
         click.echo(_sentence(name, version, chosen, alias, archived))
-
-
-def find(snapshot: Snapshot, name: str, version: int) -> ModelVersion:
-    """A version that must be there.
-
-    Raises:
-        NotFound: names the models, or the versions, that are.
-    """
-    if name not in snapshot.models:
-        known = ", ".join(snapshot.models) or "none"
-        raise NotFound(f"There is no registered model {name!r}. There are: {known}.{meant(name, snapshot.models)}")
-    versions = snapshot.models[name].versions
-    if version not in versions:
-        raise NotFound(f"{name} has no version {version}. It has: {', '.join(map(str, versions)) or 'none'}.")
-    return versions[version]
 
 
 def _others(model: RegisteredModel, version: int, stage: str) -> list[int]:

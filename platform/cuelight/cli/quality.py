@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, exit_codes, output
-from cuelight.cli.spans import Span
+from cuelight.cli import completion, exit_codes, known, output
+from cuelight.cli.options import Picture, Span, parse_moment
 from cuelight.kit.errors import NotFound
-from cuelight.kit.text import meant
 
 if TYPE_CHECKING:
     from cuelight.journal.groups import Cut, Group
     from cuelight.journal.query import Journal, Query
 
-_ENDINGS = (".png", ".svg")
 _MOST_WINDOWS = 30  # of a trend whose windows nobody chose
 _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
 
@@ -54,8 +52,8 @@ _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
     help="What the answers are; without it as they look: probabilities, texts or few whole numbers are classes.",
 )
 @click.option("--classes", is_flag=True, help="Precision, recall and F1 of each class as well.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the trend into this .png or .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=Picture(), help="Draw the trend into this .png or .svg.")
+@output.json_option
 def command(
     name: str,
     version: int | None,
@@ -77,14 +75,13 @@ def command(
 
     Example: cuelight quality churn --since 7d --by version --by region
     """
-    from cuelight.cli import compose, quality_tables
-    from cuelight.cli.history import parse_moment
+    from cuelight.cli import compose
+    from cuelight.cli.views.quality import show
+    from cuelight.journal import layout
     from cuelight.journal.groups import Cut, groups, task_of
     from cuelight.journal.labels import unknown
     from cuelight.journal.query import Journal, Query
 
-    if plot and plot.suffix.lower() not in _ENDINGS:
-        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
     now, settings = time.time(), compose.settings()
     first, last = parse_moment(since, now), parse_moment(until, now, "--until")
     query, cut = Query(name, version, track, arm, first, last), Cut(by, every)
@@ -95,7 +92,7 @@ def command(
     with output.busy(f"Measuring {name}"):
         found = groups(journal, query, cut, task or "", least)
     if not found:
-        raise NotFound(_nothing(journal, query))
+        raise NotFound(_nothing(journal, query, known.recorded(settings.journal_folder, layout.ROWS, name)))
     if plot:
         _draw(name, groups(journal, query, _trend(cut, journal, query), task or "", least), plot)
     lost = len(unknown(settings.journal_folder, name))
@@ -104,21 +101,20 @@ def command(
         document = {"model": name, "task": task, "every": every, "groups": groups_found, "unknown_labels": lost}
         click.echo(json.dumps(document, allow_nan=False, default=str))
     else:
-        quality_tables.show(name, found, least, classes)
+        show(name, found, least, classes)
         if lost:
             click.echo(f"\n{lost:,} labels belong to no row of the journal: cuelight labels unknown {name}")
     if all(each.quality is None for each in found):
         raise SystemExit(exit_codes.TOO_LITTLE)
 
 
-def _nothing(journal: Journal, query: Query) -> str:
+def _nothing(journal: Journal, query: Query, has: str) -> str:
+    """Why there is nothing to measure; `has` names the models of which there is."""
     from cuelight.journal.query import Query
 
     if journal.columns(Query(query.model)):
         return f"The journal has no answers of {query.model} with that version, track, arm and time."
-    known = [each for each in journal.models() if each]
-    has = f"it has answers of: {', '.join(known) or 'none'}.{meant(query.model, known)}"
-    return f"The journal has no answers of {query.model!r}; {has}"
+    return f"The journal has no answers of {query.model!r}; it has answers of: {has}"
 
 
 def _trend(cut: Cut, journal: Journal, query: Query) -> Cut:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, exit_codes
+from cuelight.cli import completion, exit_codes, output
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -68,7 +68,6 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
 
 def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) -> None:
     from cuelight.cli import compose
-    from cuelight.cli.train import to_json, workshop_of
     from cuelight.journal.query import Journal
     from cuelight.kit.identity import new_id
     from cuelight.operations.retraining import FAILED
@@ -76,7 +75,7 @@ def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) ->
     from cuelight.pipelines.retraining.retrainer import Retrainer
 
     retrainer = Retrainer(
-        workshop=workshop_of(settings, silent=as_json),
+        workshop=compose.workshop(settings, silent=as_json),
         operations=compose.operations(settings),
         journal=Journal(settings.journal_folder),
         find=lambda model: catalog.find(model, settings.pipelines),
@@ -86,7 +85,7 @@ def _carry_out(settings: Settings, name: str | None, log: str, as_json: bool) ->
     )
     outcome = retrainer.run_next(name)
     if as_json:
-        click.echo(to_json(asdict(outcome) if outcome else None))
+        click.echo(output.to_json(asdict(outcome) if outcome else None))
     else:
         _show(outcome, name)
     if outcome is not None and outcome.outcome == FAILED:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, compose, fleet, known, output
+from cuelight.cli import completion, compose, known, output
+from cuelight.cli.stack import fleet
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable, Unavailable
 from cuelight.kit.settings import FIRST_REPLICA, Settings
 from cuelight.operations import replicas

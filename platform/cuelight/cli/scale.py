@@ -19,7 +19,7 @@ def command(count: int, as_json: bool) -> None:
 
     Example: cuelight scale 3
     """
-    from cuelight.cli.crew import Crew, document
+    from cuelight.cli.stack.crew import Crew, document
 
     settings = compose.settings()
     crew = Crew(settings, partial(click.echo, err=as_json))

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from cuelight.cli import compose
+from cuelight.kit.errors import Unavailable
 from cuelight.kit.log import Log, adopt_libraries
 from cuelight.kit.loop import Loop
 
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
+    from cuelight.operations.database import Operations
+
 _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
+_WAIT_SECONDS = 2.0
 
 
 @click.group(invoke_without_command=True)
@@ -25,7 +32,7 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand:
         return
-    from cuelight.cli.schedule_table import document, show
+    from cuelight.cli.views.schedule import document, show
     from cuelight.monitoring.schedule.plans import DRIFT
     from cuelight.monitoring.schedule.scheduler import LEASE
 
@@ -49,17 +56,16 @@ def run() -> None:
 
     Example: cuelight schedule run
     """
-    from cuelight.cli.alerts import dispatcher
-    from cuelight.cli.drift import targets
     from cuelight.monitoring.alerts.dispatcher import TICK_SECONDS as ALERT_SECONDS
     from cuelight.monitoring.schedule.scheduler import TICK_SECONDS, Scheduler
 
     settings = compose.settings()
     adopt_libraries()
-    sending = dispatcher(settings)
+    operations = _opened(settings)
+    sending = compose.dispatcher(settings)
     alerts = Loop(sending.tick, lambda: ALERT_SECONDS, Log("monitoring.alerts"))
     # The follower's memory moves while this runs, so it is read anew each time.
-    scheduler = Scheduler(settings, lambda: targets(settings).models(), compose.operations(settings))
+    scheduler = Scheduler(settings, lambda: compose.targets(settings).models(), operations)
     loop = Loop(scheduler.tick, lambda: TICK_SECONDS, Log("monitoring.scheduler"))
     loop.stop_on_signals()
     # In a thread of its own: neither a receiver that is slow nor a long job holds up the other.
@@ -71,3 +77,16 @@ def run() -> None:
         alerts.stop()
         scheduler.stop()
         sender.join(_PARTING_SECONDS)
+
+
+def _opened(settings: Settings) -> Operations:
+    """The operations database; a server that is away is waited for, since nobody starts this again when it comes."""
+    log = Log("monitoring.scheduler")
+    while True:
+        try:
+            return compose.operations(settings)
+        except Unavailable as error:
+            if not settings.database_url:
+                raise
+            log.warning("database-unavailable", str(error))
+            time.sleep(_WAIT_SECONDS)

@@ -18,7 +18,7 @@ _WIDE = 160  # columns that it takes to show all side by side
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def command(as_json: bool) -> None:
     """List every setting with its environment variable, unit, default and present value.
 
@@ -60,7 +60,8 @@ def _value(row: Row, values: Mapping[str, str]) -> Text:
 
 
 def _shown(row: Row, value: object) -> str:
-    """A value for people's eyes: no secret, also not one within a URL."""
+    """A value for people's eyes: no secret, also not one within a URL, before its host or in its query."""
     if row.is_secret:
         return "***" if value else ""
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", str(value))
+    text = re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", str(value))
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", text)

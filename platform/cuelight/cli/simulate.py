@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cuelight.cli import completion, output
-from cuelight.cli.spans import Span
+from cuelight.cli.options import Picture, Span
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cuelight.pipelines.pipeline import TrainingPipeline
-
-_ENDINGS = (".png", ".svg")
 
 
 @click.command()
@@ -41,8 +39,8 @@ _ENDINGS = (".png", ".svg")
 @click.option("--retraining-takes", type=Span(), default="10m", show_default=True, help="How long a retraining takes.")
 @click.option("--promote-after", type=Span(), help="How long a person takes to promote; else it is done at once.")
 @click.option("--driftless", is_flag=True, help="Nothing drifts in this stream: alarms and retrainings are false ones.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this .png or .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=Picture(), help="Draw it into this .png or .svg.")
+@output.json_option
 def command(
     name: str,
     table: Path,
@@ -66,14 +64,12 @@ def command(
 
     Example: cuelight simulate churn --stream rows.csv --labels-after 2d
     """
-    if plot and plot.suffix.lower() not in _ENDINGS:
-        raise click.BadParameter(f"{plot}: the name must end in {' or '.join(_ENDINGS)}.", param_hint="--plot")
     if time_column and rate is not None:
         raise click.UsageError("Give --time or --rate: a row comes at one moment.")
     if sum([start is not None, start_rows is not None, own_data]) > 1:
         raise click.UsageError("Give one of --start, --start-rows and --own-data.")
-    from cuelight.cli import compose, simulation_tables
-    from cuelight.cli.train import to_json
+    from cuelight.cli import compose
+    from cuelight.cli.views.simulation import show
     from cuelight.pipelines import catalog
     from cuelight.simulation.player import Plan, play
     from cuelight.simulation.result import weigh
@@ -84,16 +80,16 @@ def command(
     timing, first = Timing(time_column or "", rate), _first(pipeline, start, own_data)
     stream = arrange(pipeline, read_table(table), timing, first, start_rows)
     plan = Plan(labels_after, retraining_takes, promote_after or 0.0, schedule or "")
-    with output.busy(f"Playing {table}"):
-        result = weigh(play(stream, plan, settings), driftless)
+    with output.progress(f"Playing {table}") as tell:
+        result = weigh(play(stream, plan, settings, tell), driftless)
     if plot:
         from cuelight.simulation.figure import save
 
         save(result, plot)
     if as_json:
-        click.echo(to_json(result.document()))
+        click.echo(output.to_json(result.document()))
     else:
-        simulation_tables.show(result)
+        show(result)
 
 
 def _first(pipeline: TrainingPipeline, start: Path | None, own_data: bool) -> pd.DataFrame | None:

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
-import urllib3
 from rich.table import Table
 
 from cuelight.cli import compose, output
 from cuelight.cli.credentials import credentials
-from cuelight.cli.entrance import Standing, standings
+from cuelight.cli.stack import hosts
+from cuelight.cli.stack.served import ask
+from cuelight.cli.stack.standings import Standing, standings
+from cuelight.cli.views import hosts as host_views
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
@@ -21,39 +23,34 @@ from cuelight.operations.replicas import Replica
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def command(as_json: bool) -> None:
-    """Show each model's Production and Staging version, why it is there, and since when; and each serving replica.
+    """Show each model's Production and Staging version, why it is there, and since when; each replica, and each host.
 
     Example: cuelight status
     """
     settings = compose.settings()
     members = replicas.read(settings)
-    answers = {each.name: _ask(each, credentials(settings)) for each in members}
+    answers = {each.name: ask(each, credentials(settings)) for each in members}
     found = [each for each in answers.values() if not isinstance(each, Unavailable)]
-    if not found:
+    company, silent = hosts.found(settings), settings.hosts_silent_seconds
+    if not found and not company:
         raise next(each for each in answers.values() if isinstance(each, Unavailable))
     views = roll(members, {name: each for name, each in answers.items() if isinstance(each, dict)}, _known(settings))
     if as_json:
-        click.echo(json.dumps({**found[0], "replicas": [asdict(each) for each in views]}))
-    else:
-        output.console().print(table(found[0]))
-        output.console().print(replica_table(views))
-
-
-def _ask(replica: Replica, headers: Mapping[str, str]) -> dict[str, Any] | Unavailable:
-    try:
-        answer: dict[str, Any] = get(f"{replica.url}/models", headers).json()
-    except Unavailable as fault:
-        return fault
-    return answer
-
-
-def served(replica: Replica, headers: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Which versions a replica serves, by model and track; none if it does not say."""
-    answer = _ask(replica, headers)
-    models = [] if isinstance(answer, Unavailable) else answer["models"]
-    return {(model["name"], track): each["version"] for model in models for track, each in model["tracks"].items()}
+        others = {"hosts": None if company is None else host_views.document(company, silent)}
+        click.echo(json.dumps({**(found or [{}])[0], "replicas": [asdict(each) for each in views], **others}))
+        return
+    if found:
+        if found[0]["models"]:
+            output.show(table(found[0]))
+        else:
+            click.echo("No model is served yet: put a version into Production or Staging in MLflow.")
+        output.show(replica_table(views))
+    if company:
+        output.show(host_views.table(company, silent))
+    elif company is None:
+        output.console().print("The operations database does not say which other hosts there are.")
 
 
 def _known(settings: Settings) -> Mapping[str, Standing]:
@@ -89,13 +86,13 @@ def _view(replica: Replica, answer: Mapping[str, Any] | None, seen: Standing | N
     if replica.draining:
         state = "draining" if answer else "drained"
     share = seen.requests / total if seen and total else None
-    generation = answer["generation"] if answer else None
+    generation = answer.get("generation") if answer else None  # an older host does not say
     return View(replica.name, replica.url, state, generation, share, seen.in_flight if seen else None)
 
 
 def replica_table(views: Sequence[View]) -> Table:
     """The replicas as a table."""
-    result = Table(title="replicas", title_justify="left")
+    result = Table(title="replicas", box=None, pad_edge=False)
     for name in ("replica", "address", "state", "generation", "share", "in flight"):
         result.add_column(name)
     for each in views:
@@ -108,32 +105,15 @@ def _text(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def get(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-    """A GET at the scoring server; `headers` say who asks.
-
-    Raises:
-        Unavailable: it does not answer, or can't answer yet.
-    """
-    try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=10.0, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(f"The scoring server at {url} does not answer. Is `cuelight up` running?") from error
-    if answer.status != 200:
-        raise Unavailable(f"GET {url} was answered by {answer.status}: {answer.data.decode(errors='replace')[:300]}")
-    return answer
-
-
 def table(document: dict[str, Any]) -> Table:
     """The answer of `GET /models` as a table."""
-    result = Table(title=f"generation {document['generation']}", title_justify="left")
-    for name in ("model", "track", "version", "why", "since", "signed by"):
+    result = Table(title=f"generation {document['generation']}", box=None, pad_edge=False)
+    for name in ("model", "track", "version", "why", "since (UTC)", "signed by"):
         result.add_column(name)
     for model in document["models"]:
         for track, each in sorted(model["tracks"].items()):
-            since, key = each["since"], each["signed_by"] or "unsigned (skops)"
+            since, key = each["since"].replace("T", " ").removesuffix("Z"), each["signed_by"] or "unsigned (skops)"
             result.add_row(model["name"], track, str(each["version"]), _why(model, track), since, key)
-    if not document["models"]:
-        result.add_row("none yet: put a version into Production or Staging in MLflow", "", "", "", "", "")
     return result
 
 

@@ -143,4 +143,7 @@ def _show(found: Sequence[IssuedToken], now: float) -> None:
         table.add_column(name, no_wrap=name == "Id", min_width=_ID if name == "Id" else None)
     for each in found:
         table.add_row(*(Text(cell(each)) for cell in columns.values()))
-    output.console().print(table if found else "There is no token. `cuelight token create` makes one.")
+    if found:
+        output.show(table)
+    else:
+        click.echo("There is no token. `cuelight token create` makes one.")

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, exit_codes
+from cuelight.cli import completion, exit_codes, output
 
 if TYPE_CHECKING:
-    from cuelight.kit.settings import Settings
     from cuelight.pipelines.candidates.register import Trained
-    from cuelight.pipelines.workshop import Workshop
 
 
 @click.command()
@@ -38,7 +36,7 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
 
     from cuelight.pipelines.train import train
 
-    workshop = workshop_of(settings, silent=as_json)
+    workshop = compose.workshop(settings, silent=as_json)
     results = []
     for each in pipelines:
         results.append(train(workshop, each, stage=not no_stage))
@@ -46,35 +44,9 @@ def command(name: str | None, everything: bool, no_stage: bool, as_json: bool) -
             show(results[-1])
     if as_json:
         shown = [asdict(each) for each in results]
-        click.echo(to_json(shown if everything else shown[0]))
+        click.echo(output.to_json(shown if everything else shown[0]))
     if not all(each.gate.passed for each in results):
         raise SystemExit(exit_codes.GATE_FAILED)
-
-
-def workshop_of(settings: Settings, silent: bool) -> Workshop:
-    """What training works with, from settings."""
-    from cuelight.cli import compose
-    from cuelight.pipelines.progress import Silent, Steps
-    from cuelight.pipelines.workshop import Workshop
-    from cuelight.registry.tracks import alias_map
-    from cuelight.serving.following.ledger import Ledger
-    from cuelight.serving.host.places import Places
-
-    return Workshop(
-        registry=compose.registry(settings),
-        tracking=compose.tracking(settings),
-        keys_folder=settings.keys_folder,
-        aliases=alias_map(settings.track_production, settings.track_staging),
-        tracks=Ledger(Places(settings.serving_folder).ledger).tracks,
-        progress=Silent() if silent else Steps(),
-    )
-
-
-def to_json(value: object) -> str:
-    """JSON for programs: a figure that is not a number is null, since NaN is no JSON."""
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def show(trained: Trained) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from cuelight.cli import completion, compose, output
-from cuelight.cli.promote import find
 from cuelight.registry import tags
 
 
@@ -30,7 +29,7 @@ def command(name: str, version: int, yes: bool, as_json: bool) -> None:
 
     settings = compose.settings()
     registry = compose.registry(settings)
-    chosen = find(registry.snapshot(), name, version)
+    chosen = registry.snapshot().find(name, version)
     with tempfile.TemporaryDirectory(prefix="cuelight-trust-") as folder:
         with output.busy(f"Fetching version {version} of {name}"):
             registry.fetch(chosen, Path(folder))

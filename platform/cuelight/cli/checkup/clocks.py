@@ -54,7 +54,7 @@ def went_back(newest: float | None, now: float) -> Finding:
 def _newest(scene: Scene) -> float | None:
     if is_to_come(scene.settings):
         return None
-    database = Database(scene.settings.database_url, upgrade=False)
+    database = Database(scene.settings.operations_url, upgrade=False)
     try:
         with database.reading() as connection:
             if database.revision() != schema.NEWEST:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from cuelight.cli.checkup import postgres
 from cuelight.cli.checkup.finding import Finding, fault, faulty, note, ok, warning
 from cuelight.cli.checkup.scene import Scene
 from cuelight.kit.errors import Misconfigured, Unavailable
@@ -14,7 +15,7 @@ from cuelight.kit.settings import Settings
 from cuelight.operations import schema
 from cuelight.operations.engine import Database
 
-_MEND = "Check operations.url (CUELIGHT_OPERATIONS_URL), and whether the database runs and lets us in."
+_MEND = "Check database.url (CUELIGHT_DATABASE_URL), and whether the database runs and lets us in."
 
 
 def findings(scene: Scene) -> Iterator[Finding]:
@@ -23,12 +24,12 @@ def findings(scene: Scene) -> Iterator[Finding]:
         yield note("There is none yet: the first command that needs it makes it.")
         return
     try:
-        database = Database(scene.settings.database_url, upgrade=False)
+        database = Database(scene.settings.operations_url, upgrade=False)
     except Misconfigured as error:
         yield faulty(error, _MEND)
         return
     try:
-        yield from _looked_at(database)
+        yield from _looked_at(database, with_mlflow=not scene.settings.registry_uri)
     except Unavailable as error:
         yield fault(str(error), _MEND)
     finally:
@@ -37,20 +38,19 @@ def findings(scene: Scene) -> Iterator[Finding]:
 
 def is_to_come(settings: Settings) -> bool:
     """Whether it is a file that is not there."""
-    try:
-        address = sa.make_url(settings.database_url)
-    except sa.exc.ArgumentError:
-        return False
-    return address.get_backend_name() == "sqlite" and not Path(address.database or "/").exists()
+    return not settings.database_url and not Path(sa.make_url(settings.operations_url).database or "/").exists()
 
 
-def _looked_at(database: Database) -> Iterator[Finding]:
+def _looked_at(database: Database, with_mlflow: bool) -> Iterator[Finding]:
     with database.reading() as connection:
         kind = connection.dialect.name
         said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() if kind == "sqlite" else "ok"
+        server = None if kind == "sqlite" else postgres.ask(connection)
     if said != "ok":
         yield fault(f"It is damaged: {said}.", "Restore it from a backup (see docs/operating/back-up.md).")
         return
+    if server:
+        yield from postgres.findings(server, with_mlflow)
     yield migrated(database.revision())
     with database.writing():
         yield ok(f"{kind} can be read and written.")

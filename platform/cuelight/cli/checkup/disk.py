@@ -38,12 +38,19 @@ def writable(folder: Path) -> Finding:
 def growth(settings: Settings) -> dict[str, int]:
     """By setting, the bytes that what it bounds may still grow by."""
     stored = sum(ModelStore(Places(settings.serving_folder).store).sizes().values())
-    recorded = sum(each.stat().st_size for each in settings.journal_folder.rglob("*.parquet"))
+    recorded = sum(map(_size, settings.journal_folder.rglob("*.parquet")))
     budgets = {
         "serving.store_bytes": settings.serving_store_bytes - stored,
         "journal.retention_bytes": settings.journal_retention_bytes - recorded,
     }
     return {setting: left for setting, left in budgets.items() if left > 0}
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # merged or erased since it was seen
+        return 0
 
 
 def room(folder: Path, free: int, wanted: dict[str, int]) -> Finding:

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from cuelight.cli.checkup.finding import Finding, fault, note, ok
 from cuelight.cli.checkup.scene import Scene
 
-_REINSTALL = "Install Cuelight anew, in an environment of its own: `make install`."
+_REINSTALL = "Install Cuelight anew, in an environment of its own: docs/operating/install.md says how."
 _SECONDS = 20.0
 
 

@@ -15,6 +15,7 @@ from cuelight.kit import secret, signing
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.kit.signing import SigningKey, TrustedKeys
+from cuelight.registry.login import PASSWORD
 
 _RESTORE = "Restore it from a backup."
 _OTHERS = 0o077  # what anybody but the owner may do
@@ -30,7 +31,7 @@ def findings(scene: Scene) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> list[Path]:
     """Every file that nobody but its owner may read."""
-    names = ("signing.pem", PRIVATE, "personal.key", "mlflow.password")
+    names = (signing.PRIVATE, PRIVATE, secret.NAME, PASSWORD)
     given = [Path(settings.gateway_key).expanduser()] if settings.gateway_tls == "files" else []
     return [each for each in (*(settings.keys_folder / name for name in names), *given) if each.is_file()]
 
@@ -45,7 +46,7 @@ def open_to_others(paths: list[Path]) -> Iterator[Finding]:
 
 def signing_key(folder: Path) -> Iterator[Finding]:
     """The key that signs versions and the history: it is one, and its public half is trusted."""
-    path = folder / "signing.pem"
+    path = folder / signing.PRIVATE
     try:
         trusted = TrustedKeys.load(folder).keys
         if not path.exists():
@@ -63,7 +64,7 @@ def signing_key(folder: Path) -> Iterator[Finding]:
         yield ok(f"{path} signs, and its public half is trusted.")
     else:
         yield fault(
-            f"{path} signs, and its public half {own}.pem is not in {folder / 'trusted'}.",
+            f"{path} signs, and its public half {own}.pem is not in {folder / signing.TRUSTED}.",
             "Remove what is there under that name, if anything; the next command that signs writes it anew.",
         )
 
@@ -91,7 +92,7 @@ def token_key(settings: Settings) -> Iterator[Finding]:
 
 def personal_key(folder: Path) -> Iterator[Finding]:
     """The key by which personal values are hashed."""
-    if (folder / "personal.key").exists():
+    if (folder / secret.NAME).exists():
         try:
             secret.load_or_create(folder)
         except Misconfigured as error:

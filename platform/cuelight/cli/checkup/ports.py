@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-from cuelight.cli import fleet, ports, supervisord
 from cuelight.cli.checkup.finding import Finding, fault, ok
 from cuelight.cli.checkup.scene import Scene
-from cuelight.cli.ports import Port
+from cuelight.cli.stack import fleet, ports, supervisord
+from cuelight.cli.stack.ports import Port
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from cuelight.cli import fleet
 from cuelight.cli.checkup.finding import Finding, fault, note, ok, warning
 from cuelight.cli.checkup.scene import Scene
-from cuelight.cli.stack import answers, log_file, of_replica, programs
-from cuelight.journal import backlog
+from cuelight.cli.stack import fleet
+from cuelight.cli.stack.programs import answers, log_file, of_replica, programs
+from cuelight.journal import backlog, layout
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
@@ -54,7 +54,8 @@ def behind(settings: Settings, now: float) -> Iterator[Finding]:
             "Run `cuelight up`, whose compactor does it; what it can't do is in its log.",
         )
     if waiting.damaged:
+        where = settings.journal_folder / layout.DAMAGED
         yield warning(
-            f"Records of the journal that are damaged: {waiting.damaged}, in {settings.journal_folder / 'damaged'}.",
+            f"Records of the journal that are damaged: {waiting.damaged}, in {where}.",
             "They are left out of all that is computed. Check the disk.",
         )

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from cuelight.cli import compose
 from cuelight.cli.checkup.finding import Finding, fault, faulty, note, ok, warning
 from cuelight.cli.checkup.scene import Scene
-from cuelight.cli.stack import log_file
+from cuelight.cli.stack.programs import log_file
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.settings import Settings
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from cuelight.cli.checkup.greeting import Greeting, greet
-from cuelight.cli.supervisord import Control
+from cuelight.cli.stack.supervisord import Control
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings
-from cuelight.registry.login import is_guarded
+from cuelight.registry.login import PASSWORD, is_guarded
 
 
 class Scene:
@@ -34,7 +34,7 @@ class Scene:
     @property
     def has_password(self) -> bool:
         """Whether we can say who we are at MLflow without drawing a password."""
-        return not is_guarded(self.settings) or (self.settings.keys_folder / "mlflow.password").exists()
+        return not is_guarded(self.settings) or (self.settings.keys_folder / PASSWORD).exists()
 
     @cached_property
     def greeting(self) -> Greeting:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cuelight.cli import fleet
 from cuelight.cli.checkup.finding import Finding, bytes_of, fault, note, ok
 from cuelight.cli.checkup.scene import Scene
+from cuelight.cli.stack import fleet
 from cuelight.kit.errors import Refused
 from cuelight.operations import replicas
 from cuelight.serving.host.places import Places

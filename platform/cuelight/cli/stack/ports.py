@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from cuelight.cli import fleet
+from cuelight.cli.stack import fleet
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
@@ -32,7 +32,7 @@ class Port:
 
 def shared(settings: Settings) -> list[Port]:
     """Those of what all replicas share: MLflow (unless there is one), gateway, board."""
-    wanted = [] if settings.registry_uri else [Port(settings.mlflow_port, "127.0.0.1", "mlflow_port")]
+    wanted = [] if settings.registry_uri else [Port(settings.mlflow_port, settings.mlflow_host, "mlflow_port")]
     if settings.gateway_port:
         wanted.append(Port(settings.gateway_port, settings.gateway_host, "gateway_port"))
         wanted.append(Port(settings.gateway_admin_port, "127.0.0.1", "gateway_admin_port"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cuelight.kit.clock import utc
 from cuelight.kit.text import one_line
 
-Entry = dict[str, Any]
+if TYPE_CHECKING:
+    from cuelight.journal.tail import Entry
 
 _COLORS = {4: "yellow", 5: "red"}  # by the status's first digit
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cuelight.cli import compose
-from cuelight.cli.audience import Audience
 from cuelight.cli.credentials import credentials
-from cuelight.cli.stack import inherited
-from cuelight.cli.status import get
+from cuelight.cli.demonstration.audience import Audience
+from cuelight.cli.stack.programs import inherited
+from cuelight.cli.stack.served import get
 from cuelight.client.address import near_url
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.settings import Settings

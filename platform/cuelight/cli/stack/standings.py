@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import urllib3
 
+from cuelight.gateway.routes import SERVING
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings
 
-_CLUSTER = "serving"
+_PATIENCE_SECONDS = 120.0
+_QUIET_SECONDS = 0.5  # nothing in flight for so long: by then all of Envoy's threads know that it drains
+_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,28 @@ def standings(settings: Settings) -> dict[str, Standing]:
     return read(answer.json())
 
 
+def await_quiet(settings: Settings, name: str) -> None:
+    """Until the gateway sends a replica nothing, and all that it has is answered.
+
+    Raises:
+        Unavailable: it still has requests after the longest that one may take, or the gateway does not answer.
+    """
+    if not settings.gateway_port:
+        return  # nobody tells what is in flight: it is answered while the server stops
+    patience = settings.serving_timeout_seconds + _PATIENCE_SECONDS
+    deadline, since = time.monotonic() + patience, float("inf")
+    while time.monotonic() - since < _QUIET_SECONDS:
+        found = standings(settings).get(name)
+        quiet = found is None or (found.draining and not found.in_flight)
+        since = min(since, time.monotonic()) if quiet else float("inf")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"{name} still has requests; it gets no new ones. Try again.")
+        time.sleep(_PAUSE_SECONDS)
+
+
 def read(document: Mapping[str, Any]) -> dict[str, Standing]:
     """The same from Envoy's `/clusters?format=json`."""
-    clusters = [each for each in document.get("cluster_statuses", ()) if each["name"] == _CLUSTER]
+    clusters = [each for each in document.get("cluster_statuses", ()) if each["name"] == SERVING]
     return {host["hostname"]: _standing(host) for each in clusters for host in each.get("host_statuses", ())}
 
 

@@ -41,7 +41,7 @@ def programs(settings: Settings) -> list[Program]:
         healthy = f"http://127.0.0.1:{settings.board_port}/healthz"
         stack.append(Program("board", [*_OURS, "board"], probe=lambda: answers(healthy)))
     if not settings.registry_uri:
-        stack.insert(0, _mlflow(settings))
+        stack.insert(0, mlflow(settings))
     return stack
 
 
@@ -61,15 +61,24 @@ def of_replica(replica: Replica) -> list[Program]:
     ]
 
 
-def _mlflow(settings: Settings) -> Program:
+def mlflow(settings: Settings) -> Program:
+    """The MLflow server that there is where settings name none."""
     folder = settings.home.absolute() / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
     ready, who = f"{settings.tracking_uri}{server_process.READY_PATH}", login(settings)
-    environment = server_process.environment(folder)
+    environment = server_process.environment(folder, _mlflow_database(settings))
     if is_guarded(settings):
         environment |= server_process.guard(folder, who)
-    command = server_process.command(settings.mlflow_port)
+    command = server_process.command(settings.mlflow_port, settings.mlflow_host)
     return Program("mlflow", command, environment, lambda: answers(ready, headers=who.headers))
+
+
+def _mlflow_database(settings: Settings) -> str:
+    if not settings.database_url:
+        return ""
+    from cuelight.operations import postgres  # SQLAlchemy: most commands that look here do without
+
+    return postgres.address(settings.database_url).render_as_string(hide_password=False)
 
 
 def answers(url: str, timeout: float = 10.0, headers: Mapping[str, str] | None = None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from xmlrpc.client import Error
 
 import psutil
 
-from cuelight.cli import supervisord
-from cuelight.cli.stack import Program, inherited, log_file
+from cuelight.cli.stack import supervisord
+from cuelight.cli.stack.programs import Program, inherited, log_file
+from cuelight.kit import files
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.orphans import adopt_orphans, end_with_parent
 from cuelight.kit.settings import Settings
@@ -109,15 +109,11 @@ def held(settings: Settings) -> Iterator[None]:
     Raises:
         Misconfigured: another `cuelight up` holds it.
     """
-    folder = supervisord.folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with files.unless_held(supervisord.folder(settings) / "lock") as mine:
+        if not mine:
             raise Misconfigured(
                 f"`cuelight up` already runs with {settings.home}. Stop it, or choose another CUELIGHT_HOME."
-            ) from error
+            )
         yield
 
 

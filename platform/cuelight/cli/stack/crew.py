@@ -6,21 +6,20 @@ that it has are answered.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
-from cuelight.cli import fleet
 from cuelight.cli.credentials import credentials
-from cuelight.cli.entrance import standings
-from cuelight.cli.fleet import Fleet
-from cuelight.cli.ports import check, of_replicas
-from cuelight.cli.stack import answers, log_file, of_replica
-from cuelight.cli.status import served
-from cuelight.cli.supervisord import Control, folder
+from cuelight.cli.stack import fleet
+from cuelight.cli.stack.fleet import Fleet
+from cuelight.cli.stack.ports import check, of_replicas
+from cuelight.cli.stack.programs import answers, log_file, of_replica
+from cuelight.cli.stack.served import served
+from cuelight.cli.stack.standings import await_quiet, standings
+from cuelight.cli.stack.supervisord import Control, folder
 from cuelight.kit import files
 from cuelight.kit.errors import Busy, Unavailable
 from cuelight.kit.settings import Settings
@@ -28,7 +27,6 @@ from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
 
 _START_SECONDS = 120.0
-_QUIET_SECONDS = 0.5  # nothing in flight for so long: by then all of Envoy's threads know that it drains
 _PAUSE_SECONDS = 0.1
 
 
@@ -51,13 +49,10 @@ class Crew:
         Raises:
             Busy: somebody does.
         """
-        lock = files.lock(folder(self._settings) / "crew.lock")
-        if lock < 0:
-            raise Busy("Somebody else is changing the replicas: wait for that to end.")
-        try:
+        with files.unless_held(folder(self._settings) / "crew.lock") as mine:
+            if not mine:
+                raise Busy("Somebody else is changing the replicas: wait for that to end.")
             yield
-        finally:
-            os.close(lock)
 
     def resize(self, count: int) -> None:
         """Have so many replicas on this machine.
@@ -86,7 +81,7 @@ class Crew:
             Unavailable: it still has requests after the longest that one may take.
         """
         members = self._change(lambda known: fleet.drained(known, name))
-        self._await_quiet(name)
+        await_quiet(self._settings, name)
         if fleet.number(fleet.find(members, name)):
             self._control.stop(name)
             self._say(f"{name} is drained and stopped; `cuelight drain {name} --undo` brings it back.")
@@ -118,7 +113,7 @@ class Crew:
 
     def _drop(self, replica: Replica) -> None:
         self._change(lambda known: fleet.drained(known, replica.name))
-        self._await_quiet(replica.name)
+        await_quiet(self._settings, replica.name)
         self._forget(replica.name)
         self._say(f"{replica.name} is gone; what it recorded stays.")
 
@@ -152,20 +147,6 @@ class Crew:
             if time.monotonic() > deadline:
                 log = log_file(self._settings, of_replica(replica)[0].name)
                 raise Unavailable(f"{replica.name} is not ready after {_START_SECONDS:.0f} s; see {log}.")
-            time.sleep(_PAUSE_SECONDS)
-
-    def _await_quiet(self, name: str) -> None:
-        """Until the gateway sends it nothing, and all that it has is answered."""
-        if not self._settings.gateway_port:
-            return  # nobody tells what is in flight: it is answered while the server stops
-        patience = self._settings.serving_timeout_seconds + _START_SECONDS
-        deadline, since = time.monotonic() + patience, float("inf")
-        while time.monotonic() - since < _QUIET_SECONDS:
-            found = standings(self._settings).get(name)
-            quiet = found is None or (found.draining and not found.in_flight)
-            since = min(since, time.monotonic()) if quiet else float("inf")
-            if time.monotonic() > deadline:
-                raise Unavailable(f"{name} still has requests; it gets no new ones. Try again.")
             time.sleep(_PAUSE_SECONDS)
 
 

@@ -13,7 +13,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from cuelight.cli.stack import Program, log_file
+from cuelight.cli.stack.programs import Program, log_file
 from cuelight.kit import files
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings

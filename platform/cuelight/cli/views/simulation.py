@@ -34,7 +34,7 @@ def show(result: Result) -> None:
     table.add_column("what happened", overflow="fold")
     for at, cells, style in sorted(_lines(result), key=lambda line: line[0]):
         table.add_row(_at(at), *(Text(cell) for cell in cells), style=style)
-    console.print(table)
+    output.show(table)
     for sentence in _sums(result):
         console.print(Text(sentence))
 

@@ -28,7 +28,7 @@ def show(plan: Plan, steps: Sequence[Step]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("judged at (UTC)", "version", "rows", "labelled", "verdict", "columns"):
         table.add_column(heading, justify="right" if heading in ("version", "rows", "labelled") else "left")
-    table.add_column("what it says, and what would have followed", overflow="fold")
+    table.add_column("what it says, what follows", overflow="fold")
     for step in steps:
         if step.outcome is not None:
             cells = [utc(step.at)[:16], *_window(step.outcome), _said(step)]
@@ -36,7 +36,7 @@ def show(plan: Plan, steps: Sequence[Step]) -> None:
         elif step.note:
             table.add_row(utc(step.at)[:16], "", "", "", "", "", Text(step.note), style="dim")
     if table.row_count:
-        console.print(table)
+        output.show(table)
     for sentence in _sums(steps):
         console.print(Text(sentence))
 

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cuelight.cli import exit_codes, output
-from cuelight.cli.drift import EXIT_CODES
 from cuelight.kit.clock import utc
 from cuelight.monitoring.schedule.plans import ASK, DRIFT
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from cuelight.operations.reports import Report
     from cuelight.operations.retraining import RetrainRequest
 
-_WORDS = {code: verdict for verdict, code in EXIT_CODES.items() if code} | {exit_codes.BUSY: "busy elsewhere"}
+_WORDS = {code: verdict for verdict, code in exit_codes.OF_VERDICT.items() if code}
+_WORDS[exit_codes.BUSY] = "busy elsewhere"
 
 
 def outcome(job: Job, leads: bool, report: Report | None = None) -> str:
@@ -88,7 +88,7 @@ def show(found: Mapping[str, Any], now: float) -> None:
         tries = f" ({each['failures']} in a row)" if each["failures"] > 1 else ""
         cells = (each["name"], each["line"], _next(each, now), _moment(each["began"]), took, each["outcome"] + tries)
         table.add_row(*map(Text, cells))
-    console.print(table)
+    output.show(table)
     for each in found["challengers"]:
         who, since = f"{each['model']}: version {each['version']}", utc(each["since"])
         console.print(Text(f"{who} waits in Staging since {since}; promote or archive it."), soft_wrap=True)

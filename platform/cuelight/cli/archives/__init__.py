@@ -1,0 +1,1 @@
+"""Backups: what an installation can't make again, in one file."""

@@ -1,0 +1,60 @@
+"""`cuelight backup`: what can't be made again, in one file, while everything runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from cuelight.cli import compose, output
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--without-keys", is_flag=True, help="Leave the signing keys out: keep them elsewhere.")
+@output.json_option
+def command(file: Path, without_keys: bool, as_json: bool) -> None:
+    """Write FILE: both databases, models and runs, journal, keys, and the settings of this folder.
+
+    Everything may run on meanwhile. The file is for its owner alone, and as secret as the keys in it.
+
+    Example: cuelight backup /var/backups/cuelight-2026-11-23.tar.zst
+    """
+    from cuelight.cli.archives import archive, databases, home
+    from cuelight.kit.errors import BadInput, Misconfigured
+
+    settings = compose.settings()
+    if not settings.home.is_dir():
+        raise Misconfigured(f"There is nothing at {settings.home}: name the installation by CUELIGHT_HOME.")
+    if file.exists():
+        raise BadInput(f"{file} is there already: name another file.")
+    known = {}
+    with (
+        output.busy(f"Writing {file}"),
+        tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.home) as folder,
+        archive.written(file) as writer,
+    ):
+        scratch = Path(folder)
+        for address in databases.addresses(settings):
+            if address.file and not address.file.exists():
+                continue
+            with databases.reading(address, scratch) as connection:
+                if not (revision := databases.revision(connection)):
+                    continue
+                known[address.name] = {"revision": revision, "kind": connection.dialect.name}
+                for table in databases.tables(connection):
+                    writer.add_lines(f"tables/{address.name}/{table.name}", databases.lines(connection, table))
+        home.add_files(writer, settings, scratch, keys=not without_keys)
+        versions = {name: version(name) for name in ("cuelight", "mlflow")}
+        writer.describe(made=datetime.now(UTC).isoformat(), **versions, databases=known, keys=not without_keys)
+    size = file.stat().st_size
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "bytes": size, "databases": known}))
+        return
+    click.echo(f"{file}: {size:,} bytes, with {' and '.join(known) or 'no'} databases.")
+    if settings.registry_uri:
+        click.echo(f"Models and runs are not in it: back up the MLflow at {settings.registry_uri} as well.")

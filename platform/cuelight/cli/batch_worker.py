@@ -1,0 +1,59 @@
+"""What a process does that scores parts of a batch: it has settings of its own, and believes nobody about a version."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from cuelight.cli import compose
+from cuelight.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
+    from cuelight.serving.batches.engine import Score
+    from cuelight.serving.batches.plan import Order, Part
+    from cuelight.serving.batches.results import Done
+    from cuelight.serving.batches.supply import Supply
+    from cuelight.serving.versions.loader import LoadedVersion
+
+_LOCK = threading.Lock()  # a version is loaded once in a process, and asked by one thread at a time
+_LOADED: dict[str, LoadedVersion] = {}  # by digest, the last one
+
+
+def supply(settings: Settings) -> Supply:
+    """The registry's versions, by way of the model store that settings name."""
+    from cuelight.serving.batches.supply import Supply
+
+    return Supply(compose.registry(settings), settings)
+
+
+def scorer(version: LoadedVersion, order: Order) -> Score:
+    """What scores a part in this process."""
+    from cuelight.serving.batches.scorer import Scorer
+
+    return Scorer(version, order).score
+
+
+def score(order: Order, part: Part) -> Done:
+    """Score one part in a worker, by the version that the order names, once this worker has checked it itself.
+
+    Raises:
+        Refused: serving would not have it here, or it has other files than it had for whoever gave the order.
+    """
+    with _LOCK:
+        version = _LOADED.get(order.digest)
+        if version is None:
+            version = _load(order)
+            _LOADED.clear()
+            _LOADED[order.digest] = version
+        return scorer(version, order)(part)
+
+
+def _load(order: Order) -> LoadedVersion:
+    from cuelight.serving.batches.supply import Asked
+
+    own = supply(compose.settings())
+    version = own.load(own.find(Asked(order.model, version=order.version)))
+    if version.digest != order.digest:
+        raise Refused(f"{order.model} version {order.version} has other files here than where the batch was begun.")
+    return version

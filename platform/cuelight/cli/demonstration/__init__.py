@@ -1,0 +1,1 @@
+"""What `cuelight demo` plays: the story, and the callers in it."""

@@ -1,0 +1,1 @@
+"""Why a prediction was as it was: from journal, history and registry to a document, and to sentences."""
