@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from cuelight.journal.quality import class_name
+from cuelight.journal.quality import Floats, class_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 NOTHING = "(none)"  # the class of a row that a version gave none
 PREDICTION = "prediction"
 _OUTPUT, _PROBABILITY = "output.", "output.proba."

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cuelight.journal.answers import PREDICTION, Classes, Floats, outputs
+from cuelight.journal.answers import PREDICTION, Classes, outputs
 from cuelight.journal.comparison import percentiles
-from cuelight.journal.quality import CLASSIFICATION, REGRESSION, class_numbers, quality
+from cuelight.journal.quality import CLASSIFICATION, REGRESSION, Floats, class_numbers, quality
 from cuelight.journal.query import Journal, Query
 from cuelight.journal.record import CHAMPION
 

@@ -28,7 +28,7 @@ class Backlog:
 
 def read(folder: Path) -> Backlog:
     """The backlog of the journal in `folder`, of all hosts that write there."""
-    waiting = [each for suffix in (OPEN, CLOSED) for _, each in _found(folder / "segments", f"*/*{suffix}")]
+    waiting = [each for suffix in (OPEN, CLOSED) for _, each in _found(folder / layout.SEGMENTS, f"*/*{suffix}")]
     damaged = sum(_damaged(path, each.st_mtime_ns) for path, each in _found(folder / layout.DAMAGED, "*/*.jsonl"))
     oldest = min((each.st_mtime for each in waiting), default=None)
     return Backlog(len(waiting), sum(each.st_size for each in waiting), oldest, damaged)

@@ -96,7 +96,6 @@ class Compactor:
         clock: Clock | None = None,
         checkpoint: Callable[[str], None] = lambda _step: None,
     ) -> None:
-        self.damaged = 0
         self.behind = False
         self._folder = folder
         self._retention = Retention(folder, retention_days, retention_bytes)
@@ -119,7 +118,9 @@ class Compactor:
                 except OSError as error:  # a full disk, most likely: the segment stays, and is tried again
                     failed += 1
                     _log.warning("compact-failed", f"{path.name} waits: {error}", segment=path.name)
-            self.damaged += counts.damaged
+                except Exception as error:  # noqa: BLE001  whatever it is about this one, the others are compacted
+                    failed += 1
+                    _log.fault("compact-failed", error, segment=path.name)
             self.behind = len(waiting) > _SEGMENTS_PER_RUN and not failed
             expired = self._retention.run(self._clock.now())
             merged = self._merger.run(layout.day(self._clock.now()), _MERGES_PER_RUN)
@@ -127,8 +128,8 @@ class Compactor:
 
     def _segments(self) -> list[Path]:
         """Segments that nobody writes to any more, oldest first."""
-        found = sorted((self._folder / "segments").glob(f"*/*{OPEN}"))
-        closed = [*(self._folder / "segments").glob(f"*/*{CLOSED}"), *(p for p in map(_claim, found) if p)]
+        found = sorted((self._folder / layout.SEGMENTS).glob(f"*/*{OPEN}"))
+        closed = [*(self._folder / layout.SEGMENTS).glob(f"*/*{CLOSED}"), *(p for p in map(_claim, found) if p)]
         self._checkpoint("claimed")
         return sorted(closed, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
@@ -200,7 +201,7 @@ def _claim(path: Path) -> Path | None:
     """An `.open` segment under its closed name, if its process is gone: the kernel has let go of its lock."""
     closed = path.with_suffix(CLOSED)
     try:
-        with path.open("rb") as file:
+        with path.open("r+b") as file:  # NFS takes an exclusive lock only of who may write
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.rename(closed)
     except (BlockingIOError, FileNotFoundError):

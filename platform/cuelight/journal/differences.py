@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.journal.answers import Floats, Labels, Numbers
-from cuelight.journal.quality import class_numbers
+from cuelight.journal.answers import Labels, Numbers
+from cuelight.journal.quality import Floats, class_numbers
 
 OTHERS = "(others)"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

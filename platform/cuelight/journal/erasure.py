@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ _PAUSE_SECONDS = 0.1
 _KEPT, _EMPTIED, _GONE = range(3)
 _BODIES = ("status", "rows", "media_type", "request", "protocol", "header_length", "redaction")
 
+Tell = Callable[[int, int], None]
 Who = Mapping[str, Set[str]]
 """By column, the texts that the value may stand as (`redaction.candidates`, and their hashes); all must hold."""
 
@@ -55,8 +56,16 @@ class Erased:
     unread: int = 0
 
 
-def erase(compactor: Compactor, folder: Path, model: str, who: Who, dry_run: bool, seconds: float) -> Erased:
-    """Take out what is there by now, or with `dry_run` count it.
+def erase(
+    compactor: Compactor,
+    folder: Path,
+    model: str,
+    who: Who,
+    dry_run: bool,
+    seconds: float,
+    tell: Tell = lambda *_: None,
+) -> Erased:
+    """Take out what is there by now, or with `dry_run` count it; `tell` hears of files looked at, of how many.
 
     Raises:
         Unavailable: what is being written now is not compacted after so many seconds.
@@ -69,7 +78,7 @@ def erase(compactor: Compactor, folder: Path, model: str, who: Who, dry_run: boo
             # A segment that is compacted once more would bring back what was taken out.
             waiting = written & {path.stem for path in fresh.paths(folder)}
             if mine and not waiting:
-                return Eraser(folder, model, who, dry_run).run()
+                return Eraser(folder, model, who, dry_run, tell=tell).run()
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"Nothing was erased: {len(waiting)} segments of the journal are not compacted yet. Try again."
@@ -86,6 +95,7 @@ class Eraser:
     who: Who
     dry_run: bool = False
     checkpoint: storage.Checkpoint = lambda _step: None
+    tell: Tell = lambda *_: None
     _found: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     _keyed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     _erased: Erased = field(default_factory=Erased)
@@ -96,31 +106,36 @@ class Eraser:
             for date in layout.dates(self.folder, dataset, self.model):
                 for partition in date.glob("host=*"):
                     merging.settle(partition)
-        self._find()
-        for dataset, step in (
-            (layout.REQUESTS, self._requests),
-            (layout.LABELS, self._labels),
-            (layout.ROWS, self._rows),
-        ):
-            for path in self._files(dataset):
-                step(path)
-        for path in sorted((self.folder / layout.DAMAGED).glob("*/*.jsonl")):
-            self._damaged(path)
+        rows, requests, labels = map(self._files, (layout.ROWS, layout.REQUESTS, layout.LABELS))
+        damaged = sorted((self.folder / layout.DAMAGED).glob("*/*.jsonl"))
+        steps = [
+            *((self._find, path) for path in rows),
+            (self._find_labels, self.folder),
+            *((self._requests, path) for path in requests),
+            *((self._labels, path) for path in labels),
+            *((self._rows, path) for path in rows),
+            *((self._damaged, path) for path in damaged),
+        ]
+        for number, (step, path) in enumerate(steps):
+            self.tell(number, len(steps))
+            step(path)
         return self._erased
 
-    def _find(self) -> None:
-        """Their rows, and the labels of those by a key."""
-        for path in self._files(layout.ROWS):
-            table = _read(path, ("prediction_id", "row", *self._columns()))
-            for each in table.filter(self._hits(table)).select(["prediction_id", "row"]).to_pylist():
-                self._found[each["prediction_id"]].add(each["row"])
-        for label in of_keys(self.folder, self.model):
+    def _find(self, path: Path) -> None:
+        """Their rows."""
+        table = _read(path, ("prediction_id", "row", *self._columns()))
+        for each in table.filter(self._hits(table)).select(["prediction_id", "row"]).to_pylist():
+            self._found[each["prediction_id"]].add(each["row"])
+
+    def _find_labels(self, folder: Path) -> None:
+        """Those of their rows that came by a key."""
+        for label in of_keys(folder, self.model):
             if label["row"] in self._found.get(label["prediction_id"], ()):
                 self._keyed[label["filename"]].add(label["position"])
 
-    def _files(self, dataset: str) -> Iterator[Path]:
-        for date in layout.dates(self.folder, dataset, self.model):
-            yield from map(Path, Day(date).files())
+    def _files(self, dataset: str) -> list[Path]:
+        days = layout.dates(self.folder, dataset, self.model)
+        return [Path(path) for date in days for path in Day(date).files()]
 
     def _columns(self) -> list[str]:
         return [f"{kind}.{name}" for name in self.who for kind in ("input", "personal")]
@@ -154,12 +169,12 @@ class Eraser:
         body, form = request["request"], (request.get("protocol") or "mlflow", request.get("header_length") or "")
         try:
             rows = decode(request["media_type"], body, Signature(), ALL, *form).rows
-        except (CuelightError, ValueError, TypeError):
+            columns = rows.flat()
+            if not self.who.keys() <= columns.keys():
+                return _KEPT
+            hits = [[canonical(each) in texts for each in listed(columns[name])] for name, texts in self.who.items()]
+        except (CuelightError, ValueError, TypeError):  # no request, or a value that has no text: nested too deeply
             return _EMPTIED if self._stand_in(body) else _KEPT
-        columns = rows.flat()
-        if not self.who.keys() <= columns.keys():
-            return _KEPT
-        hits = [[canonical(each) in texts for each in listed(columns[name])] for name, texts in self.who.items()]
         return _of(sum(map(all, zip(*hits, strict=True))), rows.count)
 
     def _labels(self, path: Path) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     Write = Callable[[pa.RecordBatch], None]
 
-BODIES = ("request", "response")
-
 
 def write(file: Path, batches: pa.RecordBatchReader) -> int:
     """Write all batches, and return how many rows that were; the file is whole, or not there.

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cuelight.journal import segment
+from cuelight.journal.layout import SEGMENTS
 from cuelight.journal.record import Record
 from cuelight.journal.writer import CLOSED
 
 
 def paths(folder: Path) -> list[Path]:
     """All segments. Listed twice: one that is closed in this moment may be missed by its old name and its new one."""
-    return sorted({path for _ in range(2) for path in (folder / "segments").glob("*/*")})
+    return sorted({path for _ in range(2) for path in (folder / SEGMENTS).glob("*/*")})
 
 
 def content(path: Path, start: int = 0) -> bytes:

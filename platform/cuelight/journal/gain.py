@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.journal.answers import NOTHING, Classes, Floats, Labels, Numbers
-from cuelight.journal.quality import CLASSIFICATION, REGRESSION, class_name, quality
+from cuelight.journal.answers import NOTHING, Classes, Labels, Numbers
+from cuelight.journal.quality import CLASSIFICATION, REGRESSION, Floats, class_name, quality
 
 CONFIDENCE = 0.95
 _RESAMPLES = 2000

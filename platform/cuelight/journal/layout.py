@@ -23,7 +23,7 @@ import orjson
 from cuelight.kit.identity import new_id
 
 REQUESTS, ROWS, LABELS = DATASETS = ("requests", "rows", "labels")
-DAMAGED = "damaged"  # side files
+SEGMENTS, DAMAGED = "segments", "damaged"  # what is not compacted yet, and side files
 NOBODY = "__HIVE_DEFAULT_PARTITION__"  # what Hive's readers take for an empty name
 PLAN = ".sources"
 _MERGED = "+"
@@ -60,7 +60,7 @@ def file_name(segment: str, version: int, digest: str) -> str:
     return f"{segment}.v{version}.{hashlib.sha256(digest.encode()).hexdigest()[:12]}.parquet"
 
 
-def models(folder: Path, dataset: str = ROWS) -> list[str]:
+def models(folder: Path, dataset: str) -> list[str]:
     """Models that have compacted data (cut names as they are)."""
     names = (each.name.partition("=")[2] for each in sorted((folder / dataset).glob("model=*")))
     return [unquote(name) for name in names if name != NOBODY]

@@ -73,7 +73,7 @@ class Merger:
 
     def _by_version(self, partition: Path) -> dict[str, list[Path]]:
         """Small files by version and digest; without those of a segment that is still there, to be compacted anew."""
-        segments = self._folder / "segments" / unquote(partition.name.partition("=")[2])
+        segments = self._folder / layout.SEGMENTS / unquote(partition.name.partition("=")[2])
         waiting = {path.stem for path in segments.glob("*")}
         found: dict[str, list[Path]] = defaultdict(list)
         for path in partition.glob("[!.]*.parquet"):
@@ -85,7 +85,7 @@ class Merger:
     def _merge(self, files: list[Path]) -> None:
         names = [path.name for path in files]
         target = files[0].with_name(layout.merged_name(names))
-        for host in (self._folder / "segments").glob("*"):
+        for host in (self._folder / layout.SEGMENTS).glob("*"):
             sync_folder(host)  # a segment that comes back after a power cut would be compacted twice
         storage.place(layout.plan(target), orjson.dumps(names), self._checkpoint)
         written = max(path.stat().st_mtime_ns for path in files)

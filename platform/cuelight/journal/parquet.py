@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,8 +50,12 @@ def run(sql: str, values: Mapping[str, Any], **relations: Sequence[Listing]) -> 
     import duckdb
 
     def read(files: dict[str, list[str]]) -> pa.Table:
-        with duckdb.connect() as connection:
-            return connection.execute(sql, {**values, **files}).to_arrow_table()
+        try:
+            with _database().cursor() as cursor:
+                return cursor.execute(sql, {**values, **files}).to_arrow_table()
+        except (duckdb.FatalException, duckdb.InternalException):
+            _database.cache_clear()  # it would answer nothing more
+            raise
 
     return _listed(read, relations)
 
@@ -86,6 +92,17 @@ def lazy(sql: str, values: Mapping[str, Any], rows: Sequence[Listing]) -> duckdb
         return duckdb.connect().sql(texts)
 
     return _listed(read, {"rows": rows})
+
+
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One in memory for all short queries of this process: to open one costs as much as ten of them."""
+    import duckdb
+
+    return duckdb.connect(config={"enable_external_file_cache": False})  # what was erased must be nowhere
+
+
+os.register_at_fork(before=_database.cache_clear)  # its threads are not in the child
 
 
 def _literal(values: Mapping[str, Any], found: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ _LABEL, _PREDICTION, _PROBABILITY = "label", "output.prediction", "output.proba.
 _BY_CLASS = ("precision", "recall", "f1")
 _LARGE = "the numbers are too large for it"
 
-Numbers: TypeAlias = npt.NDArray[np.int64]
+Codes: TypeAlias = npt.NDArray[np.int64]  # classes by their number
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -104,7 +104,7 @@ def _of_classes(frame: pd.DataFrame) -> Quality:
     return Quality(len(truth), figures, absent, _each_class(truth, predicted, ranked))
 
 
-def _by_class(truth: Numbers, predicted: Numbers) -> dict[str, float]:
+def _by_class(truth: Codes, predicted: Codes) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support, recall_score
 
     figures = {
@@ -118,7 +118,7 @@ def _by_class(truth: Numbers, predicted: Numbers) -> dict[str, float]:
     return figures
 
 
-def _each_class(truth: Numbers, predicted: Numbers, ranked: Sequence[str]) -> dict[str, dict[str, float]]:
+def _each_class(truth: Codes, predicted: Codes, ranked: Sequence[str]) -> dict[str, dict[str, float]]:
     from sklearn.metrics import precision_recall_fscore_support
 
     there = np.union1d(truth, predicted)
@@ -132,7 +132,7 @@ def _each_class(truth: Numbers, predicted: Numbers, ranked: Sequence[str]) -> di
 
 
 def _by_probability(
-    truth: Numbers, shares: Floats, classes: Sequence[int], absent: Mapping[str, str]
+    truth: Codes, shares: Floats, classes: Sequence[int], absent: Mapping[str, str]
 ) -> dict[str, float]:
     """Figures from probabilities (rows, classes) that are defined; `classes` are the columns' numbers."""
     from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
@@ -155,7 +155,7 @@ def _by_probability(
     return figures
 
 
-def _undefined(truth: Numbers, shares: Floats, classes: Sequence[int], ranked: Sequence[str]) -> dict[str, str]:
+def _undefined(truth: Codes, shares: Floats, classes: Sequence[int], ranked: Sequence[str]) -> dict[str, str]:
     """Why figures from probabilities are not defined, by name."""
     if reason := _unfit(truth, shares, classes, ranked):
         return dict.fromkeys(BY_PROBABILITY, reason)
@@ -164,7 +164,7 @@ def _undefined(truth: Numbers, shares: Floats, classes: Sequence[int], ranked: S
     return {}
 
 
-def _unfit(truth: Numbers, shares: Floats, classes: Sequence[int], ranked: Sequence[str]) -> str:
+def _unfit(truth: Codes, shares: Floats, classes: Sequence[int], ranked: Sequence[str]) -> str:
     """What is wrong with probabilities as a whole; empty where nothing is."""
     if not classes:
         return "there are no probabilities"
@@ -179,7 +179,7 @@ def _unfit(truth: Numbers, shares: Floats, classes: Sequence[int], ranked: Seque
     return ""
 
 
-def _likeliest(shares: Floats, classes: Sequence[int]) -> Numbers:
+def _likeliest(shares: Floats, classes: Sequence[int]) -> Codes:
     """The class with the highest probability, of equal ones the first (rows,); -1 where there are none."""
     if not classes:
         return np.full(len(shares), -1)
@@ -224,10 +224,10 @@ def _ranked(names: set[str], texts: bool) -> list[str]:
     return sorted(names) if texts else list(class_numbers(names))
 
 
-def _numbered(names: npt.NDArray[np.object_], ranked: Sequence[str]) -> Numbers:
+def _numbered(names: npt.NDArray[np.object_], ranked: Sequence[str]) -> Codes:
     import pandas as pd
 
-    places: Numbers = pd.Index(ranked, dtype=object).get_indexer(pd.Index(names, dtype=object))
+    places: Codes = pd.Index(ranked, dtype=object).get_indexer(pd.Index(names, dtype=object))
     return places
 
 

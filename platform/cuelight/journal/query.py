@@ -11,16 +11,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cuelight.journal import layout, parquet
 from cuelight.journal.labels import last_labels
 from cuelight.journal.record import SHADOW, Prediction
 from cuelight.journal.retries import superseded
+from cuelight.protocol.rows import Array
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
 
+_PARTS = 1_000_000  # of which a share is made
 _PARAMETER = re.compile(r"\$(\w+)")
 
 _KEYS = {layout.ROWS: ("time", "prediction_id", "row"), layout.REQUESTS: ("time", "prediction_id")}
@@ -32,7 +36,8 @@ class Query:
 
     Shadow traffic is left out unless `arm` asks for it. `statuses` are the lowest and the highest HTTP status, `id` is
     a prediction's or a request's. `last_rows` keeps the newest rows of the result. What labels came at
-    `labels_until` or later is not known.
+    `labels_until` or later is not known. `share` (0 to 1) keeps about so many of the rows, chosen by a hash of their
+    ids: the same ones each time, whatever is in them.
 
     A request that the gateway tried more than once is there once, by its last attempt.
     """
@@ -47,6 +52,7 @@ class Query:
     statuses: tuple[int, int] | None = None
     id: str | None = None
     labels_until: float | None = None
+    share: float | None = None
 
     def takes(self, record: Prediction) -> bool:
         """Whether a request is in the window: what `Journal.requests` says of it once it is compacted."""
@@ -60,6 +66,15 @@ class Query:
             and low <= record.status <= high
             and (self.id is None or self.id in (record.prediction_id, record.request_id))
         )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many rows a window has, and when its first and last one came (epoch s); None without rows."""
+
+    rows: int
+    start: float | None
+    end: float | None
 
 
 @dataclass(frozen=True)
@@ -101,10 +116,6 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def models(self) -> list[str]:
-        """Models that have predicted rows here."""
-        return layout.models(self._folder)
-
     def rows(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per predicted row, in the order of time: the columns of `rows_table`."""
         return self.rows_table(query, columns).to_pandas()
@@ -121,6 +132,19 @@ class Journal:
     def outputs(self, query: Query) -> list[str]:
         """The columns of answers that rows of the query may have: `output.<name>` and `output.proba.<class>`."""
         return [name for name in self.columns(query) if name.startswith("output.")]
+
+    def times(self, query: Query) -> Array:
+        """When the rows came, in order: eight bytes a row."""
+        sql, values, days = self._window(layout.ROWS, query, ())
+        found = parquet.run(f'SELECT "time" FROM ({sql}) ORDER BY "time"', values, rows=days)
+        return np.empty(0) if found is None else found.column("time").to_numpy()
+
+    def size(self, query: Query) -> Size:
+        """How large a window is, for those who must not read all of it."""
+        sql, values, days = self._window(layout.ROWS, query, ())
+        sql = f'SELECT count(*) AS rows, min("time") AS start, max("time") AS "end" FROM ({sql})'
+        found = parquet.run(sql, values, rows=days)
+        return Size(0, None, None) if found is None else Size(**found.to_pylist()[0])
 
     def counts(self, query: Query, by: Sequence[str], every: float | None = None) -> pa.Table:
         """How many rows there are, as `rows`, for each value of the columns `by`, all among `columns`.
@@ -254,6 +278,9 @@ class Journal:
         values = {_PARAMETER.findall(text)[0]: value for text, value in given.items() if value is not None}
         if dataset == layout.ROWS and not low <= HTTPStatus.OK <= high:
             wanted.append("false")
+        if dataset == layout.ROWS and query.share is not None:
+            wanted.append(f'hash(prediction_id, "row") % {_PARTS} < $share')
+            values["share"] = round(query.share * _PARTS)
         if query.arm is None:
             wanted.append("arm <> $shadow")
             values["shadow"] = SHADOW

@@ -71,6 +71,6 @@ class Retention:
         return True
 
     def _delete_damaged(self, before: float) -> None:
-        for path in self._folder.glob("damaged/*/*.jsonl"):
+        for path in self._folder.glob(f"{layout.DAMAGED}/*/*.jsonl"):
             if path.stat().st_mtime < before:
                 path.unlink()

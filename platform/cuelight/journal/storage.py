@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cuelight.kit.files import sync_folder
+from cuelight.kit.files import sync_folder, unless_held
 
 Checkpoint = Callable[[str], None]
 _GROUP_ROWS = 1 << 16
 _BODIES = ("request", "response")
 
 
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[bool]:
+def alone(folder: Path) -> AbstractContextManager[bool]:
     """Hold the lock of whoever changes what is compacted in the journal's folder; False: another holds it."""
-    with (folder / ".compactor.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    return unless_held(folder / ".compactor.lock")
 
 
 def encode(table: pa.Table) -> Any:

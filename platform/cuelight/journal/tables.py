@@ -103,8 +103,8 @@ class RowsTable:
     """The prediction rows of one version, collected request by request.
 
     Columns: those of `ROWS`, `input.<column>` (`personal.<column>`, a text or null, where the column is personal),
-    `output.prediction` (`output.prediction0` and on for several
-    outputs, `output.<name>` for named ones), `output.proba.<class>`.
+    `output.prediction` (`output.prediction0` and on for several outputs, `output.<name>` for named ones),
+    `output.proba.<class>`.
     """
 
     def __init__(self, signature: Signature) -> None:
@@ -128,13 +128,14 @@ class RowsTable:
             answer = read(prediction.response, *form)
         except (CuelightError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"the request or its answer can't be read: {error}") from error
-        probabilities = _probabilities(prediction.probabilities, count)
-        as_probabilities = bool(probabilities) and parameters.get("predict_method") == "predict_proba"
-        outputs = {} if as_probabilities else _outputs(answer, count)
+        shares = probabilities(prediction.probabilities, count)
+        as_probabilities = bool(shares) and parameters.get("predict_method") == "predict_proba"
+        answered = {} if as_probabilities else outputs(answer, count)
         shared = {name: [getattr(prediction, name)] * count for name in _SHARED}
         own = {name: _list(values) for name, values in inputs.items()}
+        _check_nested(own)
         self._note_types(inputs)
-        self._extend(shared | {"row": list(range(count))} | own | outputs | probabilities, count)
+        self._extend(shared | {"row": list(range(count))} | own | answered | shares, count)
 
     def _asked(self, prediction: Prediction) -> tuple[dict[str, Array], Mapping[str, Any], int]:
         """Columns by the names that they have here, parameters, and how many rows."""
@@ -209,7 +210,12 @@ def _fits(row: dict[str, Any], schema: pa.Schema) -> bool:
     return True
 
 
-def _outputs(answer: Any, count: int) -> dict[str, list[Any]]:
+def outputs(answer: Any, count: int) -> dict[str, list[Any]]:
+    """An answer of so many rows as columns `output.<name>`.
+
+    Raises:
+        ValueError: it does not hold one prediction a row.
+    """
     if isinstance(answer, dict):
         return {f"output.{name}": _of_length(values, count) for name, values in answer.items()}
     rows = _of_length(answer if isinstance(answer, list) or count != 1 else [answer], count)
@@ -230,7 +236,12 @@ def _of_length(values: Any, count: int) -> list[Any]:
     return values
 
 
-def _probabilities(given: dict[str, Any] | None, count: int) -> dict[str, list[Any]]:
+def probabilities(given: Mapping[str, Any] | None, count: int) -> dict[str, list[Any]]:
+    """Probabilities as columns `output.proba.<class>`; none where none are given.
+
+    Raises:
+        ValueError: there is not one value for each class and row.
+    """
     if not given:
         return {}
     try:
@@ -238,6 +249,20 @@ def _probabilities(given: dict[str, Any] | None, count: int) -> dict[str, list[A
         return {f"output.proba.{name}": [float(row[i]) for row in values] for i, name in enumerate(classes)}
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError("the probabilities do not have one value per class and row") from error
+
+
+def _check_nested(columns: Mapping[str, Sequence[Any]]) -> None:
+    """Make sure that what is no plain value can be a text: JSON is read four times as deep as it is written.
+
+    Raises:
+        ValueError: something is nested too deeply.
+    """
+    for values in columns.values():
+        for each in values if {list, dict} & set(map(type, values)) else ():
+            try:
+                _text(each)
+            except TypeError as error:  # orjson's JSONEncodeError is one
+                raise ValueError(f"a value can't be written as JSON: {error}") from error
 
 
 def _list(values: Array) -> list[Any]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cuelight.journal import segment
+from cuelight.journal.layout import SEGMENTS
 from cuelight.journal.record import Prediction, Record, Schema
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.identity import new_id
@@ -58,7 +59,7 @@ class Writer:
         if sync not in SYNC_MODES:
             raise ValueError(f"sync must be one of {', '.join(SYNC_MODES)}, not {sync!r}")
         self.dropped = 0
-        self._folder = folder / "segments" / host
+        self._folder = folder / SEGMENTS / host
         self._bytes, self._seconds, self._sync = segment_bytes, segment_seconds, sync
         self._clock = clock or SystemClock()
         self._schemas: dict[str, bytes] = {}

@@ -18,7 +18,7 @@ from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Column, Tensor
 
 _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
-_EXACT = {np.dtype("float64"): 2**53, np.dtype("float32"): 2**24, np.dtype("float16"): 2**11}
+EXACT = {"float64": 2**53, "float32": 2**24, "float16": 2**11}  # up to here a float holds every integer
 _LARGEST_TEXTS = 1 << 26  # bytes of one tensor
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 _FRACTION = re.compile(r"[.,](\d{6})(\d+)")
@@ -40,8 +40,7 @@ def tensor(values: Any, spec: Tensor) -> Array:
         BadInput: shape or values do not fit.
         TooLarge: the texts together, each with the room of the longest one.
     """
-    label = f"Input `{spec.name}`" if spec.name else "The input"
-    wanted = np.dtype(spec.dtype)
+    label, wanted = fit.label(spec), np.dtype(spec.dtype)
     try:
         # Without a type NumPy would give each text the room of the longest one.
         array = np.asarray(values, dtype=object if holds_texts(values) else None)
@@ -53,13 +52,7 @@ def tensor(values: Any, spec: Tensor) -> Array:
         raise BadInput(f"{label} must hold {wanted} values only, without nulls.")
     if wanted.kind in "iuf" and int in kinds:
         array = _exact(values, array, wanted, label)
-    if len(spec.shape) > 1 and array.ndim == len(spec.shape) - 1 and spec.shape[0] == -1:
-        array = array[np.newaxis, ...]
-    fits = 0 < array.ndim == len(spec.shape) and all(
-        want in (-1, have) for want, have in zip(spec.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise BadInput(f"{label} has shape {array.shape}; the model takes {spec.shape} (-1 is any length).")
+    array = fit.shaped(array, spec)
     if wanted.kind in "US":
         return _fixed(array, wanted, label)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -125,7 +118,7 @@ def _exact(values: Any, array: Array, wanted: np.dtype[Any], label: str) -> Arra
     Raises:
         BadInput: a float type can't hold an integer exactly.
     """
-    most = _EXACT.get(wanted, 2**53)
+    most = EXACT.get(wanted.name, 2**53)
     if array.size and max(abs(float(array.max())), abs(float(array.min()))) < min(most, 2**53):
         return array
     if wanted.kind == "f":
@@ -139,21 +132,17 @@ def _exact(values: Any, array: Array, wanted: np.dtype[Any], label: str) -> Arra
     return np.array(whole, dtype=wanted).reshape(array.shape)
 
 
-def _fail(name: str, row: int, what: str) -> BadInput:
-    return BadInput(f"Column `{fit.short(name)}`, row {row}: {what}.")
-
-
 def _floats(values: Sequence[Any], name: str) -> Array:
     if set(map(type, values)) == {float}:
         return np.array(values, dtype=np.float64)
     for row, value in enumerate(values):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise _fail(name, row, f"a number is needed, not {_kind(value)}")
+            raise fit.misfit(name, row, f"a number is needed, not {_kind(value)}")
     try:
         array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except OverflowError as error:
         raise BadInput(f"Column `{fit.short(name)}` holds a number beyond the range of a double.") from error
-    _hold_integers(values, array, 2**53, name)
+    _hold_integers(values, array, EXACT["float64"], name)
     return array
 
 
@@ -163,7 +152,7 @@ def _singles(values: Sequence[Any], name: str) -> Array:
         narrow: Array = wide.astype(np.float32)
     if not np.array_equal(np.isinf(narrow), np.isinf(wide)):
         raise BadInput(f"Column `{fit.short(name)}` holds a number beyond the range of a 32-bit float.")
-    _hold_integers(values, narrow, 2**24, name)
+    _hold_integers(values, narrow, EXACT["float32"], name)
     return narrow
 
 
@@ -173,7 +162,9 @@ def _hold_integers(values: Sequence[Any], array: Array, most: int, name: str) ->
         big = np.flatnonzero(np.abs(array) >= most)
     for row in big.tolist():
         if isinstance(values[row], int) and float(array[row]) != values[row]:
-            raise _fail(name, row, f"this integer is beyond what {array.dtype} holds exactly; send it with a fraction")
+            raise fit.misfit(
+                name, row, f"this integer is beyond what {array.dtype} holds exactly; send it with a fraction"
+            )
 
 
 def _integers(kind: str) -> Callable[[Sequence[Any], str], Array]:
@@ -182,11 +173,11 @@ def _integers(kind: str) -> Callable[[Sequence[Any], str], Array]:
     def convert(values: Sequence[Any], name: str) -> Array:
         for row, value in enumerate(values):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise _fail(name, row, f"a whole number is needed, not {_kind(value)}")
+                raise fit.misfit(name, row, f"a whole number is needed, not {_kind(value)}")
             if isinstance(value, float) and not value.is_integer():
-                raise _fail(name, row, "a whole number is needed, and this has a fraction")
+                raise fit.misfit(name, row, "a whole number is needed, and this has a fraction")
             if not low <= value <= high:
-                raise _fail(name, row, f"beyond the range of type {kind}")
+                raise fit.misfit(name, row, f"beyond the range of type {kind}")
         return np.array([int(value) for value in values], dtype=np.int32 if kind == "integer" else np.int64)
 
     return convert
@@ -195,7 +186,7 @@ def _integers(kind: str) -> Callable[[Sequence[Any], str], Array]:
 def _booleans(values: Sequence[Any], name: str) -> Array:
     for row, value in enumerate(values):
         if not isinstance(value, bool):
-            raise _fail(name, row, f"true or false is needed, not {_kind(value)}")
+            raise fit.misfit(name, row, f"true or false is needed, not {_kind(value)}")
     return np.array(values, dtype=np.bool_)
 
 
@@ -203,7 +194,7 @@ def _strings(values: Sequence[Any], name: str) -> Array:
     if not set(map(type, values)) <= {str, type(None)}:
         for row, value in enumerate(values):
             if not isinstance(value, str | None):
-                raise _fail(name, row, f"a string is needed, not {_kind(value)}")
+                raise fit.misfit(name, row, f"a string is needed, not {_kind(value)}")
     return objects(values, name)
 
 
@@ -213,7 +204,7 @@ def _bytes(values: Sequence[Any], name: str) -> Array:
         try:
             decoded.append(None if value is None else base64.b64decode(value, validate=True))
         except (TypeError, ValueError, binascii.Error) as error:
-            raise _fail(name, row, "base64 text is needed") from error
+            raise fit.misfit(name, row, "base64 text is needed") from error
     return objects(decoded, name)
 
 
@@ -223,9 +214,9 @@ def _datetimes(values: Sequence[Any], name: str) -> Array:
         try:
             moments[row] = np.datetime64("NaT") if value is None else _moment(value)
         except (TypeError, ValueError) as error:
-            raise _fail(name, row, "an ISO 8601 date or time is needed") from error
+            raise fit.misfit(name, row, "an ISO 8601 date or time is needed") from error
         except OverflowError as error:
-            raise _fail(name, row, "beyond what a date and time to the nanosecond can hold") from error
+            raise fit.misfit(name, row, "beyond what a date and time to the nanosecond can hold") from error
     return moments
 
 

@@ -15,6 +15,7 @@ from cuelight.kit.errors import BadInput
 
 _PARQUET = b"PAR1"
 _MOST_PAGES, _LARGEST_FOOTER = 20_000, 1 << 20
+_MOST_READ = 1 << 22  # bytes and entries of all headers: each is looked at by itself
 _ROW_GROUPS, _CHUNKS, _CHUNK = 4, 1, 3  # fields of a footer, a row group, a chunk
 _COMPRESSED, _DATA, _DICTIONARY = 7, 9, 11  # fields of a chunk's metadata: its size, and where its pages begin
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
@@ -79,7 +80,7 @@ def of_parquet(body: bytes) -> int:
     The footer is read here and not by PyArrow: asked for its column chunks, PyArrow ends the process on a damaged one.
 
     Raises:
-        BadInput: its footer or its pages are more than any honest request's, or an encoding hides its size.
+        BadInput: its footer, pages or headers are more than any honest request's, or an encoding hides its size.
         IndexError, KeyError, TypeError, ValueError: it can't be read.
     """
     size = _at("<I", memoryview(body), len(body) - len(_PARQUET) - 4)
@@ -87,11 +88,12 @@ def of_parquet(body: bytes) -> int:
         raise ValueError("no Parquet file")
     if size > _LARGEST_FOOTER:
         raise BadInput(f"The Parquet file's footer is larger than {_LARGEST_FOOTER} bytes: send fewer columns.")
-    footer, _ = _Compact(body, len(body) - 8 - size).struct()
+    headers = _Compact(body)
+    footer, _ = headers.struct_at(len(body) - 8 - size)
     total = pages = 0
     for group in footer[_ROW_GROUPS]:
         for chunk in group[_CHUNKS]:
-            for page, values in _pages(body, chunk[_CHUNK]):
+            for page, values in _pages(headers, chunk[_CHUNK]):
                 total += page + _VALUE * values
                 pages += 1
                 if pages > _MOST_PAGES:
@@ -99,14 +101,14 @@ def of_parquet(body: bytes) -> int:
     return total
 
 
-def _pages(body: bytes, chunk: dict[int, Any]) -> Iterator[tuple[int, int]]:
+def _pages(headers: _Compact, chunk: dict[int, Any]) -> Iterator[tuple[int, int]]:
     """Uncompressed size and number of values of each page of a column chunk."""
     place = chunk[_DATA]
     if 0 < chunk.get(_DICTIONARY, 0) < place:
         place = chunk[_DICTIONARY]
     end = place + chunk[_COMPRESSED]
     while place < end:
-        header, place = _Compact(body, place).struct()
+        header, place = headers.struct_at(place)
         size, stored = header[2], header[3]
         if size < 0 or stored < 0:
             raise ValueError("a page of negative size")
@@ -120,17 +122,25 @@ def _pages(body: bytes, chunk: dict[int, Any]) -> Iterator[tuple[int, int]]:
 
 
 class _Compact:
-    """Thrift's compact protocol: a struct becomes a dict by field number, texts are passed by."""
+    """Thrift's compact protocol: a struct becomes a dict by field number, texts are passed by.
+
+    What it reads of one content is bounded in all: a list may claim any length, also of what takes no bytes here.
+    """
 
     _MOST_NESTED = 8
 
-    def __init__(self, content: bytes, place: int) -> None:
+    def __init__(self, content: bytes) -> None:
         self._content = content
-        self._place = place
+        self._place = 0
+        self._left = _MOST_READ
 
-    def struct(self, depth: int = 0) -> tuple[dict[int, Any], int]:
-        """The struct that begins here, and where it ends."""
-        if depth > self._MOST_NESTED or self._place < 0:
+    def struct_at(self, place: int) -> tuple[dict[int, Any], int]:
+        """The struct that begins there, and where it ends."""
+        self._place = place
+        return self._struct(0), self._place
+
+    def _struct(self, depth: int) -> dict[int, Any]:
+        if self._place < 0:
             raise ValueError("no Thrift")
         fields: dict[int, Any] = {}
         number = 0
@@ -138,9 +148,11 @@ class _Compact:
             number = number + (head >> 4) if head >> 4 else self._integer()
             kind = head & 15
             fields[number] = kind == 1 if kind in (1, 2) else self._value(kind, depth)  # a boolean is its type
-        return fields, self._place
+        return fields
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > self._MOST_NESTED:
+            raise ValueError("no Thrift")
         if kind in (1, 2, 3):
             return self._byte()
         if kind in (4, 5, 6):
@@ -155,15 +167,22 @@ class _Compact:
         if kind in (9, 10):
             return self._list(depth)
         if kind == 12:
-            return self.struct(depth + 1)[0]
+            return self._struct(depth + 1)
         raise ValueError("no Thrift")
 
     def _list(self, depth: int) -> list[Any]:
         head = self._byte()
         size = head >> 4 if head >> 4 < 15 else self._unsigned()
+        self._spend(size)
         return [self._value(head & 15, depth + 1) for _ in range(size)]
 
+    def _spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise BadInput("The Parquet file's headers are too long for one request.")
+
     def _byte(self) -> int:
+        self._spend(1)
         value = self._content[self._place]
         self._place += 1
         return value

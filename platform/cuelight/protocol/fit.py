@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from cuelight.kit.errors import BadInput, TooLarge
+from cuelight.protocol.rows import Array
 from cuelight.protocol.signature import Column, Signature, Tensor
 
 MOST_COLUMNS = 10_000  # of a request that no signature holds against anything
@@ -51,6 +52,31 @@ def tensors(given: Collection[str], specs: Sequence[Tensor]) -> None:
         raise BadInput(f"Missing inputs: {', '.join(missing)}.")
 
 
+def label(spec: Tensor) -> str:
+    """A tensor as a message calls it."""
+    return f"Input `{spec.name}`" if spec.name else "The input"
+
+
+def has_shape(shape: Sequence[int], spec: Tensor) -> bool:
+    """Whether an array of this shape is one that the tensor stands for."""
+    return 0 < len(shape) == len(spec.shape) and all(
+        want in (-1, have) for want, have in zip(spec.shape, shape, strict=True)
+    )
+
+
+def shaped(array: Array, spec: Tensor) -> Array:
+    """The array in the tensor's shape: a lone row may come without its brackets.
+
+    Raises:
+        BadInput: it has another one.
+    """
+    if len(spec.shape) > 1 and array.ndim == len(spec.shape) - 1 and spec.shape[0] == -1:
+        array = array[None, ...]
+    if not has_shape(array.shape, spec):
+        raise BadInput(f"{label(spec)} has shape {array.shape}; the model takes {spec.shape} (-1 is any length).")
+    return array
+
+
 def rows(count: int, signature: Signature, most: int) -> None:
     """Check a number of rows before their values are read.
 
@@ -76,6 +102,11 @@ def width(count: int) -> None:
     """
     if count > MOST_COLUMNS:
         raise TooLarge(f"A model without a signature takes {MOST_COLUMNS} columns at most: log it with one.")
+
+
+def misfit(name: str, row: int, what: str) -> BadInput:
+    """The error for one value of a column: never the value itself."""
+    return BadInput(f"Column `{short(name)}`, row {row}: {what}.")
 
 
 def short(name: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from cuelight.protocol import schemas
+from cuelight.protocol.media import JSON
 from cuelight.protocol.signature import Signature
 
 Part = dict[str, Any]
-_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def _paths(model: Described) -> Iterable[tuple[str, Part]]:
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _ASKED],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": schemas.request(model.signature), "example": model.example}},
+            "content": {JSON: {"schema": schemas.request(model.signature), "example": model.example}},
         },
         "responses": {
             "200": {
                 "description": "Predictions, a row each.",
                 "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _TOLD},
-                "content": {_JSON: {"schema": schemas.answer(model.signature)}},
+                "content": {JSON: {"schema": schemas.answer(model.signature)}},
             },
             "default": {"$ref": "#/components/responses/Fault"},
         },
@@ -81,7 +81,7 @@ def _paths(model: Described) -> Iterable[tuple[str, Part]]:
 
 
 def _as_json(name: str) -> Part:
-    return {_JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
 def _header(name: str, text: str, schema: Part) -> Part:

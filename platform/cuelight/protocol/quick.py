@@ -357,11 +357,8 @@ def _nested(spec: Tensor) -> Any:
 
 def _arrays(specs: Sequence[Tensor], values: Sequence[Any]) -> Rows:
     arrays = {spec.name: np.array(value, dtype=spec.dtype) for spec, value in zip(specs, values, strict=True)}
-    for spec in specs:
-        shape = arrays[spec.name].shape
-        fits = len(shape) == len(spec.shape)
-        if not fits or any(want not in (-1, have) for want, have in zip(spec.shape, shape, strict=True)):
-            raise _Unusual
+    if not all(fit.has_shape(arrays[spec.name].shape, spec) for spec in specs):
+        raise _Unusual
     counts = {len(each) for each in arrays.values()}
     if len(counts) > 1:
         raise _Unusual

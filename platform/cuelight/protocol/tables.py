@@ -103,7 +103,7 @@ def predictions(body: bytes) -> Any:
     else:
         column = table.column(answer.PREDICTIONS)
         values = column.to_numpy() if pa.types.is_timestamp(column.type) else column.to_pylist()
-    return orjson.loads(encode(values))["predictions"]
+    return orjson.loads(encode(values))[answer.PREDICTIONS]
 
 
 def _arrow(body: bytes, signature: Signature, limits: Limits) -> pa.Table:

@@ -15,9 +15,7 @@ from cuelight.protocol.signature import Column, Signature, Tensor
 
 _NUMBERS = "iuf"
 _MOMENT = np.dtype("datetime64[ns]")
-# A float holds every integer up to here; beyond, each is looked at.
 _NULLS = {"double": np.float64("nan"), "float": np.float32("nan"), "datetime": np.datetime64("NaT", "ns")}
-_EXACT = {"float64": 2**53, "float32": 2**24, "float16": 2**11}
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def tensor(given: Typed, spec: Tensor) -> Array:
     Raises:
         BadInput: shape or values do not fit.
     """
-    label, wanted, values = _label(spec), np.dtype(spec.dtype), given.values
+    label, wanted, values = fit.label(spec), np.dtype(spec.dtype), given.values
     if given.missing is not None and given.missing.any():
         raise BadInput(f"{label} must hold values only, without nulls.")
     if values.dtype == object or wanted.kind not in "biuf":
@@ -82,13 +80,7 @@ def tensor(given: Typed, spec: Tensor) -> Array:
     cast, wrong = _cast(values, wanted)
     if wrong.size:
         raise BadInput(f"{label} holds values that {wanted} can't hold exactly.")
-    if len(spec.shape) > 1 and cast.ndim == len(spec.shape) - 1 and spec.shape[0] == -1:
-        cast = cast[np.newaxis, ...]
-    if len(cast.shape) != len(spec.shape) or any(
-        want not in (-1, have) for want, have in zip(spec.shape, cast.shape, strict=True)
-    ):
-        raise BadInput(f"{label} has shape {cast.shape}; the model takes {spec.shape} (-1 is any length).")
-    return cast
+    return fit.shaped(cast, spec)
 
 
 def _tensors(given: Mapping[str, Typed], specs: tuple[Tensor, ...]) -> Rows:
@@ -126,7 +118,7 @@ def _cast(values: Array, wanted: np.dtype[Any]) -> tuple[Array, Array]:
             if have.kind == "f" and have.itemsize > wanted.itemsize:
                 wrong = wrong | ((cast.astype(have) != values) & ~np.isnan(values))
             elif have.kind in "iu":
-                return cast, _rounded(values, cast, _EXACT[wanted.name])
+                return cast, _rounded(values, cast, convert.EXACT[wanted.name])
             return cast, np.flatnonzero(wrong)
     low, high = int(np.iinfo(wanted).min), int(np.iinfo(wanted).max)
     if have.kind == "f":
@@ -157,7 +149,7 @@ def _floats(name: str) -> Callable[[Typed, Column], Array]:
         bad = _there(wrong, given.missing)
         if bad.size:
             what = "a finite number is needed" if not np.isfinite(values[bad[0]]) else f"{name} can't hold it exactly"
-            raise _fail(spec, int(bad[0]), what)
+            raise fit.misfit(spec.name, int(bad[0]), what)
         if given.missing is None:
             return cast
         return np.where(given.missing, np.array(np.nan, wanted), cast)
@@ -173,7 +165,7 @@ def _integers(name: str) -> Callable[[Typed, Column], Array]:
         _no_nulls(given, spec)
         cast, wrong = _cast(values, wanted)
         if wrong.size:
-            raise _fail(spec, int(wrong[0]), f"a whole number in the range of type {spec.type} is needed")
+            raise fit.misfit(spec.name, int(wrong[0]), f"a whole number in the range of type {spec.type} is needed")
         return cast
 
     return into
@@ -199,7 +191,7 @@ def _moments(given: Typed, spec: Column) -> Array:
     missing = np.isnat(values)
     wrong = np.flatnonzero((cast.astype(values.dtype) != values) & ~missing)
     if wrong.size:
-        raise _fail(spec, int(wrong[0]), "beyond what a date and time to the nanosecond can hold")
+        raise fit.misfit(spec.name, int(wrong[0]), "beyond what a date and time to the nanosecond can hold")
     return cast if given.missing is None else np.where(given.missing, np.array("NaT", _MOMENT), cast)
 
 
@@ -226,25 +218,17 @@ def _of_type(given: Typed, spec: Column, kind: type, what: str) -> Array:
         raise BadInput(f"Column `{fit.short(spec.name)}`: {what} is needed, and its type is another.")
     if not set(map(type, values.tolist())) <= {kind, type(None)}:
         row = next(i for i, each in enumerate(values.tolist()) if each is not None and type(each) is not kind)
-        raise _fail(spec, row, f"{what} is needed")
+        raise fit.misfit(spec.name, row, f"{what} is needed")
     return values
 
 
 def _no_nulls(given: Typed, spec: Column) -> None:
     if given.missing is not None and given.missing.any():
-        raise _fail(spec, int(np.flatnonzero(given.missing)[0]), f"type {spec.type} has no missing value")
+        raise fit.misfit(spec.name, int(np.flatnonzero(given.missing)[0]), f"type {spec.type} has no missing value")
 
 
 def _there(positions: Array, missing: Array | None) -> Array:
     return positions if missing is None else positions[~missing[positions]]
-
-
-def _fail(spec: Column, row: int, what: str) -> BadInput:
-    return BadInput(f"Column `{fit.short(spec.name)}`, row {row}: {what}.")
-
-
-def _label(spec: Tensor) -> str:
-    return f"Input `{spec.name}`" if spec.name else "The input"
 
 
 def _type_of(given: Typed) -> str:

@@ -6,6 +6,7 @@ All decisions are those of the real loop, by its own functions; here is only who
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -77,8 +78,10 @@ class _Charge:
     reports: list[Seen] = field(default_factory=list)
 
 
-def play(stream: Stream, plan: Plan, settings: Settings) -> Played:
+def play(stream: Stream, plan: Plan, settings: Settings, tell: Callable[[int, int], None] = lambda *_: None) -> Played:
     """Play a stream to its end; the same stream, plan and settings always come to the same.
+
+    `tell` hears of seconds of the stream that are played, of how many.
 
     Raises:
         BadInput: no drift job falls into the stream, or too many do.
@@ -93,6 +96,7 @@ def play(stream: Stream, plan: Plan, settings: Settings) -> Played:
     with tempfile.TemporaryDirectory(prefix="cuelight-simulation-") as folder:
         player = _Player(stream, plan, chosen, Calibrations(Path(folder)))
         for moment, is_job in in_turn(jobs, chosen.retrain_schedule, start, end):
+            tell(int(moment - start), int(end - start))
             player.carry_on(moment)
             if is_job:
                 player.judge(moment)

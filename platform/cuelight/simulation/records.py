@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 from cuelight.pipelines.answers import Answers, Array
 from cuelight.pipelines.gate import GateVerdict
 from cuelight.pipelines.pipeline import TrainingPipeline

@@ -42,6 +42,11 @@ class Result:
         return sum(each.alarm for each, _ in self.windows)
 
     @property
+    def asked(self) -> int:
+        """Retrainings that were asked for, whatever they came to."""
+        return len(self.retrainings)
+
+    @property
     def promoted(self) -> int:
         """Versions that took over while the stream went on."""
         return sum(each.promoted_at is not None for each in self.retrainings)
@@ -63,11 +68,6 @@ class Result:
             "requests": [asdict(each) for each in self.retrainings],
             "trend": [{"at": moment, "rows": found.last - found.first, **_pair(found)} for moment, found in self.trend],
         }
-
-    @property
-    def asked(self) -> int:
-        """Retrainings that were asked for, whatever they came to."""
-        return len(self.retrainings)
 
 
 def weigh(played: Played, driftless: bool = False) -> Result:

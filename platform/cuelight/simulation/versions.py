@@ -10,8 +10,9 @@ import numpy as np
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.columns import LABEL
 from cuelight.pipelines.answers import Answers, Array, ask
-from cuelight.pipelines.candidates.candidate import Candidate, Lesson, make
+from cuelight.pipelines.candidates.candidate import Candidate, make
 from cuelight.pipelines.candidates.champion import Champion
+from cuelight.pipelines.candidates.lesson import Lesson
 from cuelight.pipelines.candidates.reference import reference
 from cuelight.pipelines.progress import Silent
 from cuelight.pipelines.retraining.fresh import Fresh, fresh_of

@@ -137,7 +137,7 @@ def typed_values(values: Sequence[Any], name: str, datatype: str, spec: Column |
             wrong = np.flatnonzero((whole < limits.min) | (whole > limits.max))
         narrow = whole.astype(wanted)
     if wrong.size:
-        raise BadInput(f"Column `{fit.short(name)}`, row {int(wrong[0])}: beyond the range of {datatype}.")
+        raise fit.misfit(name, int(wrong[0]), f"beyond the range of {datatype}")
     return Typed(narrow)
 
 
@@ -147,7 +147,7 @@ def _decoded(values: Sequence[Any], name: str) -> list[Any]:
     try:
         texts.extend(each.decode() if isinstance(each, bytes) else each for each in values)
     except UnicodeDecodeError:  # what came before it is there
-        raise BadInput(f"Column `{fit.short(name)}`, row {len(texts)}: a text in UTF-8 is needed.") from None
+        raise fit.misfit(name, len(texts), "a text in UTF-8 is needed") from None
     return texts
 
 
