@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cuelight.journal.query import Journal, Query
+from cuelight.journal.query import Journal
 from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift.calibrations import Calibrations
-from cuelight.monitoring.examination.columns import LABEL
+from cuelight.monitoring.examination.findings import Fault, Finding
+from cuelight.monitoring.examination.likeness import TIME
 from cuelight.monitoring.reports.changes import changes
 from cuelight.monitoring.reports.outcome import Outcome, figures, segments
 from cuelight.monitoring.reports.prospects import prospects
 from cuelight.monitoring.reports.publication import Publisher
+from cuelight.monitoring.retraining.labels import counted
 from cuelight.monitoring.retraining.petition import petition, weigh
 from cuelight.monitoring.retraining.triggers import Known
-from cuelight.monitoring.verdicts.assessment import Case
+from cuelight.monitoring.verdicts.assessment import Assessment, Case
 from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
 from cuelight.monitoring.verdicts.rule import Earlier
 from cuelight.monitoring.verdicts.segments import assess
@@ -33,9 +35,6 @@ from cuelight.operations.holding import held
 from cuelight.operations.kinds import Kind
 from cuelight.operations.reports import Report
 from cuelight.operations.retraining import last_learned
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEASE_SECONDS = 90.0  # of silence, after which a killed job's model is another job's
 # Reports, a week of them every ten minutes: with little traffic many lie between two windows of rows of their own.
@@ -112,14 +111,14 @@ class DriftJob:
         reference = self._references.read(target)
         baseline = windows.baseline(against, window, reference, settings)
         case = Case(reference, window.rows, window.labelled, earlier, self._calibrations, baseline)
-        assessment = assess(case, settings)
+        assessment = _told(assess(case, settings), window)
         outcome = Outcome(
             model=target.model,
             version=target.version,
             at=now,
             window_start=window.start,
             window_end=window.end,
-            rows=len(window.rows),
+            rows=window.size,
             labelled=len(window.labelled),
             labels_until=window.labels_until,
             assessment=assessment,
@@ -128,7 +127,8 @@ class DriftJob:
             against=baseline.name,
             against_rows=len(baseline.rows),
         )
-        known = self._known(assessment.decision.retrain, target, reference)
+        learned = last_learned(self._operations.retrains(target.model))
+        known = counted(assessment.decision.retrain, target, reference, self._journal, settings, learned)
         outcome = replace(outcome, changes=changes(outcome, reports), prospects=self._prospects(outcome, known))
         confirm()
         outcome = self._publisher.publish(outcome)
@@ -183,15 +183,15 @@ class DriftJob:
         new = {answer.note} - {"", *outcome.prospects}
         return replace(outcome, notes=(*outcome.notes, *new), request=answer.request)
 
-    def _known(self, wish: str, target: Target, reference: pd.DataFrame) -> Known:
-        """What the triggers go by; labels are counted only where they matter."""
-        matters = wish or self._settings.of(target.model).retrain_every_labels
-        if not matters or LABEL not in reference or not reference[LABEL].notna().any():
-            return Known(wish)
-        query = Query(target.model, since=target.trained_until)
-        times = self._journal.labelled(query, columns=["label_time"])["label_time"].to_numpy()
-        asked = last_learned(self._operations.retrains(target.model))
-        return Known(wish, labels=len(times), new_labels=int((times > asked).sum()))
+
+def _told(assessment: Assessment, window: Window) -> Assessment:
+    """With a note where the window is judged by a sample of it."""
+    if window.size == len(window.rows):
+        return assessment
+    text = f"{len(window.rows):,} of the window's {window.size:,} rows were judged, chosen by a hash of their ids"
+    note = Finding(TIME, Fault.NOT_TESTED, False, f"{text} (monitoring.most_rows)")
+    found = assessment.examination
+    return replace(assessment, examination=replace(found, findings=(*found.findings, note)))
 
 
 def _described(target: Target, baseline: Baseline) -> str:

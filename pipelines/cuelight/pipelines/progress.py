@@ -9,6 +9,8 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Progress(Protocol):
@@ -29,10 +31,12 @@ class Steps:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """A spinner while it runs; then a tick and the seconds, or a cross."""
+        """A spinner and the time while it runs; then a tick and the seconds, or a cross."""
         start = time.perf_counter()
         try:
-            with self._console.status(escape(text)):
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+            with Bar(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
+                bar.add_task(escape(text), total=None)
                 yield
         except BaseException:
             self._console.print(f"[red]✗[/] {escape(text)}", soft_wrap=True)

@@ -10,8 +10,8 @@ from cuelight.kit.errors import CuelightError
 from cuelight.pipelines.answers import Array
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
-from cuelight.pipelines.candidates.candidate import Lesson
 from cuelight.pipelines.candidates.champion import Champion
+from cuelight.pipelines.candidates.lesson import Lesson
 from cuelight.pipelines.candidates.register import Commission, Trained, train_and_register
 from cuelight.pipelines.data import Data, prepare
 from cuelight.pipelines.pipeline import TrainingPipeline

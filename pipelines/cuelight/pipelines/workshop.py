@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Workshop:
     """The parts that every training shares.
 
-    `aliases` maps aliases to the tracks that they mean; `tracks` is the follower's memory of who arrived when.
+    `aliases` maps aliases to the tracks that they mean; `tracks` is the follower's memory of who arrived when;
+    `scheduler` is the address of a Dask cluster that estimators are fitted by, where they work in parallel.
     """
 
     registry: Registry
@@ -31,3 +32,4 @@ class Workshop:
     tracks: TrackMemory = field(default_factory=TrackMemory)
     clock: Clock = field(default_factory=SystemClock)
     progress: Progress = field(default_factory=Silent)
+    scheduler: str = ""

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cuelight.monitoring.alerts.wording import message, recovery, reminder
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
+from cuelight.operations.verdict import Verdict
 from cuelight.registry.model import Track
 
 _ALARMING = (Verdict.DRIFT, Verdict.DEGRADED, Verdict.BAD_DATA)

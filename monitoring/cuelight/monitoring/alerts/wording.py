@@ -8,10 +8,10 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from cuelight.kit.clock import utc
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.alerts import Alert, Severity
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
+from cuelight.operations.verdict import Verdict
 from cuelight.registry.model import Track
 
 _LONGEST = 1_000

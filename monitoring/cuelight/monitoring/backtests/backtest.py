@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cuelight.journal.query import Journal, Query
+from cuelight.journal.record import CHAMPION
 from cuelight.kit.errors import NotFound
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.backtests.consequences import Consequence, Consequences
 from cuelight.monitoring.drift.calibrations import Calibrations
-from cuelight.monitoring.examination.columns import LABEL
 from cuelight.monitoring.job import remembered
 from cuelight.monitoring.reports.outcome import Outcome
-from cuelight.monitoring.retraining.triggers import Known
+from cuelight.monitoring.retraining.labels import counted
 from cuelight.monitoring.verdicts.assessment import Assessment, Case
 from cuelight.monitoring.verdicts.lookback import Seen, nothing_new
 from cuelight.monitoring.verdicts.segments import assess
@@ -28,7 +28,6 @@ from cuelight.registry.model import Track
 if TYPE_CHECKING:
     import pandas as pd
 
-_CHAMPION = "champion"
 _LOOK_BACK = 50  # windows; each of them saw something new
 
 
@@ -114,7 +113,7 @@ class Backtest:
 
     def _in_charge(self, model: str, moment: float) -> int | None:
         """The version that answered last on Production."""
-        query = Query(model, track=Track.PRODUCTION.value, arm=_CHAMPION, until=moment, last_rows=1)
+        query = Query(model, track=Track.PRODUCTION.value, arm=CHAMPION, until=moment, last_rows=1)
         found = self._journal.rows(query, columns=["version"])["version"]
         return int(found.iloc[0]) if len(found) else None
 
@@ -146,7 +145,7 @@ class Backtest:
             at=moment,
             window_start=window.start,
             window_end=window.end,
-            rows=len(window.rows),
+            rows=window.size,
             labelled=len(window.labelled),
             labels_until=window.labels_until,
             assessment=_light(assessment),
@@ -154,17 +153,10 @@ class Backtest:
             against=baseline.name,
             against_rows=len(baseline.rows),
         )
-        return Step(moment, outcome, follows.of(outcome, self._known(charge, own, decision.retrain, follows, moment)))
-
-    def _known(self, charge: _Charge, own: Settings, wish: str, follows: Consequences, moment: float) -> Known:
-        """What the triggers go by, counted of the labels that had come."""
-        reference = charge.reference
-        matters = wish or own.retrain_every_labels
-        if not matters or LABEL not in reference or not reference[LABEL].notna().any():
-            return Known(wish)
-        query = Query(charge.target.model, since=charge.target.trained_until, until=moment, labels_until=moment)
-        times = self._journal.labelled(query, columns=["label_time"])["label_time"].to_numpy()
-        return Known(wish, labels=len(times), new_labels=int((times > follows.learned()).sum()))
+        known = counted(
+            decision.retrain, charge.target, charge.reference, self._journal, own, follows.learned(), until=moment
+        )
+        return Step(moment, outcome, follows.of(outcome, known))
 
 
 def _light(assessment: Assessment) -> Assessment:

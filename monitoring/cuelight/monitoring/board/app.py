@@ -21,14 +21,15 @@ from cuelight.kit.errors import (
     Unauthenticated,
     Unavailable,
 )
+from cuelight.monitoring.board import words
 from cuelight.monitoring.board.api import add_api
 from cuelight.monitoring.board.login import add_gate, add_login
 from cuelight.monitoring.board.model.routes import add_model_page
-from cuelight.monitoring.board.model.sources import Backstage, ModelSources
 from cuelight.monitoring.board.moves.routes import add_moves
 from cuelight.monitoring.board.overview.routes import add_overview
 from cuelight.monitoring.board.overview.sources import OverviewSources
 from cuelight.monitoring.board.sources import Sources
+from cuelight.monitoring.board.stores import Backstage, Stores
 from cuelight.monitoring.board.visitors import ANYBODY
 
 _PAGES = ("/", "/board/")  # for people: a fault is a page, and who is unknown is led to the login
@@ -63,12 +64,12 @@ def create_app(sources: Sources, guard: Guard | None, links: Links, backstage: B
     app = Flask(__name__, template_folder="html-templates", static_folder="static-files", static_url_path="/static")
     app.url_map.merge_slashes = False  # the gate is asked about paths as they are
     app.config["MAX_CONTENT_LENGTH"] = _LONGEST_FORM
-    app.jinja_env.filters["moment"] = utc
+    app.jinja_env.filters.update(moment=utc, breakable=words.breakable)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"links": links, "visitor": ANYBODY, "now": time.time()})
-    stores = ModelSources(sources.settings, backstage)
+    stores = Stores(sources.settings, backstage)
     add_overview(app, sources, OverviewSources(stores), guard, links.registry)
-    add_model_page(app, stores, guard, sources.seen, links.registry)
+    add_model_page(app, stores, guard, sources, links.registry)
     add_moves(app, stores, guard, sources.seen)
     add_api(app, guard, sources.seen)
     if guard:

@@ -7,6 +7,7 @@ from typing import Any
 
 import urllib3
 
+from cuelight.access.credentials import bearer
 from cuelight.kit.errors import Unavailable
 
 JSON = "application/json"
@@ -19,9 +20,8 @@ def document(replica: str, path: str, token: str) -> Mapping[str, Any]:
     Raises:
         Unavailable: the replica does not answer, or not with such a document.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = urllib3.request("GET", f"{replica}{path}", headers=headers, timeout=_PATIENCE, retries=False)
+        answer = urllib3.request("GET", f"{replica}{path}", headers=bearer(token), timeout=_PATIENCE, retries=False)
         found: Mapping[str, Any] = answer.json()
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise Unavailable(f"The replica at {replica} does not answer. Is it still running?") from error

@@ -10,8 +10,9 @@ from gunicorn.app.base import BaseApplication
 from cuelight.access.guard import Guard
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.app import Links, create_app
-from cuelight.monitoring.board.model.sources import EMPTY, Backstage
+from cuelight.monitoring.board.company import Company
 from cuelight.monitoring.board.sources import Sources
+from cuelight.monitoring.board.stores import EMPTY, Backstage
 
 HOST = "127.0.0.1"
 _THREADS = 8
@@ -50,7 +51,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 def build(settings: Settings, credentials: Callable[[], Mapping[str, str]], backstage: Backstage = EMPTY) -> Flask:
     """The app as settings want it; `credentials` makes the headers by which serving hosts know the board."""
     guard = Guard(settings.tokens_folder) if settings.access_required else None
-    return create_app(Sources(settings, credentials), guard, links(settings), backstage)
+    return create_app(Sources(settings, credentials, Company(settings)), guard, links(settings), backstage)
 
 
 def links(settings: Settings) -> Links:

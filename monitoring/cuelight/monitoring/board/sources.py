@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,13 @@ import urllib3
 
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.view import Seen
-from cuelight.operations import figures, replicas
+from cuelight.operations import figures
+from cuelight.operations.agreement import spread
+from cuelight.operations.elsewhere import as_replica, elsewhere, here
 from cuelight.operations.figures import Figures
+from cuelight.operations.host import Host
 from cuelight.operations.replicas import Replica
+from cuelight.registry.model import Track
 
 _PATIENCE = urllib3.Timeout(connect=1.0, read=3.0)
 _AT_ONCE = 16
@@ -21,20 +25,31 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Sources:
-    """Of one installation; `credentials` makes the headers by which serving hosts know who asks."""
+    """Of one installation; `credentials` makes the headers by which serving hosts know who asks.
+
+    `hosts`: those in the operations database.
+    """
 
     settings: Settings
     credentials: Callable[[], Mapping[str, str]]
+    hosts: Callable[[], Sequence[Host]] = tuple
 
     def seen(self) -> list[Seen]:
-        """Every replica, all asked at once.
+        """Every replica, and every host elsewhere, all asked at once.
 
         Raises:
             Misconfigured: the list of replicas can't be read.
         """
-        members, headers = replicas.read(self.settings), self.credentials()
+        others = [as_replica(each) for each in elsewhere(self.settings, self.hosts())]
+        members, headers = [*here(self.settings, bool(others)), *others], self.credentials()
         with ThreadPoolExecutor(min(len(members), _AT_ONCE)) as pool:
             return list(pool.map(lambda each: _ask(each, headers), members))
+
+    def spreads(self, models: Iterable[str]) -> dict[str, str]:
+        """Of models that hosts don't all serve alike, how far their version in Production has come."""
+        hosts, silent = self.hosts(), self.settings.hosts_silent_seconds
+        found = {name: spread(hosts, name, Track.PRODUCTION, silent) for name in models}
+        return {name: said for name, said in found.items() if said}
 
     def reports(self) -> list[Figures]:
         """Each model's last drift report."""
@@ -47,6 +62,7 @@ def _ask(replica: Replica, headers: Mapping[str, str]) -> Seen:
         document: Any = answer.json()
     except (urllib3.exceptions.HTTPError, ValueError):
         return Seen(replica, None)
-    if answer.status != 200:
-        return Seen(replica, None, str(document.get("message", f"status {answer.status}")))
-    return Seen(replica, document)
+    said = document if isinstance(document, dict) else {}
+    if answer.status != 200 or "models" not in said:
+        return Seen(replica, None, str(said.get("message", f"answers {answer.status}, and not as a serving host does")))
+    return Seen(replica, said)

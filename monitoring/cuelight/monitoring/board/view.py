@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
-from urllib.parse import quote
 
+from cuelight.monitoring.board.mlflow_links import model_url, version_url
+from cuelight.monitoring.board.moods import of_verdict
 from cuelight.operations.figures import Figures
 from cuelight.operations.replicas import Replica
+from cuelight.registry.model import Track
 
 READY, STARTING, DRAINING, DOWN = "ready", "not ready", "draining", "down"
-_TRACKS = ("Production", "Staging")
-_CALM = ("ok",)
-_UNKNOWN = ("watch", "not enough data")
+_TRACKS = (Track.PRODUCTION, Track.STAGING)
 _NONE: Mapping[str, Any] = {"models": []}
 
 
@@ -48,7 +49,7 @@ class Place:
 class Health:
     """The last drift report: its verdict, when it was (UTC), and quality on labels where there was enough of it.
 
-    `mood` is `calm`, `unknown` or `alarm`.
+    `mood` is how it looks.
     """
 
     verdict: str
@@ -68,10 +69,16 @@ class Model:
     places: tuple[Place, ...]
     health: Health | None
 
+    @property
+    def is_succeeded(self) -> bool:
+        """Whether the version that was last judged is no longer in place, and another is."""
+        judged = self.health.version if self.health else None
+        return judged is not None and bool(self.places) and all(each.version != judged for each in self.places)
+
 
 @dataclass(frozen=True)
 class Host:
-    """A replica: its state, the generation that it serves, how many models, and what is wrong."""
+    """A replica: its state, the generation that it serves (None: not known), how many models, and what is wrong."""
 
     name: str
     address: str
@@ -91,7 +98,7 @@ class Page:
     @property
     def split(self) -> bool:
         """Whether replicas serve different generations just now."""
-        return len({each.generation for each in self.hosts if each.state == READY}) > 1
+        return len({each.generation for each in self.hosts if each.state == READY} - {None}) > 1
 
 
 def page(seen: Iterable[Seen], figures: Iterable[Figures], registry: str, may_see: Callable[[str], bool]) -> Page:
@@ -100,28 +107,39 @@ def page(seen: Iterable[Seen], figures: Iterable[Figures], registry: str, may_se
     Of replicas that differ for a moment, the newest generation is shown.
     """
     found = tuple(seen)
-    newest: Mapping[str, Any] = max((each.document for each in found if each.document), key=_generation, default=_NONE)
     reports = {each.model: each for each in figures}
-    shown = (each for each in newest["models"] if may_see(each["name"]))
+    shown = (each for each in (newest(found) or _NONE)["models"] if may_see(each["name"]))
     models = tuple(_model(each, reports.get(each["name"]), registry) for each in shown)
     return Page(models, tuple(map(_host, found)))
 
 
+def newest(seen: Iterable[Seen]) -> Mapping[str, Any] | None:
+    """What the replica of the newest generation answers; None: none does."""
+    documents = (each.document for each in seen if each.document)
+    return max(documents, key=lambda each: each.get("generation", -1), default=None)
+
+
+def generation(document: Mapping[str, Any]) -> int | None:
+    """The generation that a replica serves; None: it does not say, being older than this board."""
+    found: int | None = document.get("generation")
+    return found
+
+
 def _model(entry: Mapping[str, Any], figures: Figures | None, registry: str) -> Model:
     name, tracks = entry["name"], entry["tracks"]
-    url = f"{registry}#/models/{quote(name, safe='')}"
-    places = tuple(_place(track, tracks, entry["traffic"], url) for track in _TRACKS if track in tracks)
-    return Model(name, url, places, _health(figures) if figures else None)
+    versions = partial(version_url, registry, name)
+    places = tuple(_place(track, tracks, entry["traffic"], versions) for track in _TRACKS if track in tracks)
+    return Model(name, model_url(registry, name), places, _health(figures) if figures else None)
 
 
-def _place(track: str, tracks: Mapping[str, Any], traffic: Mapping[str, Any], url: str) -> Place:
+def _place(track: str, tracks: Mapping[str, Any], traffic: Mapping[str, Any], url: Callable[[int], str]) -> Place:
     entry = tracks[track]
     since = entry["since"].replace("T", " ").removesuffix("Z")
     says = _production(tracks, traffic) if track == _TRACKS[0] else _staging(traffic)
     at = datetime.fromisoformat(entry["since"]).timestamp()
     canary = float(traffic["canary"]) if _TRACKS[1] in tracks else 0.0
     share = 100.0 - canary if track == _TRACKS[0] else canary
-    return Place(track, entry["version"], since, entry["why"], says, f"{url}/versions/{entry['version']}", at, share)
+    return Place(track, entry["version"], since, entry["why"], says, url(entry["version"]), at, share)
 
 
 def _production(tracks: Mapping[str, Any], traffic: Mapping[str, Any]) -> str:
@@ -141,9 +159,8 @@ def _staging(traffic: Mapping[str, Any]) -> str:
 
 
 def _health(figures: Figures) -> Health:
-    mood = "calm" if figures.verdict in _CALM else "unknown" if figures.verdict in _UNKNOWN else "alarm"
     quality = tuple((name, value) for name, value in figures.quality.items() if value is not None)
-    return Health(figures.verdict, mood, figures.version, figures.at, figures.rows, quality)
+    return Health(figures.verdict, of_verdict(figures.verdict), figures.version, figures.at, figures.rows, quality)
 
 
 def _host(seen: Seen) -> Host:
@@ -152,8 +169,4 @@ def _host(seen: Seen) -> Host:
     if document is None:
         return Host(replica.name, address, DOWN if not seen.trouble else STARTING, None, 0, seen.trouble)
     state = DRAINING if replica.draining else READY
-    return Host(replica.name, address, state, _generation(document), len(document["models"]), "")
-
-
-def _generation(document: Mapping[str, Any]) -> int:
-    return int(document["generation"])
+    return Host(replica.name, address, state, generation(document), len(document["models"]), "")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup
+
 _SPANS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _SCALES = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # from where on, divided by, and its sign
 
@@ -35,6 +39,15 @@ def milliseconds(value: float | None) -> str:
     if value >= 10_000:
         return f"{value / 1000:.1f} s"
     return f"{value:.2g} ms" if value < 100 else f"{value:.0f} ms"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line after any of its marks, where else it would be cut anywhere.
+
+    >>> str(breakable("very_long.na<me"))
+    'very_<wbr>long.<wbr>na&lt;me'
+    """
+    return Markup("<wbr>").join(re.split(r"(?<=[_.\-/])", name))
 
 
 def percent(part: float, whole: float) -> str:

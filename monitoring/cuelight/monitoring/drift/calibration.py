@@ -45,9 +45,9 @@ class Tail:
 
     def p_value(self, score: float) -> float:
         """Chance of a score at least as large without drift."""
-        from scipy import stats
+        from scipy import special
 
-        return float(stats.f.sf(score**2 / self.mean, self.degrees, self.others))
+        return float(special.fdtrc(self.degrees, self.others, score**2 / self.mean))
 
 
 @dataclass(frozen=True)

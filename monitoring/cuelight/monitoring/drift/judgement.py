@@ -115,12 +115,12 @@ def _measured(column: Column, null: Null, weights: Mapping[str, float] | None) -
 
 
 def _together(found: Dependence, null: Null, weights: Mapping[str, float] | None) -> Measured:
-    from scipy import stats
+    from scipy import special
 
     weight = None if weights is None else sum(weights.get(name, 0.0) for name in found.carriers)
     score = found.comparison.score
     # Rows of one group on both sides of the halves make a coin seem to know something: its null says how much.
-    p_value = float(stats.norm.sf((score - max(0.0, null.mean)) / max(1.0, null.sd)))
+    p_value = float(special.ndtr((max(0.0, null.mean) - score) / max(1.0, null.sd)))
     comparison = replace(found.comparison, p_value=p_value)
     return Measured(TOGETHER, Kind.JOINT, comparison, null.z(score), False, weight, found.carriers)
 

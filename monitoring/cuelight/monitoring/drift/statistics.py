@@ -72,16 +72,16 @@ def compare_codes(reference: Codes, current: Codes, kept: Bools) -> Comparison:
 
 
 def compare_counts(reference: Codes, current: Codes, kept: Bools) -> Comparison:
-    """The chi-square test on rows per level: both (levels,)."""
-    from scipy import stats
+    """The chi-square test on rows per level: both (levels,); `scipy.stats` has it too, at ten times the cost."""
+    from scipy import special
 
     table = pooled(np.stack([reference, current]), kept)
     if table.shape[1] < 2:
         return SAME[Kind.CATEGORICAL]
-    result = stats.chi2_contingency(table, correction=False)
-    statistic = max(0.0, float(result.statistic))
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
     distance = float(np.sqrt(statistic / table.sum()))
-    p_value = float(stats.chi2.sf(statistic, int(result.dof)))
+    p_value = float(special.chdtrc(table.shape[1] - 1, statistic))
     return Comparison(CHI_SQUARE, p_value, distance, float(np.sqrt(statistic)))
 
 

@@ -8,8 +8,8 @@ from cuelight.kit.clock import utc
 from cuelight.monitoring.quality.performance import LEAST_LABELS
 from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.verdicts.rule import DATA, PREDICTION, QUALITY
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.retraining import FINISHED, RetrainRequest
+from cuelight.operations.verdict import Verdict
 
 
 def prospects(

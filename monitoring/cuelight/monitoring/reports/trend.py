@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from cuelight.monitoring.reports.outcome import Outcome
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 _LONGEST_NAME, _LARGEST = 200, 1e9
 # From what says nothing to what must be mended first, so that a line that climbs is a model in trouble.

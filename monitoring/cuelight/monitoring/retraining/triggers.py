@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from cuelight.kit.clock import utc
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.verdicts.lookback import refusal, too_few
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def decide(known: Known, settings: Settings) -> Decision:
     wanted = "; ".join(wishes)
     # Who sets a schedule or a count wants retraining, also where verdicts may not ask for it.
     by_verdict_alone = wanted == known.verdict
-    refused = refusal(settings, known.labels) if by_verdict_alone else too_few(settings, known.labels)
+    refused = _refusal(settings, known.labels) if by_verdict_alone else _too_few(settings, known.labels)
     hurdle = refused or known.hindrance
     return Decision(why_not=f"Retraining is wanted ({wanted}), but {hurdle}") if hurdle else Decision(ask=wanted)
 
@@ -57,3 +56,20 @@ def _wishes(known: Known, settings: Settings) -> list[str]:
     if known.turn is not None:
         wishes.append(f"its turn by schedule came at {utc(known.turn)} UTC")
     return wishes
+
+
+def _refusal(settings: Settings, labels: int | None) -> str:
+    """Why a retraining that is wanted should not be asked for now; empty: it should.
+
+    `labels` counts the labelled rows that came after what the version was trained on; None where no label tells.
+    """
+    if not settings.retrain_auto:
+        return "setting retrain.auto is off: `cuelight retrain` starts it by hand."
+    return _too_few(settings, labels)
+
+
+def _too_few(settings: Settings, labels: int | None) -> str:
+    """Why these labelled rows are not enough to retrain on; empty: they are, or no label tells."""
+    if labels is not None and labels < settings.retrain_min_labels:
+        return f"only {labels:,} of the {settings.retrain_min_labels:,} labelled rows it needs have come."
+    return ""

@@ -1,4 +1,4 @@
-"""What earlier reports on a version count for now, and whether a wish to retrain may be filed. Pure."""
+"""What earlier reports on a version count for now. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.kit.settings import Settings
 from cuelight.monitoring.verdicts.rule import Earlier
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 _UNJUDGED = (Verdict.NOT_ENOUGH_DATA.value, Verdict.BAD_DATA.value)
 
@@ -57,23 +56,6 @@ def look_back(
 def nothing_new(rows_until: float | None, earlier: Sequence[Earlier]) -> bool:
     """Whether the newest report has seen all that the window holds."""
     return rows_until is None or (bool(earlier) and not earlier[0].rows_since and not earlier[0].labels_since)
-
-
-def refusal(settings: Settings, labels: int | None) -> str:
-    """Why a retraining that is wanted should not be asked for now; empty: it should.
-
-    `labels` counts the labelled rows that came after what the version was trained on; None where no label tells.
-    """
-    if not settings.retrain_auto:
-        return "setting retrain.auto is off: `cuelight retrain` starts it by hand."
-    return too_few(settings, labels)
-
-
-def too_few(settings: Settings, labels: int | None) -> str:
-    """Why these labelled rows are not enough to retrain on; empty: they are, or no label tells."""
-    if labels is not None and labels < settings.retrain_min_labels:
-        return f"only {labels:,} of the {settings.retrain_min_labels:,} labelled rows it needs have come."
-    return ""
 
 
 def _between(moments: np.ndarray[Any, Any], after: float, until: float | None) -> int:

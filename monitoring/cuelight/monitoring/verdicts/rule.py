@@ -9,8 +9,8 @@ from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.examination.findings import Finding
 from cuelight.monitoring.quality.estimate import Estimate
 from cuelight.monitoring.quality.performance import LEAST_LABELS, Performance
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.monitoring.windows.baseline import REFERENCE_NAME
+from cuelight.operations.verdict import Verdict
 
 DATA, PREDICTION, QUALITY = "data", "prediction", "quality"
 # Drifted features that carry less of the model's answer than this together are watched, not alarmed on.

@@ -17,7 +17,7 @@ from cuelight.monitoring.examination.columns import INPUT, PERSONAL, texts
 from cuelight.monitoring.examination.findings import Fault, Finding
 from cuelight.monitoring.verdicts.assessment import Assessment, Case, assess_together
 from cuelight.monitoring.verdicts.rule import Decision
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cuelight.journal.query import Journal, Query
+from cuelight.journal.query import Journal, Query, Size
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.windows.baseline import Against, Baseline, named, queries
 from cuelight.monitoring.windows.extent import Extent
@@ -28,7 +28,9 @@ class Window:
 
     Attributes:
         query: which rows they are.
-        rows: what went into the version and came out, as the journal names it; may be empty.
+        rows: what went into the version and came out, as the journal names it; may be empty. Of a window that is larger
+            than `monitoring.most_rows` they are a sample.
+        size: how many rows it has in all.
         labelled: the newest labelled rows of the version before the window's end: its answers, `label`, `label_time`.
         start, end: first and last event time of `rows`; None without rows.
         labels_until: when the last of the labels came; None without labels.
@@ -36,6 +38,7 @@ class Window:
 
     query: Query
     rows: pd.DataFrame
+    size: int
     labelled: pd.DataFrame
     start: float | None
     end: float | None
@@ -73,13 +76,12 @@ class Windows:
 
         They are as many as the window has rows at most, or as it needs if it has fewer.
         """
-        rows = self._journal.rows(query, _COMPARED)
-        start, end = (float(rows["time"].min()), float(rows["time"].max())) if len(rows) else (None, None)
+        rows, size = self._bounded(query, settings.monitoring_most_rows)
         most, known = max(len(rows), settings.monitoring_min_rows), math.nextafter(now, math.inf)
         asked = replace(self._all, until=query.until, last_rows=most, labels_until=known)
         labelled = self._journal.labelled(asked, ["output.*"])
         labels_until = float(labelled["label_time"].max()) if len(labelled) else None
-        return Window(query, rows, labelled, start, end, labels_until)
+        return Window(query, rows, size.rows, labelled, size.start, size.end, labels_until)
 
     def baseline(self, against: Against, window: Window, reference: pd.DataFrame, settings: Settings) -> Baseline:
         """What to compare a window with: the reference, or earlier traffic of the same version."""
@@ -91,22 +93,30 @@ class Windows:
         start = window.query.since if timed and window.query.since is not None else window.start
         end = window.query.until if timed and window.query.until is not None else math.nextafter(window.end, math.inf)
         asked = queries(against, self._extent, replace(window.query, since=None), start, end)
-        found = [self._journal.rows(each, _COMPARED) for each in asked]
+        most = settings.monitoring_most_rows // len(asked)
+        found = [self._bounded(each, most)[0] for each in asked]
         rows = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
         return Baseline(rows, named(against, asked, rows), settings.monitoring_min_rows)
 
     def arrivals(self, since: float, now: float) -> Arrivals:
         """All that came since a moment, labels of any rows."""
-        rows = self._journal.rows(replace(self._all, since=since, until=None), columns=[])["time"]
+        rows = self._journal.times(replace(self._all, since=since, until=None))
         asked = replace(self._all, since=None, labels_until=math.nextafter(now, math.inf))
         labels = self._journal.labelled(asked, columns=["label_time"])["label_time"]
-        return Arrivals(np.sort(rows.to_numpy(dtype=np.float64)), np.sort(labels.to_numpy(dtype=np.float64)))
+        return Arrivals(rows, np.sort(labels.to_numpy(dtype=np.float64)))
+
+    def _bounded(self, query: Query, most: int) -> tuple[pd.DataFrame, Size]:
+        """The rows of a window, or about `most` of them where there are more: memory goes by that, not by traffic."""
+        size = self._journal.size(query)
+        if size.rows > most:
+            query = replace(query, since=size.start, last_rows=None, share=most / size.rows)
+        return self._journal.rows(query, _COMPARED), size
 
     def _counted(self, now: float, judged_until: float | None) -> float:
         """The moment after the last row of the newest window that is complete; of the last one judged if none is."""
         after = judged_until if judged_until is not None else self._all.since
         since = None if after is None else math.nextafter(after, math.inf)
-        times = self._journal.rows(replace(self._all, since=since, until=now), columns=[])["time"].to_numpy()
+        times = self._journal.times(replace(self._all, since=since, until=now))
         complete = self._extent.part(times, now).stop
         last = times[complete - 1] if complete else judged_until
         return 0.0 if last is None else math.nextafter(float(last), math.inf)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cuelight.pipelines.candidates.candidate import Candidate, Lesson
+from cuelight.pipelines.candidates.candidate import Candidate
+from cuelight.pipelines.candidates.lesson import Lesson
 from cuelight.pipelines.gate import Comparison, Segment
 from cuelight.pipelines.pipeline import TrainingPipeline
 

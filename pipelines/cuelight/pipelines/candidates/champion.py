@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cuelight.kit.errors import NotFound, Refused
+from cuelight.kit.errors import CuelightError, NotFound, Refused
 from cuelight.kit.signing import TrustedKeys
 from cuelight.pipelines.workshop import Workshop
 from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
+from cuelight.registry.mlmodel import read_mlmodel
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.registry.tracks import assign
 from cuelight.registry.trusted_types import allowed_types, skops_io
@@ -43,13 +44,12 @@ def load(workshop: Workshop, version: ModelVersion) -> Champion:
     """Download, check and load a version.
 
     Raises:
-        Refused: its files differ from its manifest, its signature is not by a known key, or it holds types that
-            are not on the allow-list.
+        Refused: its files differ from its manifest, its signature is not by a known key, or it can't be loaded.
     """
     with tempfile.TemporaryDirectory(prefix="cuelight-champion-") as folder:
         files = workshop.tracking.download(version.source, Path(folder) / "model")
         signed = _check(workshop, version, files)
-        estimator = _open(files, signed)
+        estimator = opened(files, signed)
         fitted = _fitted(workshop, version, Path(folder) / "rows")
     return Champion(version, estimator, trained_until(version), fitted)
 
@@ -74,18 +74,30 @@ def _check(workshop: Workshop, version: ModelVersion, folder: Path) -> bool:
     return True
 
 
-def _open(folder: Path, signed: bool) -> Any:
-    import yaml
+def opened(folder: Path, signed: bool) -> Any:
+    """The estimator in the files of a version, which somebody vouches for if they are `signed`.
 
-    document = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-    flavor = document.get("flavors", {}).get("sklearn")
+    Raises:
+        Refused: it can't be loaded, or may not be; the text says why.
+    """
+    try:
+        return _opened(folder, signed)
+    except CuelightError:
+        raise
+    except Exception as error:  # anything can come out of loading somebody's file
+        raise Refused(f"The champion can't be loaded ({type(error).__name__}: {str(error)[:300]}).") from error
+
+
+def _opened(folder: Path, signed: bool) -> Any:
+    flavors = read_mlmodel(folder).get("flavors")
+    flavor = flavors.get("sklearn") if isinstance(flavors, dict) else None
     if flavor is None:
         raise Refused("The champion is no scikit-learn model, so a challenger can't be held against it here.")
     path = folder / flavor["pickled_model"]
     if path.resolve().parent != folder.resolve():
         raise Refused("The champion's MLmodel names a file outside its own folder.")
     if flavor.get("serialization_format") == "skops":
-        return _open_skops(path)
+        return _opened_skops(path)
     if not signed:
         raise Refused("The champion is an unsigned pickle, which may run any code: sign it by `cuelight trust`.")
     import cloudpickle
@@ -94,7 +106,7 @@ def _open(folder: Path, signed: bool) -> Any:
         return cloudpickle.load(file)
 
 
-def _open_skops(path: Path) -> Any:
+def _opened_skops(path: Path) -> Any:
     io = skops_io()
     types = set(io.get_untrusted_types(file=path))
     if unknown := sorted(types - allowed_types()):

@@ -12,8 +12,10 @@ from cuelight.kit.clock import utc
 from cuelight.kit.errors import RegistryUnavailable
 from cuelight.kit.signing import SigningKey
 from cuelight.pipelines.candidates.account import account
-from cuelight.pipelines.candidates.candidate import Candidate, Lesson, Logged, log, make
+from cuelight.pipelines.candidates.candidate import Candidate, make
 from cuelight.pipelines.candidates.champion import Champion
+from cuelight.pipelines.candidates.lesson import Lesson
+from cuelight.pipelines.candidates.logged import Logged, log
 from cuelight.pipelines.gate import GateVerdict
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.workshop import Workshop
@@ -69,7 +71,7 @@ def train_and_register(
 ) -> Trained:
     """Make a candidate, log it as a run, register it, and move it to the commission's stage if the gate passed."""
     progress = workshop.progress
-    candidate = make(pipeline, lesson, champion, progress)
+    candidate = make(pipeline, lesson, champion, progress, workshop.scheduler)
     told = account(pipeline, lesson, candidate, commission.because)
     run_tags = {
         **commission.mark,

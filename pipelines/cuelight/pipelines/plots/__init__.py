@@ -1,1 +1,1 @@
-"""Figures that a person looks at in MLflow before promoting a version."""
+"""Figures: on a run's page in MLflow, before somebody promotes its version, and those that commands draw."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from cuelight.journal.answers import PREDICTION, Floats, Labels, Numbers
+from cuelight.journal.answers import PREDICTION, Labels, Numbers
 from cuelight.journal.comparison import Comparison
 from cuelight.journal.differences import ByClass, frequent
-from cuelight.pipelines.plots.style import BLUE, INK, ORANGE, drawing
+from cuelight.journal.quality import Floats
+from cuelight.pipelines.plots.clouds import bins, cloud, running_mean
+from cuelight.pipelines.plots.style import BLUE, INK, ORANGE, drawing, short
 
 _MOST_CLASSES = 12
-_DENSE = 3000
 _BAR = 0.38
 _LONGEST = 16  # letters of a class's name
 _ABREAST = 40  # letters that fit below the axis
@@ -48,7 +49,7 @@ def _confusion(axes: Any, found: ByClass, old: str, new: str) -> None:
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > 0.55 else INK
         axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=9)
-    ticks, names = range(len(found.classes)), [_short(each) for each in found.classes]
+    ticks, names = range(len(found.classes)), [short(each, _LONGEST) for each in found.classes]
     axes.set_xticks(ticks, names, rotation=_slant(names))
     axes.set_yticks(ticks, names)
     axes.set(title=f"Same label: {found.agreement:.1%} of {found.rows:,} rows", xlabel=f"{new}, rows", ylabel=old)
@@ -57,7 +58,7 @@ def _confusion(axes: Any, found: ByClass, old: str, new: str) -> None:
 def _agreement(axes: Any, found: ByClass, old: str, new: str) -> None:
     names = [name for name in found.classes if name in found.of_class]
     shares = [100 * found.of_class[name] for name in names]
-    bars = axes.barh([_short(name) for name in names], shares, color=BLUE, height=0.6)
+    bars = axes.barh([short(name, _LONGEST) for name in names], shares, color=BLUE, height=0.6)
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
@@ -66,22 +67,15 @@ def _agreement(axes: Any, found: ByClass, old: str, new: str) -> None:
 
 
 def _along(drawn: Any, axes: Any, before: Floats, difference: Floats, what: str, old: str) -> None:
-    if len(before) > _DENSE:
-        shade = axes.hexbin(before, difference, gridsize=40, bins="log", cmap="Blues", mincnt=1)
-        drawn.colorbar(shade, ax=axes, label="rows")
-    else:
-        axes.scatter(before, difference, s=12, alpha=0.4, color=BLUE, linewidths=0)
+    cloud(drawn, axes, before, difference, alpha=0.4)
     axes.axhline(0.0, color=INK, linewidth=0.8)
-    order = np.argsort(before)
-    parts = [part for part in np.array_split(order, max(1, min(15, len(order) // 20))) if len(part)]
-    means = [difference[part].mean() for part in parts]
-    axes.plot([before[part].mean() for part in parts], means, color=ORANGE, linewidth=1.8, label="mean")
+    running_mean(axes, before, difference)
     axes.set(title="Differences along the answers", xlabel=f"answer of {old}", ylabel=what)
     axes.legend()
 
 
 def _spread(axes: Any, difference: Floats, what: str) -> None:
-    axes.hist(difference, bins=min(50, max(10, len(difference) // 15)), color=BLUE)
+    axes.hist(difference, bins=bins(len(difference)), color=BLUE)
     if len(difference):
         axes.axvline(difference.mean(), color=ORANGE, linewidth=1.8, label=f"mean {difference.mean():.3g}")
         axes.legend()
@@ -99,10 +93,6 @@ def _latency(axes: Any, found: Comparison, old: str, new: str) -> None:
     axes.margins(y=0.25)
     axes.set(title="Latency", ylabel="ms")
     axes.legend(loc="upper left")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _slant(names: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cuelight.journal.groups import Group
-from cuelight.pipelines.plots.style import SERIES, drawing
+from cuelight.pipelines.plots.style import SERIES, drawing, short
 
 _CHIEF = ("log_loss", "accuracy", "f1", "mae", "r2", "rmse")
 _SHOWN = 2
@@ -57,4 +57,4 @@ def _draw(axes: Any, line: Sequence[Group], values: Sequence[float | None], colo
 
 def _title(group: Group) -> str:
     text = ", ".join(f"{name} {'(none)' if value is None else value}" for name, value in group.key.items())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return short(text, _LONGEST)

@@ -40,3 +40,8 @@ def drawing(panels: int = 1, height: float = 4.2, width: float = 5.2) -> Iterato
         figure = Figure(figsize=(width * panels, height), layout="constrained")
         axes = figure.subplots(1, panels, squeeze=False)[0]
         yield figure, list(axes)
+
+
+def short(text: str, longest: int) -> str:
+    """A name in no more than so many letters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

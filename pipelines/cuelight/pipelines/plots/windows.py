@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cuelight.pipelines.plots.style import BLUE, GREEN, GREY, INK, ORANGE, SERIES, drawing
+from cuelight.operations.verdict import Verdict
+from cuelight.pipelines.plots.style import BLUE, GREEN, GREY, INK, ORANGE, SERIES, drawing, short
 
 _VERDICTS = {
-    "ok": GREEN,
-    "watch": BLUE,
-    "drift": ORANGE,
-    "degraded": "#c9485b",
-    "bad data": "#8a5fb0",
-    "not enough data": GREY,
+    Verdict.OK: GREEN,
+    Verdict.WATCH: BLUE,
+    Verdict.DRIFT: ORANGE,
+    Verdict.DEGRADED: "#c9485b",
+    Verdict.BAD_DATA: "#8a5fb0",
+    Verdict.NOT_ENOUGH_DATA: GREY,
 }
 _LONGEST = 28  # letters of a column's name
 
@@ -39,14 +40,18 @@ def figure(title: str, windows: Sequence[Scored], threshold: float) -> Any:
         axes.set(title=title, ylabel="standard deviations above driftless windows")
         for colour, name in zip(SERIES, _furthest(windows), strict=False):
             values = [each.scores.get(name, float("nan")) for each in windows]
-            axes.plot(moments, values, color=colour, label=_short(name), marker="o", markersize=3, linewidth=1.5)
+            axes.plot(
+                moments, values, color=colour, label=short(name, _LONGEST), marker="o", markersize=3, linewidth=1.5
+            )
         axes.axhline(threshold, color=INK, linewidth=1.0, linestyle="--")
         axes.set_yscale("symlog", linthresh=threshold)
         for verdict, colour in _VERDICTS.items():
             places = [moment for moment, each in zip(moments, windows, strict=True) if each.verdict == verdict]
             if places:
                 way = axes.get_xaxis_transform()
-                axes.plot(places, [0.03] * len(places), "s", color=colour, markersize=8, transform=way, label=verdict)
+                axes.plot(
+                    places, [0.03] * len(places), "s", color=colour, markersize=8, transform=way, label=verdict.value
+                )
         axes.margins(y=0.25)
         axes.tick_params(axis="x", rotation=30)
         if windows:
@@ -61,7 +66,3 @@ def _furthest(windows: Sequence[Scored]) -> list[str]:
         for name, score in each.scores.items():
             furthest[name] = max(score, furthest.get(name, score))
     return sorted(furthest, key=lambda name: -furthest[name])
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cuelight.kit.errors import CuelightError
-from cuelight.pipelines.candidates.candidate import Lesson
 from cuelight.pipelines.candidates.champion import Champion
+from cuelight.pipelines.candidates.lesson import Lesson
 from cuelight.pipelines.data import Data, fingerprint
 from cuelight.pipelines.retraining.fresh import Fresh
 from cuelight.pipelines.retraining.recency import WEIGHTED, Recency

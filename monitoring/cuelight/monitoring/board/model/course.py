@@ -9,7 +9,7 @@ from cuelight.journal.query import Journal, Query, Service
 
 _STEPS = (60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
 _MOST = 60  # points
-LOOKS = 4  # colours that tell versions apart
+LOOKS = 4  # colours that tell versions apart, and so many are drawn
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,13 @@ class Track:
 
 @dataclass(frozen=True)
 class Course:
-    """Points of `every` seconds from `since` up to `until` (epoch seconds)."""
+    """Points of `every` seconds from `since` up to `until` (epoch seconds); `left` older versions are left out."""
 
     since: float
     until: float
     every: float
     tracks: tuple[Track, ...]
+    left: int = 0
 
 
 def look(version: int) -> str:
@@ -39,17 +40,17 @@ def look(version: int) -> str:
 
 
 def course(journal: Journal, model: str, since: float, now: float) -> Course:
-    """From the first request since then on, in as short steps as make no more than sixty points."""
+    """The newest versions from their first request since then on, in as short steps as make at most sixty points."""
     every = next((step for step in _STEPS if now - since <= step * (_MOST - 1)), _STEPS[-1])
     first = since // every * every
     found = journal.service(Query(model, since=first), every)
+    versions = sorted({each.version for each in found if each.version})
+    shown = versions[-LOOKS:]
+    found = [each for each in found if each.version in shown]
     first = min((each.window for each in found if each.window is not None), default=first)
     count = int((now - first) // every) + 2  # the last step's end is a point too, without a value
-    versions = sorted({each.version for each in found if each.version})
-    tracks = tuple(
-        _track([each for each in found if each.version == number], first, every, count) for number in versions
-    )
-    return Course(first, first + (count - 1) * every, every, tracks)
+    tracks = tuple(_track([each for each in found if each.version == number], first, every, count) for number in shown)
+    return Course(first, first + (count - 1) * every, every, tracks, len(versions) - len(shown))
 
 
 def errors(service: Service) -> float:

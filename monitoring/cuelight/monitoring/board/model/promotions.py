@@ -9,10 +9,10 @@ from itertools import pairwise
 from cuelight.journal.query import Journal, Query, Service
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
+from cuelight.registry.model import Track
 
 SHOWN = 4  # promotions
 SPAN_SECONDS = 3600.0
-_PRODUCTION = "Production"
 _TOGETHER_SECONDS = 120.0  # hosts switch each in its own moment
 
 
@@ -40,7 +40,7 @@ def turns(events: Iterable[Event]) -> list[Turn]:
     """The promotions and rollbacks that a model's history tells of, the newest first; several hosts' switch is one."""
     found: list[Event] = []
     for event in sorted(events, key=lambda each: each.at):
-        if event.kind != Kind.SWITCHED or event.detail.get("track") != _PRODUCTION or event.version is None:
+        if event.kind != Kind.SWITCHED or event.detail.get("track") != Track.PRODUCTION or event.version is None:
             continue
         last = found[-1] if found else None
         if last is None or last.version != event.version or event.at - last.at > _TOGETHER_SECONDS:

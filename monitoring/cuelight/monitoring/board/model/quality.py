@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIGURES = ("accuracy", "f1", "roc_auc", "log_loss", "mae", "rmse", "r2")
 _MOST_ROWS = 20_000
+_MOST_VERSIONS = 12
 _MOST_CLASSES = 8
 _LABEL, _PREDICTION, _OTHERS = "label", "output.prediction", "others"
 
@@ -64,7 +65,7 @@ class Residuals:
 
 @dataclass(frozen=True)
 class QualityOfModel:
-    """Versions, the newest first, and the errors of `shown`, the one of them that is looked at."""
+    """Versions, the newest first without the oldest `left`, and the errors of `shown`, the one that is looked at."""
 
     versions: tuple[VersionQuality, ...]
     names: tuple[str, ...]
@@ -72,6 +73,7 @@ class QualityOfModel:
     rows: int
     confusion: Confusion | None = None
     residuals: Residuals | None = None
+    left: int = 0
 
 
 def quality_of_model(
@@ -94,17 +96,18 @@ def quality_of_model(
     frame = journal.labelled(Query(model, last_rows=_MOST_ROWS), ["version", *journal.outputs(query)])
     parts = {int(number): part for number, part in frame.groupby("version")} if len(frame) else {}
     empty = frame.iloc[:0]
-    versions = tuple(
-        _version(each, counts[each], parts.get(each, empty), task) for each in sorted(counts, reverse=True)
-    )
+    newest = sorted(counts, reverse=True)[:_MOST_VERSIONS]
+    versions = tuple(_version(each, counts[each], parts.get(each, empty), task) for each in newest)
+    left = len(counts) - len(newest)
     names = tuple(name for name in FIGURES if any(name in each.figures for each in versions))
     shown = version if version in parts else max(parts, default=None)
     if shown is None:
-        return QualityOfModel(versions, names, None, 0)
+        return QualityOfModel(versions, names, None, 0, left=left)
     part = parts[shown]
     if task == REGRESSION:
-        return QualityOfModel(versions, names, shown, len(part), residuals=residuals(part, reference(shown)))
-    return QualityOfModel(versions, names, shown, len(part), confusion=confusion(part))
+        drawn = residuals(part, reference(shown))
+        return QualityOfModel(versions, names, shown, len(part), residuals=drawn, left=left)
+    return QualityOfModel(versions, names, shown, len(part), confusion(part), left=left)
 
 
 def confusion(frame: pd.DataFrame) -> Confusion | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cuelight.monitoring.board.view import DOWN, DRAINING, READY, STARTING, Seen
+from cuelight.monitoring.board.view import DOWN, DRAINING, READY, STARTING, Seen, generation, newest
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Replica:
-    """One replica: its `generation` (None: it did not answer), and what it serves of the model."""
+    """One replica: its `generation` (None: it does not say), and what it serves of the model."""
 
     name: str
     state: str
@@ -42,9 +42,8 @@ def ready(seen: Iterable[Seen]) -> str:
 
 def entry(seen: Iterable[Seen], model: str) -> Mapping[str, Any] | None:
     """What the replica with the newest generation says of the model; None: it is served nowhere."""
-    documents = [each.document for each in seen if each.document]
-    newest = max(documents, key=lambda each: int(each["generation"]), default=None)
-    return _entry(newest, model) if newest else None
+    document = newest(seen)
+    return _entry(document, model) if document else None
 
 
 def _replica(seen: Seen, model: str) -> Replica:
@@ -56,7 +55,7 @@ def _replica(seen: Seen, model: str) -> Replica:
         Place(track, each["version"], each.get("way") or each.get("flavor") or "")
         for track, each in sorted(served["tracks"].items())
     )
-    return Replica(seen.replica.name, DRAINING if seen.replica.draining else READY, document["generation"], places, "")
+    return Replica(seen.replica.name, DRAINING if seen.replica.draining else READY, generation(document), places, "")
 
 
 def _entry(document: Mapping[str, Any], model: str) -> Mapping[str, Any] | None:

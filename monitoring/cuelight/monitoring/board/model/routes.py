@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from flask import Flask, render_template, request
 
@@ -13,9 +13,10 @@ from cuelight.kit.errors import Forbidden, NotFound, Unavailable
 from cuelight.monitoring.board.model import wording
 from cuelight.monitoring.board.model.page import Door, model_page
 from cuelight.monitoring.board.model.replicas import ready
-from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.model.trial import TRACKS, Trial, score
 from cuelight.monitoring.board.session import is_loopback
+from cuelight.monitoring.board.sources import Sources
+from cuelight.monitoring.board.stores import Stores
 from cuelight.monitoring.board.view import Seen
 from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
 
@@ -23,21 +24,19 @@ _LIVE_SECONDS = 5
 _LINK = re.compile(r"(\s+(?:Report: )?)https?://[^\s#]+/#(/\S+)")  # a line of an explanation that leads into MLflow
 
 
-def add_model_page(
-    app: Flask, sources: ModelSources, guard: Guard | None, seen: Callable[[], Sequence[Seen]], registry: str
-) -> None:
+def add_model_page(app: Flask, sources: Stores, guard: Guard | None, hosts: Sources, registry: str) -> None:
     """`/board/models/NAME`: the page, and the form on it that scores; `registry` is where MLflow's pages are."""
     app.jinja_env.globals.update(wording.GLOBALS)
 
     def model(name: str) -> str:
         who = _may_see(guard, name)
-        return _page(name, who, seen())
+        return _page(name, who, hosts.seen())
 
     def tried(name: str) -> str:
         who = _may_see(guard, name)
         check_ours()
         who.grant.check(Scope.SCORE, name)
-        found = seen()
+        found = hosts.seen()
         replica = ready(found)
         if not replica:
             raise Unavailable("No replica answers. Is `cuelight up` running?")
@@ -56,6 +55,7 @@ def add_model_page(
         return render_template(
             "model.html",
             page=shown,
+            spread=hosts.spreads([name]).get(name, ""),
             visitor=who,
             trial=trial,
             tracks=TRACKS,

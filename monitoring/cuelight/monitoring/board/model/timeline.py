@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
+from cuelight.monitoring.board.mlflow_links import run_url, version_url, within
+from cuelight.monitoring.board.moods import ALARM, CALM, PLAIN, UNKNOWN, of_verdict
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
 from cuelight.registry import tags
@@ -21,9 +22,6 @@ KINDS = (
     Kind.RETRAIN_REQUESTED,
     Kind.RETRAINED,
 )
-CALM, UNKNOWN, ALARM, PLAIN = "calm", "unknown", "alarm", "plain"
-MOODS = {"ok": CALM, "watch": UNKNOWN, "not enough data": UNKNOWN}
-"""How a drift verdict looks; any other is an alarm."""
 _TOGETHER_SECONDS = 120.0  # several hosts tell of one switch, each in its moment
 
 
@@ -62,17 +60,6 @@ def timeline(events: Iterable[Event], versions: Iterable[ModelVersion], registry
     return found[::-1]
 
 
-def within(link: str, registry: str) -> str:
-    """A link into MLflow as this page's reader gets there: behind the gateway MLflow has another address."""
-    _, mark, place = link.partition("#")
-    return f"{registry}#{place}" if mark else link
-
-
-def version_url(registry: str, model: str, version: int) -> str:
-    """A version's page in MLflow."""
-    return f"{registry}#/models/{quote(model, safe='')}/versions/{version}"
-
-
 def _once(events: Iterable[Event]) -> list[Event]:
     """Without what a second host tells of the same change."""
     found: list[Event] = []
@@ -93,9 +80,7 @@ def _trained(version: ModelVersion, registry: str) -> Step:
         "" if tags.RETRAIN_REQUEST in known else known.get(tags.GATE_REASON, "")
     )  # else the retraining's step says it
     says = " ".join(filter(None, (known.get(tags.TRAINED_BECAUSE, ""), gate)))
-    link = (
-        f"{registry}#/runs/{version.run_id}" if version.run_id else version_url(registry, version.name, version.version)
-    )
+    link = run_url(registry, version.run_id) if version.run_id else version_url(registry, version.name, version.version)
     made = "trained" if tags.PIPELINE in known else "registered"
     return Step(version.created_ms / 1000.0, f"Version {version.version} {made}", says, PLAIN, link)
 
@@ -138,7 +123,7 @@ def _baked(event: Event, _registry: str) -> Step:
 def _drift(event: Event, registry: str) -> Step:
     verdict = _text(event, "verdict")
     link = within(_text(event, "link"), registry)
-    return Step(event.at, f"Drift report: {verdict}", _text(event, "reason"), MOODS.get(verdict, ALARM), link)
+    return Step(event.at, f"Drift report: {verdict}", _text(event, "reason"), of_verdict(verdict), link)
 
 
 def _asked(event: Event, registry: str) -> Step:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import urllib3
 
+from cuelight.access.credentials import bearer
 from cuelight.kit.errors import BadInput, Unavailable
+from cuelight.registry.model import Track
 
-TRACKS = ("Production", "Staging")
+TRACKS = (Track.PRODUCTION.value, Track.STAGING.value)
 _PATIENCE = urllib3.Timeout(connect=2.0, read=30.0)
 _SHOWN = 4_000  # characters
 
@@ -44,10 +45,7 @@ def score(replica: str, model: str, track: str, body: str, token: str) -> Trial:
     if track not in TRACKS:
         raise BadInput(f"There is no track {track!r}: choose {' or '.join(TRACKS)}.")
     url = f"{replica}/models/{quote(model, safe='')}/stages/{track}/invocations"
-    headers: Mapping[str, str] = {
-        "Content-Type": "application/json",
-        **({"Authorization": f"Bearer {token}"} if token else {}),
-    }
+    headers = {"Content-Type": "application/json", **bearer(token)}
     began = time.perf_counter()
     try:
         answer = urllib3.request("POST", url, body=body.encode(), headers=headers, timeout=_PATIENCE, retries=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cuelight.monitoring.board.model.course import Course, errors, look
-from cuelight.monitoring.board.model.timeline import ALARM, MOODS
+from cuelight.monitoring.board.moods import of_verdict
 from cuelight.monitoring.board.plots import Line, lines
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -18,11 +18,6 @@ def span(seconds: float) -> str:
         if abs(seconds) >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1000.0:.0f} ms"
-
-
-def mood(verdict: str) -> str:
-    """The class by which a drift verdict is coloured."""
-    return MOODS.get(verdict, ALARM)
 
 
 def course_lines(course: Course, what: str) -> list[Line]:
@@ -43,6 +38,6 @@ GLOBALS: Mapping[str, Callable[..., Any]] = {
     "lines": lines,
     "look": look,
     "span": span,
-    "verdict_mood": mood,
+    "verdict_mood": of_verdict,
 }
 """What the template calls, by name."""

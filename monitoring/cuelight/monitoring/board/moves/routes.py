@@ -11,10 +11,10 @@ from cuelight.access.guard import Guard
 from cuelight.access.permissions import Scope
 from cuelight.kit.errors import BadInput, Forbidden, NotFound
 from cuelight.monitoring.board.model.replicas import entry
-from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.moves.forms import Forms
 from cuelight.monitoring.board.moves.plan import Act, Plan, plan
 from cuelight.monitoring.board.session import is_loopback
+from cuelight.monitoring.board.stores import Stores
 from cuelight.monitoring.board.view import Seen
 from cuelight.monitoring.board.visitors import Visitor, carried, check_ours, visitor
 from cuelight.operations.succession import present_and_before
@@ -23,7 +23,7 @@ from cuelight.registry.rollback import put_back
 _LIVE_SECONDS = 1
 
 
-def add_moves(app: Flask, stores: ModelSources, guard: Guard | None, seen: Callable[[], Sequence[Seen]]) -> None:
+def add_moves(app: Flask, stores: Stores, guard: Guard | None, seen: Callable[[], Sequence[Seen]]) -> None:
     """`/board/models/NAME/promote` and `/rollback`: GET asks, POST does; `/moved` shows what became of it."""
     forms, aliases = Forms(), stores.settings.track_production
 
@@ -73,7 +73,7 @@ def _what(name: str, act: str, version: int) -> str:
     return f"{act} {version} {name}"
 
 
-def _plan(stores: ModelSources, act: Act, name: str) -> Plan:
+def _plan(stores: Stores, act: Act, name: str) -> Plan:
     models = stores.registry.snapshot().models
     if name not in models:
         raise NotFound(f"There is no registered model {name!r}.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
 from cuelight.journal.pulse import Beat
 from cuelight.monitoring.alerts.troubles import Trouble
 from cuelight.monitoring.alerts.wording import message
-from cuelight.monitoring.board.model.timeline import within
+from cuelight.monitoring.board.mlflow_links import within
+from cuelight.monitoring.board.moods import ALARM
 from cuelight.monitoring.board.view import DOWN, READY, STARTING, Host, Model
 from cuelight.monitoring.board.words import percent
 from cuelight.operations.alerts import Severity
@@ -50,6 +52,7 @@ def concerns(
     models: Iterable[Model],
     beats: Mapping[str, Beat],
     registry: str,
+    spreads: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Concern]:
     """All of them.
 
@@ -57,13 +60,17 @@ def concerns(
         troubles: by topic, as alerts know them.
         beats: the last hour by a model's name.
         registry: where MLflow's pages are for the reader, ending in /.
+        spreads: how far a version has come on all hosts, by the name of a model that they don't all serve alike.
     """
     found = [_trouble(topic, each, registry) for topic, each in troubles.items()]
     told = {each.model for each in found}
     found += _missing(hosts)
+    found += [_spread(name, each) for name, each in spreads.items()]
     found += [_failures(name, beat) for name, beat in beats.items() if is_failing(beat)]
     found += [
-        _verdict(each) for each in models if each.name not in told and each.health and each.health.mood == "alarm"
+        _verdict(each)
+        for each in models
+        if each.name not in told and each.health and each.health.mood == ALARM and not each.is_succeeded
     ]
     return sorted(found, key=lambda each: (each.urgency, -(each.at or 0.0)))
 
@@ -89,6 +96,12 @@ def _missing(hosts: Sequence[Host]) -> list[Concern]:
 
 
 _ABSENT = "It does not answer; the gateway sends its requests to the others."
+
+
+def _spread(name: str, text: str) -> Concern:
+    """A version on its way is no trouble; one that a host does not take, is."""
+    stopped = any(word in text for word in (" refused ", " rolled-back ", " failed ", " is silent"))
+    return Concern(Urgency.WARN if stopped else Urgency.SOFT, f"{name} is not the same on all hosts", f"{text}.", name)
 
 
 def _failures(name: str, beat: Beat) -> Concern:

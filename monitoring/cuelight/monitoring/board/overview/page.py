@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cuelight.journal.layout import encode_model
 from cuelight.journal.pulse import Beat, Pulse
@@ -18,12 +18,14 @@ _SHOWN_FIGURES = 2  # of quality, in a row
 class Known:
     """What was found out: alerts' troubles by topic, pulses by encoded model name, and what could not be read.
 
-    None: it could not be read (`faults` say why), or is still being read.
+    None: it could not be read (`faults` say why), or is still being read. `spreads` say of models that hosts don't all
+    serve alike how far their version in Production has come.
     """
 
     troubles: Mapping[str, Trouble] | None
     pulses: Mapping[str, Pulse] | None
     faults: tuple[str, ...] = ()
+    spreads: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def overview(page: Page, known: Known, may_see: Callable[[str], bool], sees_all:
     pulses = known.pulses or {}
     seen = {each.name: pulses.get(encode_model(each.name), Pulse()) for each in page.models}
     beats = {name: each.whole for name, each in seen.items()}
-    found = concerns(known.troubles or {}, page.hosts, page.models, beats, registry)
+    found = concerns(known.troubles or {}, page.hosts, page.models, beats, registry, known.spreads)
     mine = tuple(each for each in found if (may_see(each.model) if each.model else sees_all))
     rows = [_row(each, seen[each.name] if known.pulses is not None else None, mine) for each in page.models]
     rows.sort(key=lambda each: (len(Urgency) if each.urgency is None else each.urgency, each.model.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import Flask, render_template
 from markupsafe import Markup
@@ -29,7 +30,9 @@ def add_overview(app: Flask, sources: Sources, known: OverviewSources, guard: Gu
         who = visitor(guard)
         page = view.page(sources.seen(), sources.reports(), registry, who.grant.covers)
         sees_all = ALL_MODELS in who.grant.models
-        shown = overview(page, known.known(), who.grant.covers, sees_all, registry)
+        spreads = sources.spreads(each.name for each in page.models)
+        told = replace(known.known(), spreads=spreads)
+        shown = overview(page, told, who.grant.covers, sees_all, registry)
         return render_template("overview.html", page=shown, visitor=who, live=LIVE_SECONDS)
 
     app.add_url_rule("/", "board", board)

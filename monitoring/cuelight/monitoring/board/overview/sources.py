@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from cuelight.journal.pulse import Pulse, Pulses
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.monitoring.alerts.troubles import Trouble, Watch
-from cuelight.monitoring.board.model.recent import Recent
-from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.overview.page import Known
+from cuelight.monitoring.board.recent import Recent
+from cuelight.monitoring.board.stores import Stores
 
 _FRESH_SECONDS, _PATIENCE_SECONDS = 4.0, 1.0
 
@@ -18,7 +18,7 @@ _FRESH_SECONDS, _PATIENCE_SECONDS = 4.0, 1.0
 class OverviewSources:
     """Of one installation; safe to use from several threads."""
 
-    def __init__(self, stores: ModelSources) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._pulses = Pulses(stores.settings.journal_folder)
         self._recent = Recent(_FRESH_SECONDS, _PATIENCE_SECONDS)

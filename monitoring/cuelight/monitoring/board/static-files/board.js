@@ -32,7 +32,8 @@ function filters() {
   all();
 }
 
-// Asks for the same page again and again, and takes over what differs inside of elements with `data-live` and an id.
+// Asks for the same page again and again, and takes over what differs inside of elements with `data-live` and an id;
+// sooner while it has an element with `data-soon`: something that is being computed.
 function live() {
   const every = Number(document.body.dataset.liveSeconds) * 1000, stale = document.getElementById("stale");
   if (!every) return;
@@ -53,9 +54,10 @@ function live() {
         if (stale && !stale.textContent) stale.textContent = `No answer since ${new Date().toLocaleTimeString()}`;
       }
     }
-    setTimeout(renew, every);
+    again();
   };
-  setTimeout(renew, every);
+  const again = () => setTimeout(renew, document.querySelector("[data-soon]") ? Math.min(every, 1000) : every);
+  again();
 }
 
 // Makes `old` like `fresh` and leaves alone what is the same: focus, scroll, open details and what has been typed stay.

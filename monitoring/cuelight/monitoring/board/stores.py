@@ -1,4 +1,4 @@
-"""Where the page of a model gets what it shows: history, reports, journal, registry, and the model's own files."""
+"""What the board's pages read, but for what serving hosts say: history, reports, journal, registry, models' files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cuelight.journal.query import Journal, Query
 from cuelight.journal.tail import Entry, Tail
 from cuelight.kit.errors import CuelightError
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.board.model.recent import Recent
+from cuelight.monitoring.board.recent import Recent
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import target_of
 from cuelight.operations.database import Operations
@@ -29,8 +29,7 @@ _EVENTS = 2_000
 _REPORTS = 40
 _REQUESTS = 12
 _WHILE = 15.0  # seconds for which what takes long stays as it is
-_REGISTRY_PATIENCE = 3.0  # the same where without an answer the page says less
-_PATIENCE = 0.4  # seconds that a page waits for a part that was never made
+_PATIENCE = 3.0  # seconds that a page waits for what was never asked, where it says less without
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Backstage:
 EMPTY = Backstage(lambda _id: Explanation("", ()))
 
 
-class ModelSources:
+class Stores:
     """Of one installation."""
 
     def __init__(self, settings: Settings, backstage: Backstage) -> None:
@@ -66,7 +65,7 @@ class ModelSources:
     @cached_property
     def operations(self) -> Operations:
         """The operations database; it is only read."""
-        return Operations(self.settings.database_url, self.settings.host_name)
+        return Operations(self.settings.operations_url, self.settings.host_name)
 
     @cached_property
     def registry(self) -> MlflowRegistry:
@@ -85,13 +84,15 @@ class ModelSources:
             behalf=person,
         )
 
-    def history(self, model: str, kinds: Sequence[str]) -> list[Event]:
-        """The newest lines of these kinds, in the order of time."""
-        return self.operations.history(model, limit=_EVENTS, kinds=kinds)
-
-    def reports(self, model: str) -> list[Report]:
-        """The newest drift reports, the newest first."""
-        return self.operations.reports(model, limit=_REPORTS)
+    def past(self, model: str, kinds: Sequence[str]) -> tuple[list[Event], list[Report], str]:
+        """The newest lines of these kinds in the order of time, the newest drift reports, the newest first, and why
+        neither is known; empty where they are.
+        """
+        try:
+            events = self.operations.history(model, limit=_EVENTS, kinds=kinds)
+            return events, self.operations.reports(model, limit=_REPORTS), ""
+        except CuelightError as error:
+            return [], [], f"History and drift reports are missing: {error} cuelight doctor says how to mend it."
 
     def reference(self, version: ModelVersion) -> pd.DataFrame:
         """What a version is held against.
@@ -114,7 +115,7 @@ class ModelSources:
     def registered(self, model: str) -> tuple[list[ModelVersion], str]:
         """The registry's versions of a model, and why they are not known; empty where they are."""
         try:
-            models = self.slow.get("registry", lambda: self.registry.snapshot().models, _REGISTRY_PATIENCE)
+            models = self.slow.get("registry", lambda: self.registry.snapshot().models)
         except CuelightError as error:
             return [], f"What only MLflow knows is missing: {error}"
         return list(models.get(model, RegisteredModel(model)).versions.values()), ""
