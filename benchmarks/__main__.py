@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from benchmarks import (
+    batches,
     drift_jobs,
     environments,
     gateway_figures,
@@ -185,6 +186,18 @@ def label_join(rows: int, rounds: int) -> None:
 def drift(rows: tuple[int, ...]) -> None:
     """Measure only drift jobs: seconds and the peak of memory, whole and by part, for windows of so many rows."""
     _measured(lambda folder: drift_jobs.measure(folder, rows), drift_jobs.table)
+
+
+@main.command("batch")
+@click.option("--rows", type=click.IntRange(1000), default=batches.Size.rows, show_default=True, help="In all.")
+@click.option("--rounds", type=click.IntRange(1), default=batches.Size.rounds, show_default=True, help="Of each way.")
+def batch(rows: int, rounds: int) -> None:
+    """Measure only batches, alone and by Dask workers, beside a plain loop and MLflow; puts them onto their page."""
+    size = batches.Size(rows, rounds)
+    figures = _measured(
+        lambda folder: batches.measure(folder, size), batches.table, f"{rows:,} rows; rounds: {rounds}."
+    )
+    gateway_figures.keep("batches", figures, batches.PUBLISHED, batches.PAGE)
 
 
 def _of_size(default: gateways.Size) -> Callable[[Callable[..., None]], Callable[..., None]]:

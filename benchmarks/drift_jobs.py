@@ -42,7 +42,7 @@ _POLL_SECONDS = 0.05
 
 def measure(folder: Path, sizes: tuple[int, ...] = ROWS) -> Iterator[list[str]]:
     """For each size of window: the whole command `cuelight drift`, and its parts one after the other in one process."""
-    with _mlflow(folder / "mlflow") as uri:
+    with mlflow_server(folder / "mlflow") as uri:
         for rows in sizes:
             home = folder / str(rows)
             _fill(home, 2 * rows)
@@ -226,7 +226,8 @@ def _watched(pid: int) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _mlflow(folder: Path) -> Iterator[str]:
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """The address of a server of its own, while the block runs."""
     folder.mkdir(parents=True)
     port = free_port()
     uri = f"http://127.0.0.1:{port}"

@@ -1,14 +1,12 @@
-"""What one run of the benchmarks found, as flat records: written to JSON, read back, and filtered for tables."""
+"""What one run of the benchmarks found, as flat records, to be filtered for tables."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from cuelight.kit import files
+from benchmarks.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -126,10 +124,20 @@ class LeftOut:
 
 
 @dataclass
-class Results:
+class Results(Kept):
     """All of it, with the conditions: machine, versions, each server's settings in words, rounds and seconds."""
 
-    conditions: dict[str, Any] = field(default_factory=dict)
+    KINDS: ClassVar[Mapping[str, Any]] = {
+        "singles": Single,
+        "servers": Server,
+        "batches": Batch,
+        "bares": Bare,
+        "switchings": Switching,
+        "shadowings": Shadowing,
+        "askings": Asking,
+        "left_out": LeftOut,
+    }
+
     singles: list[Single] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
@@ -143,44 +151,3 @@ class Results:
         """Note once that something could not be measured."""
         if LeftOut(what, reason) not in self.left_out:
             self.left_out.append(LeftOut(what, reason))
-
-    def write(self, path: Path) -> None:
-        """As JSON, one record a line; the file is the old one or the new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(path, "".join(lines(asdict(self))).encode())
-
-    @classmethod
-    def read(cls, path: Path) -> Results:
-        """What `write` wrote.
-
-        Raises:
-            OSError, ValueError, TypeError: there is no such file, or it is none of ours.
-        """
-        document = json.loads(path.read_text())
-        lists = {name: [kind(**each) for each in document.get(name, ())] for name, kind in _KINDS.items()}
-        return cls(document["conditions"], **lists)
-
-
-_KINDS: dict[str, Any] = {
-    "singles": Single,
-    "servers": Server,
-    "batches": Batch,
-    "bares": Bare,
-    "switchings": Switching,
-    "shadowings": Shadowing,
-    "askings": Asking,
-    "left_out": LeftOut,
-}
-
-
-def lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """A document of lists of records as JSON, one record a line; its first entry is its conditions."""
-    yield '{\n "conditions": ' + json.dumps(document["conditions"], indent=2)
-    for name in list(document)[1:]:
-        rows = ",\n  ".join(json.dumps(_rounded(each)) for each in document[name])
-        yield f',\n "{name}": [\n  {rows}\n ]' if rows else f',\n "{name}": []'
-    yield "\n}\n"
-
-
-def _rounded(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in record.items()}

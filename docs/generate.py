@@ -46,6 +46,7 @@ _TAGS = {
     "SHADOW": "Percent of Production's requests that are also asked of the version in Staging, for the journal only.",
     "CONTROL": "Percent of callers that the version before keeps while a new one in Production bakes, to compare with.",
     "AUTO_ROLLBACK": "`true` (or no tag): a version of it that does badly is rolled back by itself; `false`: none is.",
+    "WAVE": "`true` or a number: hosts at a time that take a new Production version, in turns; `false`: all at once.",
     "PII": "Names of personal columns, comma-separated: never journalled. A version's tag counts for all.",
     "KEY": "Input column whose values labels may name instead of a prediction's id, such as `order_id`.",
     "SERVE": "`false` leaves the model out of serving, `true` (or no tag) serves it. Anything else changes nothing.",
@@ -250,9 +251,9 @@ def metrics_page() -> str:
         from cuelight.operations import figures
         from cuelight.serving.answering.call import Party
         from cuelight.serving.answering.metrics import Metrics
+        from cuelight.serving.answering.outcome import Answer, Outcome, Work
         from cuelight.serving.answering.readings import readings
         from cuelight.serving.answering.rematches import Result
-        from cuelight.serving.answering.scoring import Answer, Outcome, Work
         from cuelight.serving.host.board import Board
 
         settings = Settings(home=Path(folder))

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from benchmarks import environments, machine, pages
+from benchmarks.commands import Told
 from benchmarks.drifts import conditions, picture, real, simulation, tables
 from benchmarks.drifts.changes import DRIFT, NONE
 from benchmarks.drifts.conditions import QUICK, Plan
@@ -26,6 +27,7 @@ from cuelight.kit.settings import Settings
 LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "drifts.json", Path(__file__).parent / "results.json"
 PAGE = environments.ROOT / "docs" / "drift-figures.md"
 PICTURE = environments.ROOT / "docs" / "pictures" / "drifts.svg"
+TOLD = Told(Figures.read, tables.tables, tables.conditions)
 
 
 @click.group(invoke_without_command=True)
@@ -43,28 +45,18 @@ def main(context: click.Context, quick: bool, only: tuple[str, ...]) -> None:
         figures = _measure(Figures(), LAST, QUICK, only)
     else:
         figures = _measure(Figures.read(PUBLISHED) if PUBLISHED.is_file() else Figures(), PUBLISHED, Plan(), only)
-    pages.show(tables.tables(figures), tables.conditions(figures))
+    TOLD.show(figures)
 
 
-@main.command("show")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
-def show(file: Path) -> None:
-    """Print the tables of a run, the published one's if none is named."""
-    figures = Figures.read(file)
-    pages.show(tables.tables(figures), tables.conditions(figures))
-
-
-@main.command("picture")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
-def draw(file: Path) -> None:
-    """Draw the picture for the docs, if there is enough for one, and write the tables into their page."""
-    figures = Figures.read(file)
+def _draw(figures: Figures) -> str:
     try:
         picture.draw(figures, PICTURE)
-        shown = f"![False alarms, and shifts found, by rule](pictures/{PICTURE.name})\n\n"
-    except ValueError as error:
-        shown = f"{error}\n\n"
-    pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
+    except ValueError as error:  # too little of it was measured for a picture
+        return str(error)
+    return f"![False alarms, and shifts found, by rule](pictures/{PICTURE.name})"
+
+
+TOLD.add_to(main, PUBLISHED, PUBLISHED, PAGE, _draw)
 
 
 def _measure(figures: Figures, path: Path, plan: Plan, only: Sequence[str]) -> Figures:

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records import lines
-from cuelight.kit import files
+from benchmarks.kept import put
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,7 @@ class Figures:
 
     def write(self, path: Path) -> None:
         """As JSON, one record a line; the file is the old one or the new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        document = {"conditions": {"runs": [asdict(each) for each in self.runs]}, "found": map(asdict, self.found)}
-        files.replace(path, "".join(lines(document)).encode())
+        put({"conditions": {"runs": [asdict(each) for each in self.runs]}, "found": map(asdict, self.found)}, path)
 
     @classmethod
     def read(cls, path: Path) -> Figures:

@@ -15,12 +15,14 @@ from pathlib import Path
 import click
 
 from benchmarks import environments, machine, pages
+from benchmarks.commands import Told
 from benchmarks.loops import picture, simulation, tables
 from benchmarks.loops.records import Figures
 
 LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "loops.json", Path(__file__).parent / "results.json"
 PAGE = environments.ROOT / "docs" / "loop-figures.md"
 PICTURE = environments.ROOT / "docs" / "pictures" / "loops.svg"
+TOLD = Told(Figures.read, tables.tables, tables.conditions)
 
 
 @click.group(invoke_without_command=True)
@@ -31,28 +33,18 @@ def main(context: click.Context, quick: bool) -> None:
     if context.invoked_subcommand:
         return
     figures = _measure(1 if quick else None)
-    pages.show(tables.tables(figures), tables.conditions(figures))
+    TOLD.show(figures)
     pages.console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
     if not quick:
         shutil.copyfile(LAST, PUBLISHED)
 
 
-@main.command("show")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
-def show(file: Path) -> None:
-    """Print the tables of a run, the last one's if none is named."""
-    figures = Figures.read(file)
-    pages.show(tables.tables(figures), tables.conditions(figures))
-
-
-@main.command("picture")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
-def draw(file: Path) -> None:
-    """Draw the picture for the docs, and write the tables into their page, from a whole run's figures."""
-    figures = Figures.read(file)
+def _draw(figures: Figures) -> str:
     picture.draw(figures, PICTURE)
-    shown = f"![The primary metric over time with the loop and without](pictures/{PICTURE.name})\n\n"
-    pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
+    return f"![The primary metric over time with the loop and without](pictures/{PICTURE.name})"
+
+
+TOLD.add_to(main, LAST, PUBLISHED, PAGE, _draw)
 
 
 def _measure(seeds: int | None) -> Figures:

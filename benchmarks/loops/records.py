@@ -1,14 +1,12 @@
-"""What was found of loops, as flat records: written to JSON, and read back."""
+"""What was found of loops, as flat records."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from benchmarks.records import lines
-from cuelight.kit import files
+from benchmarks.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,9 @@ class Loop:
 
 
 @dataclass
-class Figures:
+class Figures(Kept):
     """All of it, with the conditions: machine and minutes."""
 
-    conditions: dict[str, Any] = field(default_factory=dict)
+    KINDS: ClassVar[Mapping[str, Any]] = {"loops": Loop}
+
     loops: list[Loop] = field(default_factory=list)
-
-    def write(self, path: Path) -> None:
-        """As JSON, one record a line; the file is the old one or the new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(path, "".join(lines(asdict(self))).encode())
-
-    @classmethod
-    def read(cls, path: Path) -> Figures:
-        """What `write` wrote.
-
-        Raises:
-            OSError, ValueError, TypeError: there is no such file, or it is none of ours.
-        """
-        document = json.loads(path.read_text())
-        return cls(document["conditions"], [Loop(**each) for each in document["loops"]])

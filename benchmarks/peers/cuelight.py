@@ -23,8 +23,8 @@ from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.following.follower import Follower
+from cuelight.serving.following.preparation import Preparation
 from cuelight.serving.following.reporter import Reporter
-from cuelight.serving.following.standby import Preparation
 from cuelight.serving.host.places import Places
 from cuelight.serving.versions.store import ModelStore
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from benchmarks import environments, machine, pages
+from benchmarks.commands import Told
 from benchmarks.rollbacks import conditions, picture, real, simulation, tables
 from benchmarks.rollbacks.conditions import QUICK, Plan
 from benchmarks.rollbacks.records import Figures
@@ -23,6 +24,7 @@ from benchmarks.rollbacks.records import Figures
 LAST, PUBLISHED = environments.ROOT / ".cuelight" / "bench" / "rollbacks.json", Path(__file__).parent / "results.json"
 PAGE = environments.ROOT / "docs" / "rollback-figures.md"
 PICTURE = environments.ROOT / "docs" / "pictures" / "rollbacks.svg"
+TOLD = Told(Figures.read, tables.tables, tables.conditions)
 
 
 @click.group(invoke_without_command=True)
@@ -33,28 +35,18 @@ def main(context: click.Context, quick: bool) -> None:
     if context.invoked_subcommand:
         return
     figures = _measure(QUICK if quick else Plan())
-    pages.show(tables.tables(figures), tables.conditions(figures))
+    TOLD.show(figures)
     pages.console().print(f"All figures: {LAST.relative_to(environments.ROOT)}")
     if not quick:
         shutil.copyfile(LAST, PUBLISHED)
 
 
-@main.command("show")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=LAST)
-def show(file: Path) -> None:
-    """Print the tables of a run, the last one's if none is named."""
-    figures = Figures.read(file)
-    pages.show(tables.tables(figures), tables.conditions(figures))
-
-
-@main.command("picture")
-@click.argument("file", type=click.Path(exists=True, path_type=Path), default=PUBLISHED)
-def draw(file: Path) -> None:
-    """Draw the picture for the docs, and write the tables into their page, from a whole run's figures."""
-    figures = Figures.read(file)
+def _draw(figures: Figures) -> str:
     picture.draw(figures, PICTURE)
-    shown = f"![Answers by a failing version until it is rolled back](pictures/{PICTURE.name})\n\n"
-    pages.write(tables.tables(figures), shown + tables.conditions(figures), PAGE)
+    return f"![Answers by a failing version until it is rolled back](pictures/{PICTURE.name})"
+
+
+TOLD.add_to(main, LAST, PUBLISHED, PAGE, _draw)
 
 
 def _measure(plan: Plan) -> Figures:

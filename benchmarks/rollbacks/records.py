@@ -1,14 +1,12 @@
-"""What was found of rollbacks, as flat records: written to JSON, and read back."""
+"""What was found of rollbacks, as flat records."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from benchmarks.records import lines
-from cuelight.kit import files
+from benchmarks.kept import Kept
 
 Spread = tuple[float | None, float | None]
 """Median and 90th percentile; None: more than the half, or a tenth, did not get there."""
@@ -56,28 +54,11 @@ class Real:
 
 
 @dataclass
-class Figures:
+class Figures(Kept):
     """All of it, with the conditions: machine, seed, minutes."""
 
-    conditions: dict[str, Any] = field(default_factory=dict)
+    KINDS: ClassVar[Mapping[str, Any]] = {"equal": Equal, "worse": Worse, "real": Real}
+
     equal: list[Equal] = field(default_factory=list)
     worse: list[Worse] = field(default_factory=list)
     real: list[Real] = field(default_factory=list)
-
-    def write(self, path: Path) -> None:
-        """As JSON, one record a line; the file is the old one or the new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(path, "".join(lines(asdict(self))).encode())
-
-    @classmethod
-    def read(cls, path: Path) -> Figures:
-        """What `write` wrote.
-
-        Raises:
-            OSError, ValueError, TypeError: there is no such file, or it is none of ours.
-        """
-        document = json.loads(path.read_text())
-        kinds: dict[str, Any] = {"equal": Equal, "worse": Worse, "real": Real}
-        return cls(
-            document["conditions"], **{name: [kind(**each) for each in document[name]] for name, kind in kinds.items()}
-        )

@@ -14,7 +14,7 @@ from cuelight.monitoring.drift.calibration import Nulls, calibrate
 from cuelight.monitoring.drift.judgement import ColumnDrift, judge
 from cuelight.monitoring.examination.likeness import GROUP, TIME, Cycle, Likeness, likeness
 from cuelight.monitoring.verdicts.rule import Evidence, decide
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 _ALARMS = (Verdict.DRIFT, Verdict.DEGRADED, Verdict.BAD_DATA)
 
