@@ -10,6 +10,8 @@ BROWSER := /usr/bin/chromium
 SITE := $(BIN)/sphinx-build -q -E -n -W --keep-going -c docs .
 # Two cores are shared by many processes: more threads than cores only get in each other's way.
 export OMP_NUM_THREADS ?= 1
+# Hundreds of processes are started by the tests: each would compile all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Say what there is.
@@ -23,11 +25,12 @@ demo: $(READY) ## Play the whole story on real data, then stay up (ONCE=1: end a
 up: $(READY) ## Run everything, from MLflow to the gateway and the board, until Ctrl-C.
 	@$(BIN)/cuelight up
 
-# In the order of the folders: those with whole installations first. xdist would begin with files of many tests, end with
-# the few long ones, and leave a core idle meanwhile.
+# Three processes on two cores: tests of real servers wait for a good part of their time. In the order of the folders:
+# those with whole installations first. xdist would begin with files of many tests, end with the few long ones, and
+# leave a core idle meanwhile.
 .PHONY: test
 test: $(READY) browser wrk promtool networks ## Run all tests.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(READY) ## Lint, types, directions of imports, docs in step and without dead links.

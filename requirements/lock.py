@@ -1,7 +1,7 @@
 """Resolve requirements into locked files: hashed, for Python 3.11 to 3.13, no addresses.
 
-`pyproject.toml` becomes `runtime.txt` and `dev.txt`; each `benchmarks/requirements/*.in`, what a peer needs, the
-`.txt` beside it.
+`pyproject.toml` becomes `runtime.txt` and, with all its extras, `dev.txt`; each `benchmarks/requirements/*.in`, what a
+peer needs, the `.txt` beside it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 OPTIONS = (
@@ -32,7 +33,7 @@ def main() -> None:
     project = folder.parent / "pyproject.toml"
     runtime, dev = folder / "runtime.txt", folder / "dev.txt"
     _compile(project, runtime, "build")
-    _compile(project, dev, "build", "dev", constraint=runtime)
+    _compile(project, dev, "build", "dev", more=["--all-extras"], constraint=runtime)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as shared:
         shared.write("\n".join(SHARED.findall(runtime.read_text())) + "\n")
         shared.flush()
@@ -40,10 +41,12 @@ def main() -> None:
             _compile(peer, peer.with_suffix(".txt"), constraint=Path(shared.name))
 
 
-def _compile(source: Path, output: Path, *groups: str, constraint: Path | None = None) -> None:
+def _compile(
+    source: Path, output: Path, *groups: str, more: Sequence[str] = (), constraint: Path | None = None
+) -> None:
     command = [sys.executable, "-m", "uv", "pip", "compile", str(source), "-o", str(output), *OPTIONS]
     command += [f"--group={source}:{group}" for group in groups]
-    command += ["-c", str(constraint)] if constraint else []
+    command += [*more, *(["-c", str(constraint)] if constraint else [])]
     subprocess.run(command, check=True)
 
 

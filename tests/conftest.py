@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.mlflow_server import MlflowServer, running
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,12 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of one MLflow server for the whole run: use names of models and experiments that no other test uses."""
     with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run: its `url()` is a new database."""
+    from tests.support import postgres
+
+    with postgres.running() as server:
+        yield server

@@ -15,7 +15,7 @@ import pytest
 
 from cuelight.journal.query import Journal, Query
 from cuelight.operations.database import Operations
-from tests.support.host import free_port
+from tests.support.ports import free_port
 from tests.support.stack import listening
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.stack import answers
-from cuelight.cli.supervisord import Control
+from cuelight.cli.stack.programs import answers
+from cuelight.cli.stack.supervisord import Control
 from cuelight.kit.settings import Settings
 from cuelight.registry.server_process import READY_PATH
-from tests.support.host import eventually, free_port
+from tests.support.host import eventually
+from tests.support.ports import free_port
 from tests.support.stack import POOL, READY, Up, gone, listening
+from tests.support.walk import Walk
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 OURS = {"follow", "serve", "compact", "run", "gateway", "board"}  # the scheduler is `cuelight schedule run`
@@ -136,6 +138,26 @@ def test_a_killed_program_is_started_again(up: Up) -> None:
     assert answers(f"{up.url}/readyz")
 
 
+def test_the_quickstart_goes_as_it_says(up: Up, tmp_path: Path) -> None:
+    """From an empty installation to the verdict on other people; what the page goes on with is the demo's story."""
+    walk = Walk("docs/quickstart.md", up.gateway_url.partition("//")[2], tmp_path, up.environment)
+    said = ""
+    for script, code, said in walk.steps():
+        judged = script.endswith("cuelight drift doctor_visits")
+        assert code == (11 if judged else 0), f"{script}: {said}"
+        if judged:
+            break
+        if "cuelight promote doctor_visits 1" in script:
+            eventually(lambda: _in_production(up) == {"doctor_visits": 1}, 120, "the promoted version is not served")
+    assert "degraded" in said
+    assert "/mlflow/#/experiments/" in said.splitlines()[-1]
+
+
+def _in_production(up: Up) -> dict[str, int]:
+    models = POOL.request("GET", f"{up.gateway_url}/models").json()["models"]
+    return {each["name"]: each["tracks"]["Production"]["version"] for each in models if "Production" in each["tracks"]}
+
+
 def test_ctrl_c_ends_it_with_nothing_left(up: Up) -> None:
     """SIGINT: exit code 0, no process of it runs, and its ports can be had again."""
     eventually(lambda: up.programs().keys() > OURS)
@@ -153,12 +175,15 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, mlflow_server: st
     """SIGINT before anything is ready: exit code 0 as well, and no process of it runs."""
     up = Up(tmp_path / "home", registry_uri=mlflow_server)
     up.launch()
-    eventually(lambda: up.programs().keys() == OURS)
-    family = up.family()
-    up.signal(signal.SIGINT)
-    assert up.exit_code() == 0
-    assert READY not in up.output
-    assert gone(family)
+    try:
+        eventually(lambda: up.programs().keys() == OURS)
+        family = up.family()
+        up.signal(signal.SIGINT)
+        assert up.exit_code() == 0
+        assert READY not in up.output
+        assert gone(family)
+    finally:
+        up.stop()  # where it failed
 
 
 def test_an_existing_mlflow_server_is_used(light: Up, mlflow_server: str) -> None:

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.board.model.sources import ModelSources
+from cuelight.monitoring.board.stores import Stores
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
 from cuelight.registry.memory import MemoryRegistry
@@ -80,7 +80,7 @@ def test_axe_finds_no_serious_fault_in_questions(page: Page, tmp_path: Path, mon
     registry = MemoryRegistry()
     registry.create_model("wine")
     registry.create_version("wine", "/nowhere", "r", {"cuelight.gate_reason": "All floors are met."})
-    monkeypatch.setattr(ModelSources, "registry_for", lambda _self, _person: registry)
+    monkeypatch.setattr(Stores, "registry_for", lambda _self, _person: registry)
     paths = [f"/board/models/wine/{each}" for each in ("promote?version=1", "moved?version=1", "rollback")]
     with shown(one(), tmp_path / "open") as here, shown(one(), tmp_path / "guarded", access_required=True) as guarded:
         for scheme, address in product(("light", "dark"), [*(here + each for each in paths), guarded]):

@@ -26,8 +26,8 @@ from cuelight.operations.reports import Report
 from cuelight.registry import tags
 from tests.browser.ui import browser_page, photographed
 from tests.support.answering import answering
-from tests.support.host import free_port
 from tests.support.journal import prediction, schema, write
+from tests.support.ports import free_port
 from tests.support.registered import Registrar
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(600)]
@@ -86,7 +86,7 @@ def _record(settings: Settings, now: float) -> None:
 
 
 def _tell(settings: Settings, now: float) -> None:
-    operations = Operations(settings.database_url, settings.host_name)
+    operations = Operations(settings.operations_url, settings.host_name)
     switched = {"track": "Production", "before": None, "why": "stage", "by": "Ada", "generation": 1}
     operations.record(Kind.SWITCHED, _MODEL, 1, switched, at=now - 700.0)
     operations.record(Kind.DRIFT, _MODEL, 1, {"verdict": "drift", "reason": "input.x strayed.", "link": ""})
@@ -132,7 +132,7 @@ def test_what_is_known_is_on_the_page(board: str, page: Page) -> None:
     expect(page.locator("#promotions")).to_contain_text("nothing was there before")
     expect(page.locator("#latest").get_by_role("link", name="explain")).to_have_count(12, timeout=60_000)
     expect(page.locator("#beside")).to_contain_text("No version has answered beside Production")
-    expect(page.locator("#places")).to_contain_text("No replica serves a version of it")
+    expect(page.locator("#places")).to_contain_text("No replica answers")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -20,8 +20,8 @@ from cuelight.kit.errors import CuelightError
 from cuelight.protocol.decoder import Decoder
 from cuelight.protocol.encode import encode
 from cuelight.protocol.signature import Signature
+from cuelight.registry.mlmodel import read_mlmodel
 from cuelight.serving.versions.loader import LoadedVersion, load
-from cuelight.serving.versions.trust import read_mlmodel
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 

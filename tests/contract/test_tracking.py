@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.tracking import Tracking, installed_requirements
-from tests.support.mlflow_server import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.server
 

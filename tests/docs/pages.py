@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-SOURCES = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks")
+SOURCES = ("platform", "pipelines", "serving", "monitoring", "tests", "docs", "benchmarks", "deploy")
 
 _FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!-- (runnable|file): (.+?) -->\s*\Z")

@@ -18,7 +18,7 @@ def test_what_is_to_be_changed_is_there(what: str, path: str, names: str) -> Non
     """Each row of the table names a file from the repository's root, and what is defined in it."""
     source = (ROOT / path).read_text(encoding="utf-8")
     for name in re.findall(r"`(\w+)`", names):
-        assert re.search(rf"^(?:(?:def|class) {name}\b|{name} = )", source, re.MULTILINE), (
+        assert re.search(rf"^(?:(?:def|class) {name}\b|{name}(?:: .+)? = )", source, re.MULTILINE), (
             f"{what}: no {name} in {path}"
         )
 

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from cuelight.cli.main import cuelight
-from tests.docs.pages import NAMES, ROOT, commands, spans, text
+from tests.docs.pages import NAMES, ROOT, SOURCES, commands, spans, text
 
 _WORDS = {"NAME": "churn", "VERSION": "3", "FILE": "rows.csv"}
 _ON_ONE_LINE = 67  # characters beside "Example: " on a screen of 80
@@ -90,7 +90,7 @@ def every_command(path: str = "cuelight", command: click.Command = cuelight) -> 
 WITHOUT_JSON = {
     *("cuelight", "cuelight labels", "cuelight journal", "cuelight token"),
     *("cuelight up", "cuelight demo", "cuelight schedule run"),
-    *(f"cuelight {name}" for name in ("follow", "serve", "compact", "gateway", "board")),
+    *(f"cuelight {name}" for name in ("follow", "serve", "compact", "gateway", "board", "mlflow")),
     *("cuelight completion", "cuelight score"),
 }
 
@@ -116,9 +116,11 @@ def test_every_command_has_an_example_and_json(
 
 
 def test_targets_exist() -> None:
-    """Every `make` target in the pages is in the Makefile."""
+    """Every `make` target in the pages, and in what the programs say, is in the Makefile."""
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     lines = [line for name in NAMES for line in (*commands(name), *spans(name))]
     named = {match[1] for line in lines if (match := re.match(r"(?:[A-Z]+=\S+ )*make ([a-z]+)", line))}
+    sources = (file.read_text() for part in SOURCES for file in (ROOT / part).rglob("*.py"))
+    named |= {name for source in sources for name in re.findall(r"`make ([a-z]+)", source)}
     assert {"demo", "test"} <= named <= known
     assert "make demo" in text("README.md")

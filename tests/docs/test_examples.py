@@ -225,7 +225,7 @@ def test_the_scaffold_of_the_how_to_trains(mlflow_server: str, tmp_path: Path) -
 def test_the_demo_excerpt_is_the_demo() -> None:
     """The steps that the page shows are those that the demo's story says."""
     steps = re.findall(r"^\d (.+)$", text("docs/demo.md").partition("```text")[2].partition("```")[0], re.MULTILINE)
-    source = text("platform/cuelight/cli/story.py")
+    source = text("platform/cuelight/cli/demonstration/story.py")
     assert len(steps) == 8
     for step in steps:
         start = re.split(r"[\d(]", step)[0].strip()

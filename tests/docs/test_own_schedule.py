@@ -13,14 +13,14 @@ from typing import Any
 
 import yaml
 
-from cuelight.cli.drift import EXIT_CODES
+from cuelight.cli.exit_codes import OF_VERDICT
 from cuelight.monitoring.schedule.cron import next_turn
 from tests.docs.pages import blocks, text
 from tests.docs.test_commands import parse
 
 PAGE = "docs/how-to/run-on-your-own-schedule.md"
 FILES = {block.mark[1]: block.text for block in blocks(PAGE) if block.mark[0] == "file"}
-CODES = sorted({code for code in EXIT_CODES.values() if code})
+CODES = sorted({code for code in OF_VERDICT.values() if code})
 BUSY = 75
 
 
@@ -90,7 +90,7 @@ def test_the_manifest_is_one(tmp_path: Path) -> None:
 def test_each_code_has_its_word() -> None:
     """The page's table names every exit code of `cuelight drift`."""
     (line,) = [line for line in text(PAGE).splitlines() if line.startswith("| `cuelight drift NAME")]
-    for verdict, code in EXIT_CODES.items():
+    for verdict, code in OF_VERDICT.items():
         assert re.search(rf"\b{code}\b[^;]*`{verdict}`", line), verdict
     assert re.search(rf"\b{BUSY}\b", line)
 

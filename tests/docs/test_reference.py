@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.explanation import Sources, document
+from cuelight.cli.explanation.document import document
+from cuelight.cli.explanation.sources import Sources
 from cuelight.cli.main import COMMANDS
 from cuelight.journal.lookup import Seen
 from cuelight.journal.record import Label
@@ -114,9 +115,11 @@ def explained() -> dict[str, Any]:
 
 
 def test_dependencies_are_explained() -> None:
-    """Each dependency has its line, and no line is left of one that is gone."""
-    project = tomllib.loads(text("pyproject.toml"))["project"]["dependencies"]
-    names = {re.split(r"[<>=]", each)[0] for each in project}
+    """Each dependency has its line, also an extra's, which names it; and no line is left of one that is gone."""
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras, *(each for extra in extras.values() for each in extra)]
+    names = {re.split(r"[<>=\[]", each)[0] for each in wanted}
     rows = re.findall(r"^\| (`.+?) \|", text("docs/dependencies.md"), re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == names
 

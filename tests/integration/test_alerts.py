@@ -21,8 +21,9 @@ from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from tests.support import models
-from tests.support.host import Host, eventually, free_port
+from tests.support.host import Host, eventually
 from tests.support.models import Shelf
+from tests.support.ports import free_port
 from tests.support.receivers import Hook, MailServer, hook, mail_server
 
 
@@ -58,7 +59,7 @@ def scheduler(home: Path, receiver: Hook, mail: MailServer) -> Iterator[Path]:
 def follower(tmp_path: Path, registry: MemoryRegistry) -> Iterator[Host]:
     """A follower that writes to the operations database; it has no workers to switch."""
     made = Host(tmp_path / "home", registry)
-    operations = Operations(made.settings.database_url)
+    operations = Operations(made.settings.operations_url)
     made.record = lambda kind, model, version, detail, at: operations.record(kind, model, version, detail, at)
     made.start_follower()
     yield made

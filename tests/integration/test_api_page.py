@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.server import build
-from tests.support.host import Host, free_port
+from tests.support.host import Host
+from tests.support.ports import free_port
 
 
 def test_what_the_page_shows_can_be_called(typed: Host, tmp_path: Path) -> None:

@@ -26,20 +26,20 @@ from cuelight.monitoring.job import DriftJob, Order
 from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.reports.publication import Publisher
 from cuelight.monitoring.schedule.child import cuelight
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.monitoring.windows.baseline import Against
 from cuelight.monitoring.windows.extent import Extent
 from cuelight.monitoring.windows.references import References
 from cuelight.monitoring.windows.targets import Targets
 from cuelight.operations import figures
 from cuelight.operations.database import Operations
+from cuelight.operations.verdict import Verdict
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import Track
 from cuelight.registry.tracking import Tracking
 from tests.support.journal import prediction
-from tests.support.mlflow_server import free_port
+from tests.support.ports import free_port
 from tests.unit.monitoring.tables import scored
 
 pytestmark = pytest.mark.server
@@ -57,7 +57,7 @@ class Installation:
         self.settings = Settings(home=home, registry_uri=uri, retrain_min_labels=300)
         self.registry = MlflowRegistry(uri)
         self.tracking = Tracking(uri)
-        self.operations = Operations(self.settings.database_url)
+        self.operations = Operations(self.settings.operations_url)
         self.now = 1_700_000_000.0
         self.version = self._register(home)
 
@@ -132,7 +132,7 @@ def registered(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
 def installation(registered: Installation, tmp_path: Path) -> Iterator[Installation]:
     """The registered version with a home of its own: an empty journal, no reports, no cached reference."""
     registered.settings = replace(registered.settings, home=tmp_path)
-    registered.operations = Operations(registered.settings.database_url)
+    registered.operations = Operations(registered.settings.operations_url)
     yield registered
     registered.operations.close()
 

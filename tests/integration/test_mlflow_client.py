@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from mlflow.deployments import cli, get_deploy_client, interface
 from mlflow.exceptions import MlflowException
 
-from tests.support.host import Host, free_port
+from tests.support.host import Host
+from tests.support.ports import free_port
 from tests.support.typed import FRAME, NUMBERS
 
 _LABELS = ["no", "yes", "no", "yes"]

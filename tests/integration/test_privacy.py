@@ -115,7 +115,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list[int]]:
     """A host whose model has personal columns, and the statuses of all that it was asked, in each `journal.pii`."""
     folder, registry = tmp_path_factory.mktemp("privacy"), MemoryRegistry()
     with running(folder / "home", registry, serving_workers=1) as host:
-        operations = Operations(host.settings.database_url, "local", keys=host.settings.keys_folder)
+        operations = Operations(host.settings.operations_url, "local", keys=host.settings.keys_folder)
         host.stop_follower()
         host.record = operations.record
         host.start_follower()

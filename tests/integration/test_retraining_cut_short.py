@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,21 +22,22 @@ from cuelight.pipelines.retraining.retrainer import LOST, PUT_OFF, Outcome
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.tracking import Run
-from tests.support.processes import FORK
-from tests.support.theatre import Theatre, opened
+from tests.support.processes import CLEAN
+from tests.support.theatre import Theatre, entered, opened
 
 pytestmark = pytest.mark.server
+NAME = "cut_short"
 
 
 def _quick() -> Pipeline:
-    """An estimator without threads of its own, so that a forked process can fit it."""
+    """An estimator that is fitted at once."""
     return make_pipeline(StandardScaler(), LogisticRegression())
 
 
 @pytest.fixture(scope="module")
 def theatre(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     """One installation for all; each test asks for retrainings of its own."""
-    with opened(mlflow_server, tmp_path_factory.mktemp("cut"), "cut_short", estimator=_quick) as made:
+    with opened(mlflow_server, tmp_path_factory.mktemp("cut"), NAME, estimator=_quick) as made:
         yield made
 
 
@@ -49,7 +51,7 @@ def theatre(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     ],
 )
 def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
-    theatre: Theatre, owner: type, step: str, runs: list[str]
+    mlflow_server: str, theatre: Theatre, owner: type, step: str, runs: list[str]
 ) -> None:
     """A holder that is killed right after the step leaves, once the next has been there, what an unkilled one leaves.
 
@@ -57,10 +59,7 @@ def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
     """
     before = _versions(theatre)
     number = _asked(theatre)
-    process = FORK.Process(target=_killed_after, args=(theatre, owner, step))
-    process.start()
-    process.join(120)
-    assert process.exitcode == -signal.SIGKILL
+    _killed(theatre, mlflow_server, owner, step)
     theatre.clock.advance(121.0)
     outcome = theatre.retrainer("two").run_next()
     assert outcome is None or outcome.outcome == STAGED, outcome
@@ -104,15 +103,11 @@ def test_a_registry_that_goes_away_at_the_end_puts_it_off(theatre: Theatre, monk
     assert theatre.version(new).stage == "Staging"
 
 
-def test_a_later_version_is_not_displaced(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_version_is_not_displaced(mlflow_server: str, theatre: Theatre) -> None:
     """What was registered before a long pause is not staged over a version that a person put there meanwhile."""
     before = _versions(theatre)
     _asked(theatre)
-    with monkeypatch.context() as patch:
-        patch.setattr(MlflowRegistry, "set_stage", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-        process = FORK.Process(target=lambda: theatre.retrainer("one").run_next())
-        process.start()
-        process.join(120)
+    _killed(theatre, mlflow_server, MlflowRegistry, "set_stage", done=False)
     (stalled,) = _versions(theatre) - before
     made = theatre.version(1)
     later = theatre.workshop.registry.create_version(made.name, made.source, made.run_id, {})
@@ -191,17 +186,25 @@ def _asked(theatre: Theatre) -> int:
     return theatre.operations.retrains()[0].id
 
 
-def _killed_after(theatre: Theatre, owner: type, step: str) -> None:
-    """In a process of its own: carry out the request, and end by SIGKILL as soon as the step is done."""
+def _killed(theatre: Theatre, mlflow_server: str, owner: type, step: str, done: bool = True) -> None:
+    """A process that carries out the request is killed as soon as the step is done, or where it would begin."""
+    there = (mlflow_server, theatre.scratch, theatre.clock.now())
+    process = CLEAN.Process(target=_carry_out, args=(*there, owner, step, done))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _carry_out(mlflow_server: str, folder: Path, now: float, owner: type, step: str, done: bool) -> None:
     plain = getattr(owner, step)
 
     def last(*arguments: Any, **options: Any) -> None:
-        plain(*arguments, **options)
+        if done:
+            plain(*arguments, **options)
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, step, last)
-    url = f"sqlite:///{theatre.scratch / 'operations.db'}"
-    theatre.retrainer("one", operations=Operations(url, clock=theatre.clock)).run_next()
+    entered(mlflow_server, folder, NAME, now, estimator=_quick).retrainer("one").run_next()
 
 
 def _versions(theatre: Theatre) -> set[int]:

@@ -26,7 +26,7 @@ from cuelight.operations.database import Operations
 from cuelight.operations.figures import Figures
 from cuelight.operations.replicas import Replica
 from tests.support.answering import answering
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 _HOUR = 3600.0
 _WHY = ("stage", "alias champion")
@@ -147,7 +147,7 @@ def furnish(scene: Scene, settings: Settings, ports: list[int]) -> None:
         if each.requests:
             _record(settings.journal_folder, each, now, seed=place)
     settings.home.mkdir(parents=True, exist_ok=True)
-    operations = Operations(settings.database_url, "host")
+    operations = Operations(settings.operations_url, "host")
     for back, (kind, model, version, detail) in enumerate(scene.events, 1):
         operations.record(kind, model, version or None, detail, at=now - 700.0 * back)
     last = operations.bookmark()

@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support import answering
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)

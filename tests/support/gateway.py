@@ -18,7 +18,8 @@ from cuelight.gateway.places import Places
 from cuelight.kit.settings import Settings, table
 from cuelight.operations import replicas
 from cuelight.operations.replicas import Replica
-from tests.support.host import eventually, free_port
+from tests.support.host import eventually
+from tests.support.ports import free_port
 
 POOL = urllib3.PoolManager(retries=False, timeout=30.0, cert_reqs="CERT_NONE")  # whose it is, test_encryption asks
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -27,28 +26,18 @@ from cuelight.registry.tracks import alias_map
 from cuelight.serving.following.authors import attributed
 from cuelight.serving.following.follower import Follower
 from cuelight.serving.following.herald import Herald
+from cuelight.serving.following.preparation import Preparation
 from cuelight.serving.following.recent import recent_requests
 from cuelight.serving.following.reporter import Recorder, Reporter
-from cuelight.serving.following.standby import Preparation
 from cuelight.serving.host.board import Board, Worker
 from cuelight.serving.host.company import Company
 from cuelight.serving.host.deployment import Deployment, Generations
 from cuelight.serving.host.places import Places
 from cuelight.serving.versions.store import ModelStore
 from tests.support.load import Seen, steady
+from tests.support.ports import free_port
 
 POOL = urllib3.PoolManager(retries=False, timeout=30.0)
-
-
-def free_port(count: int = 1) -> int:
-    """A port that was free a moment ago, as were the next ones: so many in all."""
-    while True:
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            with suppress(OSError, OverflowError):
-                for port in range(first + 1, first + count):
-                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                return int(first)
 
 
 def eventually(what: Callable[[], Any], seconds: float = 60.0, reason: str = "") -> Any:

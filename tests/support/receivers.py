@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.support import answering
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 class Hook:

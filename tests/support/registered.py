@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import LinearRegression
 
 from cuelight.kit.signing import SigningKey
 from cuelight.registry import tags
@@ -25,8 +26,12 @@ class Registrar:
 
     def add(self, name: str, answer: float) -> int:
         """Register one more version of `name`, in no stage; answers with its number."""
-        with self._tracking.run(name, f"answers {answer}") as run:
-            source = run.sklearn_model(constant(answer), INPUTS, np.zeros(len(INPUTS)))
+        return self.put(name, constant(answer))
+
+    def put(self, name: str, model: LinearRegression) -> int:
+        """The same with a model of two columns, `a` and `b`."""
+        with self._tracking.run(name, type(model).__name__) as run:
+            source = run.sklearn_model(model, INPUTS, np.zeros(len(INPUTS)))
         with tempfile.TemporaryDirectory() as folder:
             files = self._tracking.download(source, Path(folder) / "model")
             manifest = Manifest.of_folder(files, name, run.id)

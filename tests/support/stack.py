@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import urllib3
 
-from tests.support.host import eventually, free_port
+from tests.support.host import eventually
+from tests.support.ports import free_port
 
 POOL = urllib3.PoolManager(retries=False, timeout=30.0)
 READY = "Press Ctrl-C to stop."

@@ -84,7 +84,16 @@ class Theatre:
 @contextmanager
 def opened(mlflow_server: str, folder: Path, name: str, **changes: Any) -> Iterator[Theatre]:
     """An installation whose model was trained on plans with free care, and promoted; `changes` are its pipeline's."""
-    clock = FakeClock(START)
+    theatre = entered(mlflow_server, folder, name, START, **changes)
+    train(theatre.workshop, theatre.pipeline)
+    theatre.workshop.registry.set_stage(name, 1, "Production")
+    yield theatre
+    theatre.operations.close()
+
+
+def entered(mlflow_server: str, folder: Path, name: str, now: float, **changes: Any) -> Theatre:
+    """An installation as it is; another process has one of its own on the same servers and files."""
+    clock = FakeClock(now)
     workshop = Workshop(
         MlflowRegistry(mlflow_server),
         Tracking(mlflow_server),
@@ -94,7 +103,4 @@ def opened(mlflow_server: str, folder: Path, name: str, **changes: Any) -> Itera
     )
     operations = Operations(f"sqlite:///{folder / 'operations.db'}", clock=clock)
     pipeline = replace(doctor_visits.pipeline, name=name, **changes)
-    train(workshop, pipeline)
-    workshop.registry.set_stage(pipeline.name, 1, "Production")
-    yield Theatre(workshop, clock, operations, folder / "journal", pipeline, folder)
-    operations.close()
+    return Theatre(workshop, clock, operations, folder / "journal", pipeline, folder)

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from cuelight.cli.entrance import standings
 from cuelight.cli.main import cuelight
-from cuelight.cli.status import served
+from cuelight.cli.stack.served import served
+from cuelight.cli.stack.standings import standings
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.layout import REQUESTS
 from cuelight.journal.query import Journal, Query

@@ -15,7 +15,7 @@ from cuelight.monitoring.alerts.dispatcher import Dispatcher
 from cuelight.monitoring.alerts.troubles import Terms
 from cuelight.monitoring.alerts.webhook import Webhook
 from cuelight.operations.database import Operations
-from tests.support.host import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import hook, mail_server
 
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli.demo import command
-from cuelight.cli.supervision import held
+from cuelight.cli.stack.supervision import held
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings
 

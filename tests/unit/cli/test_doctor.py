@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from cuelight.cli.doctor import CHECKS, command
 from cuelight.kit.signing import SigningKey
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ def test_what_the_follower_wrote_is_signed_when_it_ends(tmp_path: Path) -> None:
     for version in (1, 2, 3):
         recorder("traffic", "m", version, {}, 10.0 + version)
         recorder.seal()
-    operations = Operations(settings.database_url, keys=settings.keys_folder)
+    operations = Operations(settings.operations_url, keys=settings.keys_folder)
     assert [each.head.sequence for each in operations.heads()] == [1]
     recorder.close()
     assert [each.head.sequence for each in operations.heads()] == [3]

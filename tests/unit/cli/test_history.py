@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cuelight.cli.history import command, parse_moment
-from cuelight.kit.errors import BadInput, NotFound
+from cuelight.cli.history import command
+from cuelight.kit.errors import NotFound
 from cuelight.operations.database import Operations
 
 
@@ -95,13 +95,3 @@ def test_who_was_in_charge_at_a_moment(database: Path, tmp_path: Path) -> None:
     assert "its history begins at 1970-01-01 00:16:40" in said("m", "--at", "1970-01-01")
     assert isinstance(CliRunner().invoke(command, ["nobody", "--at", "1h"]).exception, NotFound)
     assert CliRunner().invoke(command, ["--at", "1h"]).exit_code == 2
-
-
-def test_a_moment_is_an_age_or_a_time() -> None:
-    """--since takes ages and ISO times, UTC unless they say, and refuses all else."""
-    assert parse_moment("90s", 100.0) == 10.0
-    assert parse_moment("1d", 86_400.0) == 0.0
-    assert parse_moment("1970-01-01T00:01", 0.0) == 60.0
-    assert parse_moment("1970-01-01T01:01+01:00", 0.0) == 60.0
-    with pytest.raises(BadInput, match="--since yesterday"):
-        parse_moment("yesterday", 0.0)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from cuelight.cli import main
 from cuelight.kit.errors import Busy, NotFound
 
-_INTERNAL = ("follow", "serve", "compact", "gateway", "board")
+_INTERNAL = ("follow", "serve", "compact", "gateway", "board", "mlflow")
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

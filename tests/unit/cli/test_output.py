@@ -11,8 +11,13 @@ import sys
 import termios
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
+from rich.table import Table
 
+from cuelight.cli import output
+from cuelight.cli.output import to_json
 from cuelight.operations.database import Operations
 from tests.support.journal import prediction, write
 
@@ -100,6 +105,33 @@ def test_a_terminal_gets_tables_of_its_width(columns: int, home: Path) -> None:
     assert "…" not in "".join(lines)
 
 
+def test_a_history_is_read_on_a_narrow_screen(home: Path) -> None:
+    """A headline for each event, its details below at the screen's width: no column of three words a line."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", typed(home, 60, "history")).split("\r\n")
+    assert [line[19:] for line in lines if line and not line.startswith(" ")] == [
+        "  switched  wine version 3",
+        "  refused  wine version 4",
+    ]
+    assert max(map(len, lines)) <= 60
+    assert "  reason: [b]no[/b]" in [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(40, "Id    What\n1     apples and pears\n"), (20, "Id    1\nWhat  apples and\n      pears\n")]
+)
+def test_a_table_that_does_not_fit_is_shown_cell_by_cell(
+    width: int, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its heading; one that fits stays a table."""
+    screen = Console(width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(output, "console", lambda: screen)
+    table = Table("Id  ", "What", box=None, pad_edge=False)
+    table.add_row("1", "apples and pears")
+    output.show(table)
+    said = "".join(f"{line.rstrip()}\n" for line in capsys.readouterr().out.splitlines())
+    assert said == shown
+
+
 def test_a_terminal_shows_colours_and_that_something_goes_on(home: Path) -> None:
     """What lasts is named while it does; in a pipe standard error stays empty (`piped` has none to show)."""
     text = typed(home, 100, "doctor")
@@ -113,3 +145,9 @@ def test_no_color_is_kept_to(home: Path) -> None:
     assert not _COLORS.search(typed(home, 100, "doctor", NO_COLOR="1"))
     assert _COLORS.search(typed(home, 100, "logs", "m"))
     assert not _COLORS.search(typed(home, 100, "logs", "m", NO_COLOR="1"))
+
+
+def test_json_has_no_word_for_what_is_no_number() -> None:
+    """A metric that could not be had (ROC AUC of one class) is null: NaN would break whoever parses it."""
+    found = json.loads(to_json({"roc_auc": float("nan"), "f1": np.float64(0.5)}), parse_constant=pytest.fail)
+    assert found == {"roc_auc": None, "f1": 0.5}

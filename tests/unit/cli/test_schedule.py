@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cuelight.cli.schedule import command
-from cuelight.cli.schedule_table import outcome
+from cuelight.cli.views.schedule import outcome
 from cuelight.monitoring.schedule.scheduler import LEASE
 from cuelight.operations.database import Operations
 from cuelight.operations.jobs import Job

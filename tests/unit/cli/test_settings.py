@@ -31,8 +31,8 @@ def test_every_setting_is_listed_with_its_value(monkeypatch: pytest.MonkeyPatch)
 def test_no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the registry's, nor one within an address."""
     monkeypatch.setenv("CUELIGHT_REGISTRY_PASSWORD", "s3cret")
-    monkeypatch.setenv("CUELIGHT_OPERATIONS_URL", "postgresql://me:s3cret@db/x")
+    monkeypatch.setenv("CUELIGHT_DATABASE_URL", "postgresql://me:s3cret@db/x?password=s3cret&sslmode=require")
     for arguments in ([], ["--json"]):
         output = CliRunner().invoke(command, arguments).output
         assert "s3cret" not in output
-        assert "postgresql://me:***@db/x" in output
+        assert "postgresql://me:***@db/x?password=***&sslmode=require" in output.replace("\n", "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.entrance import Standing
+from cuelight.cli.stack.standings import Standing
 from cuelight.cli.status import View, replica_table, roll, table
 from cuelight.operations.replicas import Replica
 
@@ -48,5 +48,6 @@ def test_each_replica_says_how_it_is() -> None:
     ]
     assert roll(members[:1], answers, {"replica-1": Standing(False, False, 0, 0)})[0].state == "not ready"
     assert roll(members[:1], answers, {}) == [View("replica-1", "http://127.0.0.1:8001", "ready", 7, None, None)]
+    assert roll(members[:1], {"replica-1": {"models": []}}, {})[0].generation is None  # an older host
     shares = next(column for column in replica_table(views).columns if column.header == "share")
     assert list(shares.cells) == ["75%", "25%", "", ""]

@@ -9,7 +9,7 @@ from cuelight.client.caller import Caller
 from cuelight.kit import errors
 from cuelight.kit.errors import CuelightError, DeadlineExceeded, Misconfigured, Unavailable
 from tests.support.fault_server import Fault, answer, failing, hang
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 _GOOD = answer(b'{"predictions": [1]}')
 

@@ -39,6 +39,5 @@ def test_damaged_records_are_counted_and_torn_tails_are_not(tmp_path: Path) -> N
         content = bytearray(path.read_bytes())
         content[at] ^= 1
         path.write_bytes(content)
-    compactor = Compactor(tmp_path, retention_days=1e5)
-    compactor.run_once()
-    assert (compactor.damaged, backlog.read(tmp_path).damaged) == (1, 1)
+    Compactor(tmp_path, retention_days=1e5).run_once()
+    assert backlog.read(tmp_path).damaged == 1

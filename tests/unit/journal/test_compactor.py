@@ -138,6 +138,32 @@ def test_rows_have_the_types_of_the_signature(tmp_path: Path) -> None:
     assert tables[0].column("input.x").to_pylist() == [0.5, None]
 
 
+def test_a_segment_that_fails_in_a_way_that_nobody_foresaw_stops_no_other(tmp_path: Path) -> None:
+    """It waits, the others are compacted, and it is tried again."""
+    for number in range(2):
+        write(tmp_path, prediction(number))
+    steps: list[str] = []
+
+    def once(step: str) -> None:
+        steps.append(step)
+        if steps.count("read") == 1 and step == "read":
+            raise RuntimeError
+
+    compactor = _compactor(tmp_path, checkpoint=once)
+    done = "compacted 1 segments: 1 requests, 1 rows, 0 labels"
+    assert compactor.run_once() == f"{done}; 1 segments wait: see the warnings"
+    assert compactor.run_once() == done
+
+
+def test_a_value_that_is_nested_too_deeply_stops_nothing(tmp_path: Path) -> None:
+    """Of a model without a signature: its request is kept, its rows go to the side file, and all else is compacted."""
+    nested = b"[" * 300 + b"1" + b"]" * 300
+    deep = prediction(0, request=b'{"dataframe_records": [{"x": ' + nested + b"}]}", rows=None)
+    write(tmp_path, deep, prediction(1), schemas=(schema(signature=Signature()),))
+    said = _compactor(tmp_path).run_once()
+    assert said == "compacted 1 segments: 2 requests, 1 rows, 0 labels; 1 damaged records kept in damaged/"
+
+
 def test_one_bad_record_stops_nothing(tmp_path: Path) -> None:
     """Damaged bytes, an answer that can't be read and fields of a wrong type go to the side file, with their bytes."""
     records: list[Record] = [
@@ -154,10 +180,8 @@ def test_one_bad_record_stops_nothing(tmp_path: Path) -> None:
     write(tmp_path, *records)
     (path,) = tmp_path.glob("segments/h/*.closed")
     path.write_bytes(path.read_bytes().replace(b"planted", b"PLANTED") + b"torn")
-    compactor = _compactor(tmp_path)
-    sentence = compactor.run_once()
+    sentence = _compactor(tmp_path).run_once()
     assert sentence == "compacted 1 segments: 4 requests, 3 rows, 1 labels; 6 damaged records kept in damaged/"
-    assert compactor.damaged == 6
     assert [row["prediction_id"] for row in _everything(tmp_path)["requests"]] == ["p0", "p1", "p4", "p6"]
     (side,) = tmp_path.glob("damaged/h/*.jsonl")
     lines = [json.loads(line) for line in side.read_text().splitlines()]

@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import confusion_matrix
 
-from cuelight.journal.answers import NOTHING, Classes, Floats, Labels, Numbers
+from cuelight.journal.answers import NOTHING, Classes, Labels, Numbers
 from cuelight.journal.differences import OTHERS, by_class, by_number, differing, frequent, usual_tolerance
+from cuelight.journal.quality import Floats
 
 _PAIRS_OF_CLASSES = st.lists(st.tuples(*[st.sampled_from(["a", "b", "c", "10", "9", NOTHING])] * 2), min_size=1)
 _NUMBERS = arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6) | st.just(float("nan")))

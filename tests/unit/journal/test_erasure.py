@@ -101,6 +101,25 @@ def test_theirs_is_gone_and_nothing_else(journal: Path) -> None:
     assert _erase(journal) == Erased()
 
 
+def test_it_says_how_far_it_is(journal: Path) -> None:
+    """Of as many steps from the first to the last."""
+    told: list[tuple[int, int]] = []
+    erase(_compactor(journal), journal, "m", WHO, True, 0.0, lambda *each: told.append(each))
+    assert len(told) > 3
+    assert told == [(number, len(told)) for number in range(len(told))]
+
+
+def test_a_refused_request_that_is_nested_too_deeply_is_looked_through_as_text(tmp_path: Path) -> None:
+    """It can't be said what its value is: the body goes where the searched one stands in it, and stays elsewhere."""
+    for number, city in enumerate(("Anntown", "Bobtown")):
+        nested = b"[" * 300 + f'"{city}"'.encode() + b"]" * 300
+        body = b'{"dataframe_records": [{"city": ' + nested + b"}]}"
+        write(tmp_path, prediction(number, request=body, status=400, response=b"{}", rows=[]))
+    _compactor(tmp_path).run_once()
+    assert _erase(tmp_path) == Erased(emptied=1)
+    assert (_holds(tmp_path, b"Anntown"), _holds(tmp_path, b"Bobtown")) == (False, True)
+
+
 def test_damaged_records_lose_their_bytes_where_the_values_stand(journal: Path) -> None:
     """Whatever they are of; the others are counted, since nobody can read them, and stay; a torn tail is one too."""
     write(journal, *(prediction(number, rows=[row]) for number, row in ((7, ANN), (8, BOB), (10, BOB))))

@@ -50,7 +50,7 @@ def test_a_window_is_cut_by_each_of_its_bounds(tmp_path: Path) -> None:
     assert _ids(journal.rows(Query("m", until=NOON + 1))) == ["p0"]
     assert _ids(journal.rows(Query("m", since=NOON + _DAY, until=NOON + _DAY + 3))) == []
     assert _ids(journal.requests(Query("m", until=NOON + 9))) == ["p0", "p1", "p4"]
-    assert journal.models() == ["m"]
+    assert [layout.models(tmp_path, each) for each in layout.DATASETS] == [["m"], ["m"], []]
 
 
 def test_the_last_rows_are_the_newest_in_the_order_of_time(tmp_path: Path) -> None:

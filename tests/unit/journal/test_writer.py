@@ -34,6 +34,32 @@ while True:
         writer.roll()
 """
 
+# A process of its own: no threads but this one are there when it forks.
+_FORKING = """
+import os, sys, threading
+from pathlib import Path
+from cuelight.journal.writer import Writer
+from tests.support.journal import prediction, schema
+writer = Writer(Path(sys.argv[1]), "h")
+writer.declare(schema())
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        writer.append(prediction(7))
+thread = threading.Thread(target=busy)
+thread.start()
+for number in range(20):
+    child = os.fork()
+    if child == 0:
+        good = writer.append(prediction(1_000 + number))
+        writer.close()
+        os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+writer.close()
+"""
+
 
 def _names(folder: Path) -> list[str]:
     return sorted(path.suffix for path in folder.glob("segments/*/*"))
@@ -98,26 +124,7 @@ def test_threads_share_a_writer(tmp_path: Path, sync: str) -> None:
 
 def test_a_forked_child_writes_a_segment_of_its_own(tmp_path: Path) -> None:
     """After a fork parent and child write apart, also where another thread was in the middle of an append."""
-    writer = Writer(tmp_path, "h")
-    writer.declare(schema())
-    stop = threading.Event()
-
-    def busy() -> None:
-        while not stop.is_set():
-            writer.append(prediction(7))
-
-    thread = threading.Thread(target=busy)
-    thread.start()
-    for number in range(20):
-        child = os.fork()
-        if child == 0:
-            good = writer.append(prediction(1_000 + number))
-            writer.close()
-            os._exit(0 if good else 1)
-        assert os.waitpid(child, 0)[1] == 0
-    stop.set()
-    thread.join()
-    writer.close()
+    subprocess.run([sys.executable, "-c", _FORKING, str(tmp_path)], check=True, cwd=Path.cwd(), timeout=60)
     files = list(tmp_path.glob("segments/h/*.closed"))
     assert len(files) == 21
     assert not [item for path in files for item in segment.read(path.read_bytes()) if isinstance(item, segment.Damage)]

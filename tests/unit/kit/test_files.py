@@ -62,6 +62,8 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     first = files.lock(path)
     assert (first >= 0, files.lock(path)) == (True, -1)
     os.close(first)
+    with files.unless_held(path) as mine, files.unless_held(path) as other:
+        assert (mine, other) == (True, False)
     again = files.lock(path)
     assert again >= 0
     os.close(again)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.stack import inherited
+from cuelight.cli.stack.programs import inherited
 from cuelight.kit.configuration import read
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.settings import Settings, table
@@ -128,9 +128,9 @@ def test_every_setting_can_be_set_by_its_key_and_its_variable() -> None:
 def test_what_follows_from_settings() -> None:
     """An existing registry's address goes before our own; an empty database address is SQLite at home."""
     plain = Settings(home=Path("/h"), mlflow_port=1)
-    assert (plain.tracking_uri, plain.database_url) == ("http://127.0.0.1:1", "sqlite:////h/operations.db")
-    other = replace(plain, registry_uri="http://r", operations_url="postgresql://p")
-    assert (other.tracking_uri, other.database_url) == ("http://r", "postgresql://p")
+    assert (plain.tracking_uri, plain.operations_url) == ("http://127.0.0.1:1", "sqlite:////h/operations.db")
+    other = replace(plain, registry_uri="http://r", database_url="postgresql://p")
+    assert (other.tracking_uri, other.operations_url) == ("http://r", "postgresql://p")
 
 
 _ECHO = """

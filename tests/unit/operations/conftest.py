@@ -7,9 +7,16 @@ import pytest
 from cuelight.operations.database import Operations
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it, of each kind that we promise the same of."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'operations.db'}"
+    return str(request.getfixturevalue("postgres_server").emptied())
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(new_url: str) -> str:
     """A database with its schema."""
-    address = f"sqlite:///{tmp_path / 'operations.db'}"
-    Operations(address)
-    return address
+    Operations(new_url).close()
+    return new_url

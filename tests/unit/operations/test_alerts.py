@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from cuelight.kit.clock import FakeClock
 from cuelight.operations import schema
 from cuelight.operations.alerts import Alert, Severity, State
 from cuelight.operations.database import Operations
+from tests.support import tampering
 
 
 @pytest.fixture
-def operations(tmp_path: Path) -> Operations:
+def operations(url: str) -> Operations:
     """A new operations database."""
-    return Operations(f"sqlite:///{tmp_path / 'operations.db'}", clock=FakeClock(100.0))
+    return Operations(url, clock=FakeClock(100.0))
 
 
 def alert(number: int) -> Alert:
@@ -22,9 +20,9 @@ def alert(number: int) -> Alert:
     return Alert(f"id{number}", "t", 1.0, Severity.WARNING, f"title {number}", "text", "m", None)
 
 
-def test_events_are_read_on_from_where_one_stopped(tmp_path: Path, operations: Operations) -> None:
+def test_events_are_read_on_from_where_one_stopped(url: str, operations: Operations) -> None:
     """By writer, in the order in which they came, a few at a time; none twice, and none left out."""
-    other = Operations(f"sqlite:///{tmp_path / 'operations.db'}", writer="two", clock=FakeClock(50.0))
+    other = Operations(url, writer="two", clock=FakeClock(50.0))
     for number in range(3):
         operations.record("a", "m", number, {})
         other.record("b", "m", number, {})
@@ -73,19 +71,20 @@ def test_two_readers_do_not_tell_the_same_twice(operations: Operations) -> None:
     assert [each.alert.id for each in operations.deliveries()] == ["id1"]
 
 
-def test_what_happened_before_there_were_alerts_is_no_news(tmp_path: Path, operations: Operations) -> None:
+def test_what_happened_before_there_were_alerts_is_no_news(url: str, operations: Operations) -> None:
     """A database of an older Cuelight is brought forward to where its history ends."""
     operations.record("refused", "m", 1, {})
     operations.close()
-    with sqlite3.connect(tmp_path / "operations.db") as connection:
-        for table in ("tokens", "jobs", "deliveries", "alerts", "alert_bookmark"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("ALTER TABLE retrains DROP COLUMN stops")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
-    newer = Operations(f"sqlite:///{tmp_path / 'operations.db'}")
+    tampering.execute(
+        url,
+        *(f"DROP TABLE {table}" for table in ("hosts", "tokens", "jobs", "deliveries", "alerts", "alert_bookmark")),
+        "ALTER TABLE retrains DROP COLUMN stops",
+        "UPDATE alembic_version SET version_num = '0002'",
+    )
+    newer = Operations(url)
     newer.record("refused", "m", 2, {})
     document = newer.bookmark().document
     assert document == {"read": {"local": 1}, "troubles": {}}
     assert [event.version for event in newer.history_after(document["read"], 10)] == [2]
-    with sqlite3.connect(tmp_path / "operations.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (schema.NEWEST,)
+    with tampering.opened(url) as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == schema.NEWEST

@@ -1,23 +1,19 @@
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from cuelight.kit.clock import FakeClock
 from cuelight.operations.database import Operations
-
-_FILE = "operations.db"
-
-
-def _operations(folder: Path, writer: str = "one") -> Operations:
-    return Operations(f"sqlite:///{folder / _FILE}", writer=writer, clock=FakeClock(100.0))
+from tests.support import tampering
 
 
-def test_events_come_back_in_the_order_of_time(tmp_path: Path) -> None:
+def _operations(url: str, writer: str = "one") -> Operations:
+    return Operations(url, writer=writer, clock=FakeClock(100.0))
+
+
+def test_events_come_back_in_the_order_of_time(url: str) -> None:
     """What was recorded is found by model and time, also what was recorded late; a limit keeps the newest."""
-    operations = _operations(tmp_path)
+    operations = _operations(url)
     operations.record("promoted", "m", 2, {"by": "someone", "share": 0.5, "none": float("nan")})
     operations.record("refused", "m", None, {}, at=50.0)
     operations.record("promoted", "other", 1, {}, at=60.0)
@@ -31,16 +27,17 @@ def test_events_come_back_in_the_order_of_time(tmp_path: Path) -> None:
     assert [each.at for each in operations.history(limit=2)] == [60.0, 100.0]
 
 
-def _filled(folder: Path) -> Operations:
+def _filled(url: str) -> Operations:
     for writer in ("one", "two"):
+        operations = _operations(url, writer)
         for number in range(4):
-            _operations(folder, writer).record("promoted", "m", number, {"n": number})
-    return _operations(folder)
+            operations.record("promoted", "m", number, {"n": number})
+    return _operations(url)
 
 
-def test_chains_of_several_writers_are_whole(tmp_path: Path) -> None:
+def test_chains_of_several_writers_are_whole(url: str) -> None:
     """Untouched, the chains verify, and each writer's rows are numbered on their own."""
-    operations = _filled(tmp_path)
+    operations = _filled(url)
     assert operations.verify() == []
     assert [(each.writer, each.sequence) for each in operations.history()] == [
         (writer, number) for writer in ("one", "two") for number in range(1, 5)
@@ -60,9 +57,8 @@ def test_chains_of_several_writers_are_whole(tmp_path: Path) -> None:
         ("DELETE FROM history_heads WHERE writer = 'one'", "one: the chain's head is missing"),
     ],
 )
-def test_a_changed_or_missing_row_is_found(tmp_path: Path, statement: str, says: str) -> None:
+def test_a_changed_or_missing_row_is_found(url: str, statement: str, says: str) -> None:
     """A row that is changed or taken away behind Cuelight's back is named."""
-    operations = _filled(tmp_path)
-    with sqlite3.connect(tmp_path / _FILE) as connection:
-        connection.execute(statement)
+    operations = _filled(url)
+    tampering.execute(url, statement)
     assert says in "\n".join(operations.verify())

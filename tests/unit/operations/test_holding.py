@@ -10,7 +10,7 @@ from cuelight.kit.errors import Busy, Unavailable
 from cuelight.operations.database import Operations
 from cuelight.operations.holding import held
 from tests.support.host import eventually
-from tests.support.processes import FORK
+from tests.support.processes import killed_after
 
 NOON = 1_700_049_600.0
 
@@ -46,21 +46,16 @@ def test_who_was_silent_for_too_long_is_told(url: str) -> None:
             other()
 
 
+def _hold(url: str, results: Any) -> None:
+    with held(Operations(url), "job", 60.0, FakeClock(NOON)):
+        results.put(True)
+        signal.pause()
+
+
 def test_a_killed_holder_makes_room(url: str) -> None:
     """After its lease, not before."""
     clock = FakeClock(NOON)
-
-    def hold(ready: Any) -> None:
-        with held(Operations(url), "job", 60.0, clock):
-            ready.put(True)
-            signal.pause()
-
-    ready = FORK.Queue()
-    holder = FORK.Process(target=hold, args=(ready,))
-    holder.start()
-    assert ready.get(timeout=60)
-    holder.kill()
-    holder.join()
+    assert killed_after(_hold, url)
     operations = Operations(url)
     clock.advance(59)
     with pytest.raises(Busy), held(operations, "job", 60.0, clock):

@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from cuelight.operations.database import Operations
-from tests.support.processes import FORK, race
+from tests.support.processes import killed_after, race
 
 
 def _fight(url: str, name: str, start: Any, results: Any) -> None:
@@ -22,19 +22,14 @@ def test_one_of_many_processes_has_the_lease(url: str) -> None:
     assert len(race(_fight, url, "old")) == 1
 
 
+def _hold(url: str, results: Any) -> None:
+    results.put(Operations(url).acquire("job", "killed", 10.0, 100.0))
+    signal.pause()
+
+
 def test_a_killed_holder_loses_it_when_it_expires(url: str) -> None:
     """A lease whose holder was killed stays until its time is over, and then is another's, with a higher token."""
-
-    def hold(ready: Any) -> None:
-        ready.put(Operations(url).acquire("job", "killed", 10.0, 100.0))
-        signal.pause()
-
-    ready = FORK.Queue()
-    holder = FORK.Process(target=hold, args=(ready,))
-    holder.start()
-    first = ready.get(timeout=60)
-    holder.kill()
-    holder.join()
+    first = killed_after(_hold, url)
     operations = Operations(url)
     assert operations.acquire("job", "next", 10.0, 109.9) is None
     second = operations.acquire("job", "next", 10.0, 110.0)

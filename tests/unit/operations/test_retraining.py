@@ -8,7 +8,7 @@ import pytest
 
 from cuelight.operations.database import Operations
 from cuelight.operations.retraining import FAILED, NOT_ENOUGH, STAGED, Limits, RetrainRequest, hindrance
-from tests.support.processes import FORK, race
+from tests.support.processes import killed_after, race
 
 
 def _ask(operations: Operations, now: float = 0.0, model: str = "m", cooldown: float = 60.0) -> RetrainRequest | None:
@@ -31,6 +31,11 @@ def _taking(url: str, start: Any, results: Any) -> None:
     operations = Operations(url)
     start.wait()
     results.put(operations.take_retrain(f"process {os.getpid()}", 10.0, 1.0))
+
+
+def _working(url: str, results: Any) -> None:
+    results.put(Operations(url).take_retrain("killed", 10.0, 100.0))
+    signal.pause()
 
 
 def test_it_is_asked_for_once_and_taken_once(url: str) -> None:
@@ -73,19 +78,9 @@ def test_the_cooldown_counts_from_the_end_of_the_last(url: str, outcome: str) ->
 
 def test_a_killed_one_is_taken_up_again(url: str) -> None:
     """A request whose holder was killed passes on when its lease is over; had the killed one lived, it is fenced."""
-
-    def work(ready: Any) -> None:
-        ready.put(Operations(url).take_retrain("killed", 10.0, 100.0))
-        signal.pause()
-
     operations = Operations(url)
     _ask(operations)
-    ready = FORK.Queue()
-    process = FORK.Process(target=work, args=(ready,))
-    process.start()
-    first = ready.get(timeout=60)
-    process.kill()
-    process.join()
+    first = killed_after(_working, url)
     assert operations.take_retrain("next", 10.0, 109.9) is None
     second = _take(operations, 110.0, "next")
     assert (second.id, second.holder, second.token) == (first.id, "next", first.token + 1)

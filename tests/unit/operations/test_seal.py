@@ -3,58 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import BadInput
 from cuelight.kit.signing import SigningKey
+from cuelight.operations import schema
 from cuelight.operations.database import Operations
 from cuelight.operations.engine import dump
 from cuelight.operations.heads import Head, SignedHead
+from tests.support import tampering
 
 START = 1_700_000_000.0
 _FIELDS = ("writer", "sequence", "at", "kind", "model", "version", "detail", "previous")
 
 
 class Archive:
-    """A history in `folder`: ten rows of one writer, each signed, some minutes apart."""
+    """A history at `url`, its keys in `folder`: ten rows of one writer, each signed, some minutes apart."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.clock = folder, FakeClock(START)
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder, self.clock = url, folder, FakeClock(START)
         self.operations = self.open()
         for number in range(1, 11):
             self.write(number)
 
     def open(self, writer: str = "one", keys: str = "keys") -> Operations:
-        return Operations(f"sqlite:///{self.folder / 'o.db'}", writer, self.clock, self.folder / keys)
+        return Operations(self.url, writer, self.clock, self.folder / keys)
 
     def write(self, number: int) -> None:
         self.clock.advance(300.0)
         self.operations.record("traffic", "m", number, {"n": number}, at=self.clock.now())
 
     def sql(self, *statements: str) -> None:
-        with sqlite3.connect(self.folder / "o.db") as connection:
-            for each in statements:
-                connection.execute(each)
+        tampering.execute(self.url, *statements)
 
     def rewrite(self, first: int, **changes: Any) -> None:
         """Change a row, and make the hashes from there to the head consistent anew."""
-        with sqlite3.connect(self.folder / "o.db") as connection:
-            connection.row_factory = sqlite3.Row
+        with tampering.opened(self.url) as connection:
             previous, digest = "", ""
-            for row in map(dict, connection.execute("SELECT * FROM history ORDER BY sequence").fetchall()):
+            rows = connection.exec_driver_sql("SELECT * FROM history ORDER BY sequence").mappings().all()
+            for row in map(dict, rows):
                 row |= {**(changes if row["sequence"] == first else {}), "previous": previous}
                 digest = hashlib.sha256(dump([row[name] for name in _FIELDS]).encode()).hexdigest()
                 row["hash"] = previous = digest
-                connection.execute("DELETE FROM history WHERE id = ?", (row["id"],))
-                names = ", ".join(f":{name}" for name in row)
-                connection.execute(f"INSERT INTO history ({', '.join(row)}) VALUES ({names})", row)
-            connection.execute("UPDATE history_heads SET hash = ?", (digest,))
+                connection.execute(sa.delete(schema.history).where(schema.history.c.id == row["id"]))
+                connection.execute(sa.insert(schema.history).values(row))
+            connection.execute(sa.update(schema.heads).values(hash=digest))
 
     def cut(self, last: int) -> None:
         """Take rows and head back to what they were when `last` was the last row."""
@@ -66,9 +65,9 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
+def archive(new_url: str, tmp_path: Path) -> Archive:
     """An untouched one."""
-    return Archive(tmp_path)
+    return Archive(new_url, tmp_path)
 
 
 def test_an_untouched_history_is_whole(archive: Archive) -> None:
@@ -117,7 +116,7 @@ def test_a_chain_that_was_written_anew_is_found(archive: Archive) -> None:
     archive.rewrite(6, version=99)
     (fault,) = archive.operations.verify()
     assert fault.startswith("one: rows from 6 on were written anew: row 6 is not the one that was signed on 2023-11-14")
-    unsigned = Operations(f"sqlite:///{archive.folder / 'o.db'}", "one")
+    unsigned = Operations(archive.url, "one")
     assert unsigned.verify() == []  # without signatures nobody could tell
 
 
@@ -149,7 +148,7 @@ def test_a_signed_head_that_was_altered_does_not_count(archive: Archive, change:
 @pytest.mark.parametrize(
     ("condition", "says"),
     [
-        ("1", "one: none of its 10 rows is covered by a signature."),
+        ("1 = 1", "one: none of its 10 rows is covered by a signature."),
         ("sequence > 4", "one: its last 6 rows are not signed: the last signature is of 2023-11-14 22:33:20 UTC, "),
     ],
 )
@@ -171,12 +170,12 @@ def test_a_head_kept_elsewhere_shows_what_was_cut_with_its_signatures(archive: A
         SignedHead.from_json("{}")
 
 
-def test_a_key_that_cant_be_used_costs_no_row(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_cant_be_used_costs_no_row(new_url: str, tmp_path: Path) -> None:
     """The line is recorded, the log says why it is not signed, and it is signed when the key is there again."""
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "signing.pem").write_text("garbage")
     clock = FakeClock(START)
-    operations = Operations(f"sqlite:///{tmp_path / 'o.db'}", "one", clock, tmp_path / "keys")
+    operations = Operations(new_url, "one", clock, tmp_path / "keys")
     operations.record("traffic", "m", 1, {})
     assert operations.verify() == ["one: none of its 1 rows is covered by a signature."]
     (tmp_path / "keys" / "signing.pem").unlink()

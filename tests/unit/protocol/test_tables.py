@@ -257,6 +257,24 @@ def test_an_encoding_that_hides_its_size_is_refused() -> None:
         decode(PARQUET, body, Signature((Column("x", "string"),)))
 
 
+def _with_footer(footer: bytes) -> bytes:
+    """A Parquet file that has nothing but a footer, in Thrift's compact protocol."""
+    return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+# A struct's first field is a list (0x19) of doubles (7), which take none of these bytes: 2^41 are claimed.
+_ENDLESS = _with_footer(b"\x19\xf7" + b"\x80" * 5 + b"\x40" + b"\0")
+# Lists of one list, a thousand deep.
+_DEEP = _with_footer(b"\x19" * 1000)
+
+
+@pytest.mark.parametrize("body", [_ENDLESS, _DEEP], ids=["endless", "deep"])
+def test_a_footer_that_would_never_be_read_is_refused(body: bytes) -> None:
+    """Before the time, or the stack, is used up."""
+    with pytest.raises(BadInput):
+        decode(PARQUET, body, Signature())
+
+
 WRONG: dict[str, tuple[str, bytes]] = {
     "no Parquet": (PARQUET, b"PAR1 nothing of the kind PAR1"),
     "Parquet cut short": (PARQUET, parquet(pa.table({"a": [1.0] * 100}))[:-20]),

@@ -17,7 +17,7 @@ from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import ModelVersion
 from tests.support.answering import answering
 from tests.support.fault_server import Fault, answer, drip, failing, flood, hang
-from tests.support.mlflow_server import free_port
+from tests.support.ports import free_port
 
 CONNECT, READ = 0.3, 0.4
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"

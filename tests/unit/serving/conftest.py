@@ -13,6 +13,7 @@ from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.deployment import Generations
 from cuelight.serving.host.places import Places
+from cuelight.serving.versions import loader
 from cuelight.serving.versions.store import ModelStore
 from tests.support import models
 from tests.unit.serving.following.followed import Followed
@@ -83,3 +84,16 @@ def registry(clock: FakeClock) -> MemoryRegistry:
 def host(room: Room, registry: MemoryRegistry, tmp_path: Path, clock: FakeClock) -> Followed:
     """A host without workers, so that what is prepared is committed at once."""
     return Followed(room, registry, tmp_path, clock)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The digests that were loaded, in order."""
+    seen: list[str] = []
+
+    def load(files: Path, digest: str, *more: Any) -> Any:
+        seen.append(digest)
+        return loader.load(files, digest, *more)
+
+    monkeypatch.setattr("cuelight.serving.versions.admission.load", load)
+    return seen

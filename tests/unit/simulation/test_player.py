@@ -50,11 +50,12 @@ def test_without_drift_nothing_is_asked_for_and_both_answer_alike() -> None:
 
 def test_two_runs_give_the_same_bytes() -> None:
     """Nothing depends on when, where or how often it is played."""
-    options = orjson.OPT_SERIALIZE_NUMPY
-    one, two = (
-        orjson.dumps(weigh(each).document(), option=options) for each in (played(), play(stream(), PLAN, SETTINGS))
-    )
+    told: list[tuple[int, int]] = []
+    again = play(stream(), PLAN, SETTINGS, lambda *each: told.append(each))
+    one, two = (orjson.dumps(weigh(each).document(), option=orjson.OPT_SERIALIZE_NUMPY) for each in (played(), again))
     assert one == two
+    assert told == sorted(told)
+    assert 0 <= told[0][0] < told[-1][0] <= told[0][1] == told[-1][1]  # how far it is, of how much
 
 
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg"])

@@ -39,7 +39,7 @@ def test_which_way_it_differs() -> None:
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """The history has a line from the future: what comes next would stand before it."""
     settings = Settings(home=tmp_path)
-    operations = Operations(settings.database_url)
+    operations = Operations(settings.operations_url)
     operations.record("switched", "m", 1, {}, at=time.time() - 60)
     assert [each.state for each in clocks.findings(Scene(settings))] == [State.NOTE, State.OK]
     operations.record("switched", "m", 2, {}, at=time.time() + 3600)

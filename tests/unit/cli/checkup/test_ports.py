@@ -11,7 +11,7 @@ from cuelight.cli.checkup import ports
 from cuelight.cli.checkup.finding import State
 from cuelight.cli.checkup.scene import Scene
 from cuelight.kit.settings import Settings
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from cuelight.cli.checkup.finding import State
 from cuelight.cli.checkup.scene import Scene
 from cuelight.journal.writer import CLOSED
 from cuelight.kit.settings import Settings
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 def test_nothing_runs(tmp_path: Path) -> None:

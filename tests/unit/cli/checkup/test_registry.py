@@ -16,7 +16,7 @@ from cuelight.cli.checkup.greeting import ahead
 from cuelight.cli.checkup.scene import Scene
 from cuelight.kit.settings import Settings
 from tests.support.answering import answering
-from tests.support.host import free_port
+from tests.support.ports import free_port
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from cuelight.monitoring.alerts import mail
 from cuelight.monitoring.alerts.channels import channels
 from cuelight.monitoring.alerts.mail import Mail
 from tests.support import fault_server as faults
-from tests.support.host import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import MailServer, mail_server
 from tests.unit.monitoring.alerts.test_webhook import ALERT
 

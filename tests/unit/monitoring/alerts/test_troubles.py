@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cuelight.monitoring.alerts.troubles import Terms, Watch, follow
 from cuelight.operations.alerts import Severity
 from cuelight.operations.history import Event
+from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.alerts.events import END, TERMS, event, titles, told
 
 
@@ -166,7 +167,7 @@ def test_an_event_of_another_form_stops_nothing() -> None:
 
 
 OUTCOMES = ("failed", "staged", "rejected", "not enough labels")
-VERDICTS = ("ok", "watch", "drift", "degraded", "bad data", "not enough data")
+VERDICTS = [each.value for each in Verdict]
 happenings = st.one_of(
     st.tuples(st.just("refused"), st.fixed_dictionaries({"reason": st.just("r")})),
     st.tuples(st.just("switched"), st.fixed_dictionaries({"track": st.sampled_from(("Production", "Staging"))})),

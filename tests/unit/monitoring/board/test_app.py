@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from cuelight.access.credentials import COOKIE
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.server import build
-from tests.support.host import free_port
+from tests.support.ports import free_port
 from tests.support.tokens import Mint, bearer, forged
 
 _HTML = {"Sec-Fetch-Dest": "document"}

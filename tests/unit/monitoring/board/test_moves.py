@@ -11,15 +11,15 @@ from flask.testing import FlaskClient
 from cuelight.access.credentials import COOKIE
 from cuelight.kit.errors import Forbidden, NotFound, Refused
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.board.model.sources import ModelSources
 from cuelight.monitoring.board.moves.forms import Forms
 from cuelight.monitoring.board.moves.plan import Act, plan
 from cuelight.monitoring.board.server import build
 from cuelight.monitoring.board.session import is_loopback
+from cuelight.monitoring.board.stores import Stores
 from cuelight.operations.database import Operations
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, RegisteredModel
-from tests.support.host import free_port
+from tests.support.ports import free_port
 from tests.support.tokens import Mint
 
 _PROMOTE, _BACK = "/board/models/shop/promote?version=3", "/board/models/shop/rollback"
@@ -122,16 +122,14 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> MemoryRegistry:
         registry.create_version("shop", "/nowhere", "r", {})
     registry.set_stage("shop", 2, "Production")
     registry.set_stage("shop", 3, "Staging")
-    monkeypatch.setattr(
-        ModelSources, "registry_for", lambda _self, person: registry.__dict__.update(by=person) or registry
-    )
+    monkeypatch.setattr(Stores, "registry_for", lambda _self, person: registry.__dict__.update(by=person) or registry)
     return registry
 
 
 def _client(home: Path, required: bool = False) -> FlaskClient:
     settings = Settings(home=home, access_required=required, serving_port=free_port())
     home.mkdir(exist_ok=True)
-    operations = Operations(settings.database_url, "host")
+    operations = Operations(settings.operations_url, "host")
     for at, version in enumerate((1, 2)):
         operations.record("switched", "shop", version, {"track": "Production", "before": None}, at=100.0 + at)
     operations.close()

@@ -9,7 +9,7 @@ from cuelight.journal.pulse import Beat, Pulse
 from cuelight.monitoring.alerts.troubles import Trouble
 from cuelight.monitoring.board.overview.concerns import Urgency
 from cuelight.monitoring.board.overview.page import Known, Overview, overview
-from cuelight.monitoring.board.view import DOWN, READY, Health, Host, Model, Page
+from cuelight.monitoring.board.view import DOWN, READY, Health, Host, Model, Page, Place
 from cuelight.operations.history import Event
 
 _GOOD = Health("ok", "calm", 3, 50.0, 2000, (("accuracy", 0.9), ("f1", 0.8), ("log_loss", 0.2)))
@@ -82,6 +82,14 @@ def test_a_verdict_is_told_once() -> None:
     assert [each.title for each in told.concerns] == ["ale version 2: degraded"]
 
 
+def test_the_verdict_on_a_version_that_was_replaced_is_no_concern() -> None:
+    """It stays one while that version answers anywhere."""
+    judged = replace(_GOOD, verdict="degraded", mood="alarm", version=3)
+    for versions, expected in (((4,), 0), ((3, 4), 1)):
+        places = tuple(Place("Production", each, "", "", "", "") for each in versions)
+        assert len(_overview(models=(Model("ale", "", places, judged),)).concerns) == expected
+
+
 def test_nobody_sees_concerns_of_models_that_are_not_theirs() -> None:
     """Nor what is about no model, nor what is wrong with the installation."""
     troubles = {"a": _event("refused", "bread"), "b": _event("job-failed", "", None, job="retrain", code=1)}
@@ -109,3 +117,13 @@ def test_a_row_shows_few_figures() -> None:
     """The first two of quality; none without a report."""
     assert [name for name, _ in _overview().rows[0].figures] == ["accuracy", "f1"]
     assert _overview(models=(replace(_MODELS[0], health=None),)).rows[0].figures == ()
+
+
+def test_a_model_that_is_not_the_same_on_all_hosts_is_a_concern() -> None:
+    """A host that does not take a version is one to look at; one that is at it is worth a note."""
+    for text, urgency in (("1 of 2 hosts serve version 7; c refused version 7: Untrusted", Urgency.WARN),
+                          ("1 of 2 hosts serve version 7; c is at it (trial)", Urgency.SOFT)):  # fmt: skip
+        known = Known({}, {}, spreads={"bread": text})
+        (found,) = overview(Page(_MODELS, (_UP,)), known, lambda _: True, True, "/").concerns
+        assert (found.title, found.text, found.model) == ("bread is not the same on all hosts", f"{text}.", "bread")
+        assert found.urgency == urgency

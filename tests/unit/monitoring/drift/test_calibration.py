@@ -134,3 +134,15 @@ def _by_people(generator: np.random.Generator, people: int, size: int) -> np.nda
 
 def _levels(before: np.ndarray[Any, np.dtype[np.int64]], now: np.ndarray[Any, np.dtype[np.int64]]) -> Column:
     return Column("input.level", Kind.CATEGORICAL, before, now, ("a", "b", "c", "d"))
+
+
+def test_windows_of_larger_groups_stray_further() -> None:
+    """By the design effect of their size: a person with ten alike rows tells as much as one with five."""
+    people = np.repeat(np.arange(60), 5)
+    values = np.random.default_rng(1).normal(size=60)[people]
+    made = Column("input.x", Kind.NUMERIC, values, values[:100])
+    same, larger = (calibrate([made], 100, Groups(people, 60, 5.0, size))["input.x"] for size in (5.0, 10.0))
+    assert larger.sd == pytest.approx(same.sd * np.sqrt(2.0), rel=0.25)
+    assert same.tail is not None
+    assert larger.tail is not None
+    assert larger.tail.p_value(4.0) > same.tail.p_value(4.0)

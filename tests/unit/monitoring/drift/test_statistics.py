@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cuelight.monitoring.drift.statistics import adjusted, compare, compare_codes, compare_numbers, frequent
+from cuelight.monitoring.drift.statistics import adjusted, compare, compare_codes, compare_numbers, frequent, pooled
 from cuelight.monitoring.examination.columns import Column, Kind, pair
 
 
@@ -58,6 +58,14 @@ def test_levels_are_compared_as_scipy_does() -> None:
     expected = stats.chi2_contingency([[60, 40], [30, 70]], correction=False)
     assert found.p_value == pytest.approx(expected.pvalue)
     assert found.distance == pytest.approx(np.sqrt(expected.statistic / 200))
+
+
+def test_levels_too_rare_for_a_column_share_one_or_join_the_smallest() -> None:
+    """With enough rows between them they have a column; with too few they are counted with the rarest that has."""
+    kept = np.array([True, True, False, False])
+    many, few = np.array([[60, 40, 9, 8], [30, 70, 7, 9]]), np.array([[60, 40, 1, 1], [30, 70, 1, 0]])
+    assert pooled(many, kept).tolist() == [[60, 40, 17], [30, 70, 16]]
+    assert pooled(few, kept).tolist() == [[62, 40], [31, 70]]
 
 
 def test_one_unseen_category_is_no_proof() -> None:

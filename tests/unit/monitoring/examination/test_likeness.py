@@ -27,6 +27,15 @@ def test_a_window_meets_rows_of_its_own_hours() -> None:
     assert (found.groups.count, found.groups.window_size) == (30, 80.0)
 
 
+@pytest.mark.parametrize(("evening", "noon"), [(0.04, 120), (0.1, 18)])
+def test_a_twentieth_of_a_window_may_lack_rows_of_its_hours(evening: float, noon: int) -> None:
+    """Of 120 rows at noon and two in the evening: so many of noon's as go with two, if the evening is not that rare."""
+    before = np.concatenate([np.arange(120) * DAY + 12 * HOUR, np.array([20.0, 44.0]) * HOUR])
+    now = np.where(np.arange(1000) < 1000 * evening, 20 * HOUR, 12 * HOUR)
+    chosen = before[same_hours(before, now, 24)] // HOUR % 24
+    assert ((chosen == 12).sum(), (chosen == 20).sum()) == (noon, 2)
+
+
 def test_a_week_has_its_own_hours() -> None:
     """With a weekly cycle, Thursday's noon is compared with the noons of Thursdays."""
     found = likeness(REFERENCE, _window(12.5), "", Cycle.WEEKLY)

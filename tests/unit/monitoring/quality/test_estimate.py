@@ -8,7 +8,7 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.examination.likeness import Groups
 from cuelight.monitoring.quality.estimate import estimate
 from cuelight.monitoring.verdicts.assessment import Case, assess
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 
 def _answered(rows: int, seed: int, spread: float = 1.5, truth: float = 1.0) -> pd.DataFrame:

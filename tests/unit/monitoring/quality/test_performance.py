@@ -79,7 +79,15 @@ def test_quality_is_rarely_lost_by_chance() -> None:
     assert lost / 200 <= 0.03
 
 
-@pytest.mark.parametrize("spelling", [lambda x: x.astype(float), lambda x: x.astype(str), lambda x: x.astype(bool)])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda x: x.astype(float),
+        lambda x: x.astype(str),
+        lambda x: x.astype(bool),
+        lambda x: x.astype(bool).astype(object),
+    ],
+)
 def test_labels_are_read_however_they_were_typed(spelling: Any) -> None:
     """1, 1.0, "1" and True are one class: the way labels came back changes no figure."""
     plain = classified(500, 2)

@@ -7,8 +7,8 @@ import pytest
 from cuelight.monitoring.reports.outcome import Outcome
 from cuelight.monitoring.reports.prospects import prospects
 from cuelight.monitoring.verdicts.rule import Decision
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations.retraining import FINISHED, QUEUED, RetrainRequest
+from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.reports.outcomes import judged
 from tests.unit.monitoring.tables import scored
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cuelight.monitoring.reports.trend import SEVERITY, metrics, minutes
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.reports.outcomes import judged
 from tests.unit.monitoring.tables import nasty, scored
 

@@ -22,6 +22,7 @@ BY_COUNT = Settings(retrain_every_labels=1000)
     [
         (Known(), Settings(), ""),
         (Known(verdict="quality was lost", labels=500), Settings(), "quality was lost"),
+        (Known(verdict="quality was lost", labels=None), Settings(), "quality was lost"),
         (Known(labels=5000, new_labels=5000), Settings(), ""),
         (Known(labels=1200, new_labels=999), BY_COUNT, ""),
         (Known(labels=1200, new_labels=1000), BY_COUNT, "1,000 new labels have come since the last"),

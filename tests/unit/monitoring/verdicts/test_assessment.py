@@ -8,7 +8,7 @@ import pandas as pd
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.verdicts.assessment import Case, assess, assess_together
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.tables import scored
 
 REFERENCE, NOTHING = scored(3000, 1), scored(0, 9)

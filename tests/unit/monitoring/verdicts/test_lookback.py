@@ -1,11 +1,10 @@
-"""Tests of what earlier reports count for, and of what keeps a wish to retrain from being filed."""
+"""Tests of what earlier reports count for."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cuelight.kit.settings import Settings
-from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new, refusal
+from cuelight.monitoring.verdicts.lookback import Seen, look_back, nothing_new
 
 TIMES, LABELS = np.arange(1.0, 11.0), np.arange(21.0, 26.0)
 
@@ -26,11 +25,3 @@ def test_nothing_is_new_only_if_neither_rows_nor_labels_came() -> None:
     assert not nothing_new(10.0, late)
     assert not nothing_new(10.0, [])
     assert nothing_new(None, [])
-
-
-def test_too_few_labels_and_the_setting_refuse() -> None:
-    """500 labels are due by default; a model without labels needs none."""
-    assert "only 499 of the 500" in refusal(Settings(), 499)
-    assert refusal(Settings(), 500) == ""
-    assert refusal(Settings(), None) == ""
-    assert "retrain.auto" in refusal(Settings(retrain_auto=False), 500)

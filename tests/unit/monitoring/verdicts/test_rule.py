@@ -14,7 +14,7 @@ from cuelight.monitoring.examination.findings import Fault, Finding
 from cuelight.monitoring.quality.estimate import Estimate
 from cuelight.monitoring.quality.performance import Performance
 from cuelight.monitoring.verdicts.rule import DATA, PREDICTION, QUALITY, Earlier, Evidence, decide
-from cuelight.monitoring.verdicts.verdict import Verdict
+from cuelight.operations.verdict import Verdict
 
 LOST = Performance("log loss", 800, 0.71, 0.52, 6.0, {})
 KEPT = replace(LOST, current=0.53, z=0.4)
@@ -91,6 +91,7 @@ DEGRADED = {"performance": LOST}
         (DEGRADED, (Earlier(WORSE, 900, 99),), False),
         (DEGRADED, (Earlier(NOTHING, 0, 100), Earlier(WORSE, 0, 100)), True),
         (DEGRADED, (Earlier(NOTHING, 0, 100), Earlier(NOTHING, 0, 100), Earlier(WORSE, 0, 100)), False),
+        (DEGRADED, (Earlier(NOTHING, 0, 100), Earlier(WORSE, 0, 10), Earlier(NOTHING, 0, 100)), False),
         ({}, (Earlier(WORSE, 0, 100), Earlier(WORSE, 0, 100)), False),
         ({"performance": LOST, "columns": (FEATURE, ANSWER)}, (Earlier(BOTH, 900),), True),
     ],

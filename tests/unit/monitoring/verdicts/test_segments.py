@@ -14,8 +14,8 @@ from cuelight.kit.settings import Settings
 from cuelight.monitoring.drift.calibrations import Calibrations
 from cuelight.monitoring.verdicts.assessment import Assessment, Case
 from cuelight.monitoring.verdicts.segments import LEAST_ROWS, MOST, assess, split
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.monitoring.windows.baseline import Baseline
+from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.tables import scored
 
 _NOTHING = scored(0, 9)

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from cuelight.journal import layout
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.query import Journal
 from cuelight.journal.record import Label
@@ -56,6 +63,67 @@ def _newest(journal: Journal, text: str, now: float = _NOW, judged_until: float 
 def _hours(window: Window | Baseline) -> list[int]:
     """Which hours its rows are of, counted from the first."""
     return sorted({round((each - NOON) / _HOUR) for each in window.rows["time"]})
+
+
+@pytest.mark.parametrize("text", ["1000 rows", "30d", "500 rows tumbling"])
+def test_a_window_beyond_the_bound_is_a_sample_of_it(journal: Journal, text: str) -> None:
+    """About so many of its own rows, the same each time and from all of its time; its bounds and size are all's."""
+    windows = _windows(journal, text)
+    query = windows.newest(_NOW)
+    whole = windows.read(query, _NOW, _SETTINGS)
+    one, other = (windows.read(query, _NOW, replace(_SETTINGS, monitoring_most_rows=200)) for _ in range(2))
+    assert whole.size == len(whole.rows) == one.size
+    assert (one.start, one.end) == (whole.start, whole.end)
+    pd.testing.assert_frame_equal(one.rows, other.rows)
+    assert 140 < len(one.rows) < 260
+    keys = [set(zip(each.rows["prediction_id"], each.rows["row"], strict=True)) for each in (one, whole)]
+    assert keys[0] < keys[1]
+    assert abs(one.rows["input.x"].mean() - whole.rows["input.x"].mean()) < 4 * whole.rows["input.x"].std() / 200**0.5
+    earlier = windows.baseline(Against.PREVIOUS, one, _REFERENCE, replace(_SETTINGS, monitoring_most_rows=50))
+    assert len(earlier.rows) < 100
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+import duckdb, pandas, pyarrow
+from cuelight.journal.query import Journal
+from cuelight.kit.settings import Settings
+from cuelight.monitoring.windows.extent import Extent
+from cuelight.monitoring.windows.targets import Target
+from cuelight.monitoring.windows.window import Windows
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+windows = Windows(Journal(Path(sys.argv[1])), Target("m", 1, "", "", "", None), Extent.parse("300000 rows"))
+before = peak()
+window = windows.read(windows.newest(2e9), 2e9, Settings(monitoring_most_rows=10_000))
+print(window.size, len(window.rows), peak() - before)
+"""
+
+
+def test_memory_goes_by_the_bound_and_not_by_the_window(tmp_path: Path) -> None:
+    """A window of 300,000 rows of 48 numbers, 115 MB as a table, read in a process of its own."""
+    place = layout.partition(tmp_path, layout.ROWS, "m", layout.day(NOON), "h")
+    place.mkdir(parents=True)
+    generator, rows = np.random.default_rng(0), 100_000
+    for number in range(3):
+        known = {
+            "time": NOON + number + np.arange(rows) / rows,
+            "prediction_id": [f"{number}-{row}" for row in range(rows)],
+            "row": np.zeros(rows, int),
+            "version": np.ones(rows, int),
+            "arm": ["champion"] * rows,
+        }
+        values = {f"input.n{each}": generator.normal(size=rows) for each in range(48)}
+        pq.write_table(pa.table(known | values), place / layout.file_name(f"1-{number:06d}", 1, "d"))
+
+    child = subprocess.check_output([sys.executable, "-c", _PEAK, str(tmp_path)], text=True)
+    size, judged, grown = (int(each) for each in child.split())
+    assert size == 300_000
+    assert 9_000 < judged < 11_000
+    assert grown < 60e6  # all of it is read with 340 MB more
 
 
 def test_the_newest_rows_and_the_newest_time(journal: Journal) -> None:

@@ -12,9 +12,10 @@ from sklearn.linear_model import LinearRegression
 
 from cuelight.kit.errors import BadInput, Misconfigured
 from cuelight.pipelines.candidates.account import account
-from cuelight.pipelines.candidates.candidate import Lesson, make
+from cuelight.pipelines.candidates.candidate import make
 from cuelight.pipelines.candidates.champion import Champion
 from cuelight.pipelines.candidates.costs import costs
+from cuelight.pipelines.candidates.lesson import Lesson
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.gate import Gate
 from cuelight.pipelines.pipeline import TrainingPipeline

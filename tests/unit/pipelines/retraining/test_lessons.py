@@ -163,6 +163,12 @@ def test_what_is_recent_is_read_from_the_settings(recent: str, expected: Recency
         Recency.of(Settings(retrain_recent="lately"))
 
 
+@pytest.mark.parametrize("recency", [Recency(RECENT, rows=100), Recency(RECENT, seconds=100.0)])
+def test_rows_without_a_time_are_never_recent(recency: Recency) -> None:
+    """However few others there are: nobody knows how old they are."""
+    assert recency.weights(np.array([-np.inf, 10.0, 20.0])).tolist() == [0.0, 1.0, 1.0]
+
+
 def test_without_a_champion_all_rows_are_new() -> None:
     """A model with nothing in Production is trained and evaluated all the same."""
     lesson = retraining_lesson(BASE, fresh(90, start=-1000.0), None, 90)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,13 @@ from cuelight.journal.writer import Writer
 from cuelight.kit.settings import Settings
 from cuelight.registry.model import Track
 from cuelight.serving.answering.door import Door
+from cuelight.serving.answering.outcome import Answer
 from cuelight.serving.answering.residents import Residents
-from cuelight.serving.answering.scoring import Answer
 from cuelight.serving.host import guest_book, repertoire
 from cuelight.serving.host.deployment import Deployment, Served
 from cuelight.serving.host.facts import Phase
 from cuelight.serving.host.guest_book import Guest
+from cuelight.serving.host.places import Places
 from cuelight.serving.host.repertoire import Listed, Listing, Reader, Repertoire
 from cuelight.serving.host.wants import Wants
 from cuelight.serving.workers.wire import wire
@@ -119,6 +121,38 @@ def test_pages_say_what_is_served(client: FlaskClient) -> None:
     assert client.get("/readyz").get_json() == {"ready": True, "generation": 1, "models": 1, "cores": cores}
     for path in ("/ping", "/health", "/livez", "/version", "/metrics"):
         assert client.get(path).status_code == 200, path
+
+
+OTHERS = {"serving_host": "10.0.0.7", "access_required": True}
+
+
+@pytest.mark.parametrize("client", [{}, OTHERS], indirect=True)
+def test_who_is_about_to_be_stopped_is_not_ready(client: FlaskClient, tmp_path: Path) -> None:
+    """For as long as `cuelight drain --here` says so; it goes on answering."""
+    leaving = Places(Settings(home=tmp_path).serving_folder).leaving
+    leaving.parent.mkdir(parents=True, exist_ok=True)
+    leaving.touch()
+    assert (client.get("/readyz").status_code, client.get("/livez").status_code) == (503, 200)
+    leaving.unlink()
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(("client", "says"), [({}, '"ready":true'), (OTHERS, "has just come")], indirect=["client"])
+def test_a_host_among_others_is_ready_once_it_serves(client: FlaskClient, room: Room, says: str) -> None:
+    """One that has served nothing yet answers 404 where others answer: it is to get nothing."""
+    room.board.commit(0)
+    eventually(lambda: says in client.get("/readyz").get_data(as_text=True))
+    room.board.note_settled(1.0)
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("client", [{"database_url": "sqlite:////nowhere/operations.db"}], indirect=True)
+def test_a_host_that_has_just_started_is_not_ready_before_it_knows(client: FlaskClient, room: Room) -> None:
+    """What it served before it was stopped may be old: the others answer until it has read the registry anew."""
+    room.board.open(time.time())
+    eventually(lambda: "has just started" in client.get("/readyz").get_data(as_text=True))
+    room.board.note_settled(time.time() + 1.0)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_caller_makes_no_series(client: FlaskClient) -> None:

@@ -106,6 +106,8 @@ def test_what_fails_here_leaves_nothing_in_clear(tmp_path: Path) -> None:
     (tmp_path / "personal.key").write_bytes(b"short")
     record = _written(tmp_path, BODY)
     assert (record.status, record.redaction, record.request, record.response) == (200, "sealed", b"", b"")
+    refused = _written(tmp_path, b'{"Annabel": []}')
+    assert (refused.status, NAME in repr(structs.asdict(refused)), "not kept" in refused.error) == (400, False, True)
 
 
 def test_before_anything_is_known_of_a_call_its_body_is_not_written(tmp_path: Path) -> None:

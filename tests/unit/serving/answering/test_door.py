@@ -13,7 +13,7 @@ import pytest
 from cuelight.kit.errors import DeadlineExceeded, Unavailable
 from cuelight.serving.answering.call import Asked, Call
 from cuelight.serving.answering.door import Door, cut, encode, missing
-from cuelight.serving.answering.scoring import Answer
+from cuelight.serving.answering.outcome import Answer
 from cuelight.serving.workers.wire import wire
 from tests.unit.serving.answering.callbox import answering
 

@@ -9,7 +9,7 @@ import pytest
 from cuelight.kit.errors import DeadlineExceeded, NotFound, Unavailable
 from cuelight.serving.answering.call import Asked, Call
 from cuelight.serving.answering.lanes import SMALL, TURN_SECONDS, Key, Kind, Lanes, Ticket
-from cuelight.serving.answering.scoring import Work
+from cuelight.serving.answering.outcome import Work
 
 QUICK = Kind("quick", seconds=0.0001)
 SLOW = Kind("slow", seconds=0.1)

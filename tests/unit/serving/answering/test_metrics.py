@@ -10,12 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cuelight.journal.record import Prediction
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.verdicts.verdict import Verdict
 from cuelight.operations import figures
 from cuelight.operations.figures import Figures
-from cuelight.serving.answering import readings
+from cuelight.operations.verdict import Verdict
 from cuelight.serving.answering.metrics import _SECONDS, _Durations
-from cuelight.serving.answering.scoring import Answer, Outcome, Work
+from cuelight.serving.answering.outcome import Answer, Outcome, Work
 from cuelight.serving.answering.stages import STAGES, Gathered
 
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ def test_reports_show_as_gauges(metrics: Metrics, tmp_path: Path) -> None:
     figures.write(folder, Figures("a b", 2, 5.0, "bad data", 100, 50, 1, scores, {"mae": 0.5}, 0.5, 0.25, 3.0))
     figures.write(folder, Figures("gone", 2, 5.0, "ok", 100, 0))
     page = found(metrics.page())
-    assert {key[1] for key in page if key[0] == "cuelight_report_verdict"} == {"a b"}
+    verdicts = {key[1:3] for key in page if key[0] == "cuelight_report_verdict"}
+    assert verdicts == {("a b", verdict.value) for verdict in Verdict}
     assert [key[2] for key, value in page.items() if key[0] == "cuelight_report_verdict" and value] == ["bad data"]
     assert page["cuelight_drift_score", "input.x", "a b", "2"] == 7.0
     assert len([key for key in page if key[0] == "cuelight_drift_score"]) == 200
     assert page["cuelight_quality", "mae", "a b", "2"] == 0.5
     assert page["cuelight_loss_score", "a b", "2"] == 3.0
-    assert set(readings.VERDICTS) == set(Verdict)

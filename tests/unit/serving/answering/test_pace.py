@@ -55,6 +55,15 @@ def test_expectations_are_never_negative() -> None:
         assert min(pace.expect(1, 0), pace.expect(0, 1), pace.expect(1, 1_000_000)) >= 0
 
 
+def test_what_falls_with_size_is_no_slope() -> None:
+    """Small bodies that took longer than big ones are noise: of all sizes the mean is expected."""
+    pace = Pace()
+    for number in range(60):
+        size, seconds = ((100, 0.3), (100_000, 0.1))[number % 2]
+        pace.learn(1, size, seconds)
+    assert pace.expect(1, 100) == pace.expect(1, 100_000) == pytest.approx(0.2, rel=0.1)
+
+
 def test_a_burst_is_foreseen_from_the_trial() -> None:
     """What each byte adds was measured there: forty calls are known to take longer than one before they came."""
     pace = Pace(0.05, 0.0005)

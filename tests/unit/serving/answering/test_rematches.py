@@ -11,8 +11,8 @@ from cuelight.journal.record import CANARY, CHAMPION, PINNED, Prediction
 from cuelight.registry.model import Track, VersionId
 from cuelight.registry.traffic import Traffic
 from cuelight.serving.answering.call import Asked, Call, Party
+from cuelight.serving.answering.outcome import Answer, Outcome
 from cuelight.serving.answering.rematches import Rematches, Result, arrange, judge
-from cuelight.serving.answering.scoring import Answer, Outcome
 from cuelight.serving.host.deployment import Deployment, Served
 from tests.support.host import eventually
 

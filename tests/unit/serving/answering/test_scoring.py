@@ -19,8 +19,9 @@ from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.answering.call import Asked, Call, patience
 from cuelight.serving.answering.choice import choose, default
+from cuelight.serving.answering.outcome import Outcome
 from cuelight.serving.answering.residents import Cast
-from cuelight.serving.answering.scoring import Outcome, header_text, respond
+from cuelight.serving.answering.scoring import header_text, respond
 from cuelight.serving.host.deployment import Deployment, Served, Standby
 from cuelight.serving.versions.loader import LoadedVersion, Output
 

@@ -17,8 +17,9 @@ from cuelight.protocol.rows import Rows
 from cuelight.protocol.signature import Column, Signature
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.answering.call import Asked, Call
+from cuelight.serving.answering.outcome import Outcome
 from cuelight.serving.answering.residents import Cast
-from cuelight.serving.answering.scoring import Outcome, respond
+from cuelight.serving.answering.scoring import respond
 from cuelight.serving.answering.traces import Traces
 from cuelight.serving.host.deployment import Deployment, Served
 from cuelight.serving.versions.loader import LoadedVersion, Output

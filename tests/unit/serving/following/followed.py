@@ -11,8 +11,8 @@ from cuelight.kit.settings import Settings
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.serving.following.follower import Follower
+from cuelight.serving.following.preparation import Preparation
 from cuelight.serving.following.reporter import Reporter
-from cuelight.serving.following.standby import Preparation
 from cuelight.serving.host.facts import Fact, Phase
 from tests.unit.serving.room import Room
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,28 +14,22 @@ from cuelight.registry.model import ModelVersion, Snapshot, VersionId
 from cuelight.registry.tags import KEY, SIGNATURE
 from cuelight.serving.following.demand import Demand, offer
 from cuelight.serving.following.ledger import Ledger
-from cuelight.serving.following.standby import Preparation
 from cuelight.serving.host.facts import Fact, Phase
 from cuelight.serving.host.repertoire import NOTHING, Reader, Repertoire
 from cuelight.serving.host.wants import Wants
 from tests.support import models
+from tests.unit.serving.following.followed import Untried
 from tests.unit.serving.room import Room
 
 
-class _Untried(Preparation):
-    """Fetches as ever, and takes what was fetched for good, or refuses the versions named: trials have tests."""
+class _Counted(Untried):
+    """Notes what it fetches."""
 
-    refused: frozenset[int] = frozenset()
     fetched: list[int]
 
     def fetch(self, version: ModelVersion, pinned: str) -> Fact:
         self.fetched.append(version.version)
         return super().fetch(version, pinned)
-
-    def attempt(self, version: ModelVersion, fact: Fact) -> Fact:
-        if version.version in self.refused:
-            return replace(fact, phase=Phase.REFUSED, reason="It was tried in vain.")
-        return replace(fact, phase=Phase.READY)
 
 
 @dataclass
@@ -50,7 +44,7 @@ class _Host:
 
     def __post_init__(self) -> None:
         settings = Settings(home=self.home, registry_artifact_roots="file:", trial_requirements=False)
-        self.preparation = _Untried(self.registry, self.room.store, settings, lambda _model: [])
+        self.preparation = _Counted(self.registry, self.room.store, settings, lambda _model: [])
         self.preparation.fetched = []
         self.ledger = Ledger(self.room.places.ledger)
         self.demand = Demand(self.room.places, self.room.store, self.ledger, self.preparation, lambda: None, self.clock)

@@ -334,3 +334,15 @@ def _carried_out(view: View, action: Any, bad: set[int]) -> View:
         return replace(view, rehearsal=Rehearsal(action.deployment))
     assert isinstance(action, Commit)
     return replace(view, committed=action.deployment, rehearsal=None, next_generation=view.next_generation + 1)
+
+
+def test_a_wish_that_waits_for_its_turn_changes_nothing() -> None:
+    """It was fetched and tried, and what serves goes on; other tracks change meanwhile."""
+    ready = {2: READY}
+    view = _view({("m", PROD): 1}, {("m", PROD): 2}, ready, held=frozenset({("m", PROD)}))
+    action = decide(view)
+    assert isinstance(action, Wait)
+    assert action.sentence == "serving generation 4: 1 tracks of 1 models, waiting for their turn: m version 2"
+    both = _view({("m", PROD): 1}, {("m", PROD): 2, ("m", STAG): 2}, ready, held=frozenset({("m", PROD)}))
+    assert _tracks(desired_deployment(both)) == {("m", PROD): 1, ("m", STAG): 2}
+    assert isinstance(decide(_view({("m", PROD): 1}, {("m", PROD): 2}, {}, held=frozenset({("m", PROD)}))), Fetch)

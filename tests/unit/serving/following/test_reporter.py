@@ -9,10 +9,9 @@ from cuelight.kit.errors import BadInput, RegistryUnavailable
 from cuelight.registry import tags
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Track, VersionId
-from cuelight.registry.tracks import Claim, Loser
-from cuelight.serving.following.reporter import Reporter, Status, statuses
-from cuelight.serving.host.deployment import Deployment, Served
-from cuelight.serving.host.facts import Fact, Phase
+from cuelight.serving.following.reporter import Reporter
+from cuelight.serving.following.statuses import Status
+from cuelight.serving.host.deployment import Served
 from cuelight.serving.rollouts.recall import Recall
 
 
@@ -96,6 +95,18 @@ def test_a_reading_from_before_a_write_does_not_cause_another(registry: _Counted
         reporter.tell(old, wanted)
         reporter.flush()
     assert len(registry.writes) == 1
+
+
+def test_a_tag_that_is_spent_is_set_to_nothing_once(registry: _Counted) -> None:
+    """The reading that was under way shows it once more; if it is there still after that, it is set again."""
+    reporter = Reporter(registry, _quiet)
+    resets = []
+    for _ in range(4):
+        registry.set_model_tags("m", {tags.CANARY: "10"})
+        reporter.tell(registry.snapshot(), {}, (("m", tags.CANARY),))
+        reporter.flush()
+        resets.append(registry.snapshot().models["m"].tags[tags.CANARY])
+    assert resets == ["0", "10", "0", "10"]
 
 
 def test_tags_that_somebody_changed_are_set_right(registry: _Counted) -> None:
@@ -225,37 +236,6 @@ def test_what_waits_is_written_before_the_end(registry: _Counted) -> None:
         reporter.record("switched", "m", number)
     reporter.stop()
     assert len(lines) == 20
-
-
-def test_the_tags_of_every_version_say_where_it_stands() -> None:
-    """Wanted, tried, refused for good or for now, ready, giving way, and serving."""
-    ids = [VersionId("m", number, number, "s") for number in range(8)]
-    served = Served(ids[6], "d", "", "r", "stage", 0.0)
-    committed = Deployment(1, 0.0, {("m", Track.PRODUCTION): served, ("m", Track.STAGING): served})
-    known = {
-        ids[1]: Fact(Phase.FETCHED),
-        ids[2]: Fact(Phase.READY, reason="Loaded."),
-        ids[3]: Fact(Phase.REFUSED, reason="bad"),
-        ids[4]: Fact(Phase.REFUSED, reason="later", retry_at=1.0),
-        ids[5]: Fact(Phase.FETCHED),
-        ids[6]: Fact(Phase.READY),
-        ids[7]: Fact(Phase.READY),
-    }
-    claims = [Claim("m", Track.PRODUCTION, "stage", each) for each in (ids[7], ids[6])]
-    notes = {ids[6]: "Rollout: step 1 of 4.", ids[0]: "It serves nobody."}
-    found = statuses(known, frozenset(ids[:2]), committed, (Loser(*claims),), notes=notes)
-    assert {each.version: status.state for each, status in found.items()} == {
-        0: "fetching",
-        1: "trial",
-        2: "ready",
-        3: "refused",
-        4: "failed",
-        6: "serving",
-        7: "ready",
-    }
-    assert found[ids[3]].reason == "bad"
-    assert found[ids[6]].reason == "Serves Production (stage) and Staging (stage). Rollout: step 1 of 4."
-    assert found[ids[7]].reason.startswith("Not served: m version 7")
 
 
 @pytest.fixture

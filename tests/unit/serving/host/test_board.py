@@ -164,6 +164,18 @@ def test_a_host_is_settled_once_nothing_was_left_to_do(tmp_path: Path) -> None:
     board.prepare(1)
     assert not board.settled
     board.commit(1)
-    other.note_settled()
+    other.note_settled(1.0)
     assert board.settled
     assert Board(tmp_path / "two").settled
+
+
+def test_what_was_settled_before_the_server_started_counts_no_more(tmp_path: Path) -> None:
+    """Others may serve something newer by now; who can't know it waits for so long and no longer."""
+    board = Board(tmp_path / "board")
+    assert board.caught_up(now=1000.0, patience=30.0)
+    board.note_settled(99.0)
+    board.open(100.0)
+    assert not board.caught_up(now=129.0, patience=30.0)
+    assert board.caught_up(now=131.0, patience=30.0)
+    board.note_settled(100.1)
+    assert board.caught_up(now=101.0, patience=30.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +22,6 @@ from cuelight.serving.host.wants import Wants
 from cuelight.serving.on_demand.cache import Cache
 from cuelight.serving.on_demand.foyer import Foyer
 from cuelight.serving.on_demand.guests import Guests
-from cuelight.serving.versions import loader
 from tests.support import models
 from tests.unit.serving.room import Room
 
@@ -109,19 +107,6 @@ def _faults(tickets: list[Ticket]) -> list[CuelightError | None]:
 def annex(room: Room, metrics: Metrics, clock: FakeClock) -> _Annex:
     """One with room for two versions, and two and a half while one loads."""
     return _Annex(room, metrics, clock)
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The digests that were loaded, in order."""
-    seen: list[str] = []
-
-    def load(files: Path, digest: str, *more: Any) -> Any:
-        seen.append(digest)
-        return loader.load(files, digest, *more)
-
-    monkeypatch.setattr("cuelight.serving.versions.admission.load", load)
-    return seen
 
 
 def test_a_version_is_loaded_once_for_all_who_wait(annex: _Annex, loads: list[str]) -> None:

@@ -19,7 +19,7 @@ from cuelight.journal.record import Prediction
 from cuelight.serving.answering.call import Party
 from cuelight.serving.answering.metrics import Metrics
 from cuelight.serving.answering.rematches import Result
-from cuelight.serving.answering.scoring import Answer, Outcome
+from cuelight.serving.answering.outcome import Answer, Outcome
 
 def outcome(version, status, invalid=False):
     served = "m", version, "d", "Production", "champion", 1

@@ -21,7 +21,9 @@ from cuelight.protocol.signature import Signature
 from cuelight.registry.manifest import REFERENCE_SAMPLE
 from cuelight.serving.host.board import started
 from cuelight.serving.versions import image
-from cuelight.serving.versions.trial import Sample, Verdict, check_answer, run
+from cuelight.serving.versions.demands import check_answer
+from cuelight.serving.versions.samples import Sample
+from cuelight.serving.versions.trial import Verdict, run
 from tests.support.host import eventually
 
 GB = 1 << 30
@@ -85,8 +87,7 @@ def test_a_model_that_hangs_is_refused_in_time(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
 
     def hang(_rows: Any) -> Any:
-        if os.fork() == 0:
-            pid.write_text(str(os.getpid()))
+        pid.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
         time.sleep(3600)
 
     verdict = _try(_write(tmp_path / "m", hang), seconds=3.5)
@@ -152,9 +153,8 @@ def test_a_trial_does_not_outlive_a_follower_that_was_killed(tmp_path: Path) -> 
 
     files = _write(tmp_path / "m", hang)
     order = "from pathlib import Path\nfrom cuelight.serving.versions import trial\n"
-    order += (
-        f"trial.run(Path({str(files)!r}), 'd', 'key', [trial.Sample('application/json', {GOOD.body!r})], 6, {8 * GB})"
-    )
+    order += "from cuelight.serving.versions.samples import Sample\n"
+    order += f"trial.run(Path({str(files)!r}), 'd', 'key', [Sample('application/json', {GOOD.body!r})], 6, {8 * GB})"
     with subprocess.Popen([sys.executable, "-c", order]) as follower:
         eventually(lambda: pid.exists() and pid.read_text(), 30)
         follower.kill()

@@ -14,7 +14,7 @@ from cuelight.kit.errors import Unavailable
 from cuelight.serving.answering.call import Asked, Call
 from cuelight.serving.answering.door import Door, cut
 from cuelight.serving.answering.lanes import Ticket
-from cuelight.serving.answering.scoring import Answer
+from cuelight.serving.answering.outcome import Answer
 from cuelight.serving.workers.relay import Relay
 from cuelight.serving.workers.wire import wire
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import urllib3
 from flask.testing import FlaskClient
 
 from cuelight.kit.settings import Settings
-from cuelight.monitoring.board.model.sources import Backstage, Explanation
 from cuelight.monitoring.board.server import build
+from cuelight.monitoring.board.stores import Backstage, Explanation
 from cuelight.operations.database import Operations
 from cuelight.operations.kinds import Kind
-from tests.support.host import free_port
+from tests.support.board import one, shown
+from tests.support.ports import free_port
 from tests.support.tokens import Mint
 
 _PAGE = "/board/models/a%20wine"
@@ -27,7 +29,7 @@ def _settings(home: Path, required: bool = False) -> Settings:
 def settings(tmp_path: Path) -> Settings:
     """An installation whose MLflow and replica are away, and whose history tells of one model."""
     settings = _settings(tmp_path)
-    operations = Operations(settings.database_url)
+    operations = Operations(settings.operations_url)
     operations.record(Kind.REFUSED, "a wine", 1, {"reason": "It answers <NaN>."})
     operations.close()
     return settings
@@ -42,7 +44,7 @@ def test_a_page_says_what_is_missing(settings: Settings) -> None:
     answer = _client(settings).get(_PAGE)
     assert answer.status_code == 200
     for says in (
-        "No replica serves a version of it.",
+        "No replica answers.",
         "Version 1 refused",
         "It answers &lt;NaN&gt;.",
         "What only MLflow knows is missing",
@@ -51,6 +53,23 @@ def test_a_page_says_what_is_missing(settings: Settings) -> None:
         "There is something to try once a version is served.",
     ):
         assert says in answer.text, says
+
+
+def test_a_database_that_cannot_be_read_costs_its_parts_alone(tmp_path: Path) -> None:
+    """What the replicas say is there; of a model that nobody else knows, the database's fault is what is told."""
+
+    def harm(home: Path) -> None:
+        (home / "operations.db").write_bytes(b"no such format" * 1000)
+
+    with shown(one(), tmp_path, harm) as address:
+        answer = urllib3.request("GET", f"{address}/board/models/wine")
+        other = urllib3.request("GET", f"{address}/board/models/other")
+    page = answer.data.decode()
+    assert answer.status == 200
+    assert "Version 3" in page
+    assert page.count("History and drift reports are missing") == 1
+    assert page.count("Not known: ") == 2
+    assert (other.status, b"file is not a database" in other.data) == (503, True)
 
 
 def test_a_model_that_nobody_knows_is_no_page(settings: Settings) -> None:

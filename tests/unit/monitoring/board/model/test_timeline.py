@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from cuelight.monitoring.board.model.timeline import ALARM, CALM, Step, timeline
+from cuelight.monitoring.board.model.timeline import Step, timeline
+from cuelight.monitoring.board.moods import ALARM, CALM
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
 from cuelight.registry import tags

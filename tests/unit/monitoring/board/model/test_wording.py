@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuelight.monitoring.board.model.wording import mood, span
+from cuelight.monitoring.board.model.wording import span
 
 
 @pytest.mark.parametrize(
@@ -14,14 +14,3 @@ from cuelight.monitoring.board.model.wording import mood, span
 def test_a_span_is_said_in_its_largest_unit(seconds: float, says: str) -> None:
     """As people say it."""
     assert span(seconds) == says
-
-
-def test_verdicts_have_moods() -> None:
-    """An unknown word is an alarm rather than calm."""
-    assert [mood(each) for each in ("ok", "watch", "not enough data", "drift", "new word")] == [
-        "calm",
-        "unknown",
-        "unknown",
-        "alarm",
-        "alarm",
-    ]

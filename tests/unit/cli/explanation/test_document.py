@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.explanation import Sources, document
-from cuelight.cli.explanation_text import sentences
+from cuelight.cli.explanation.document import document
+from cuelight.cli.explanation.sources import Sources
+from cuelight.cli.explanation.text import sentences
 from cuelight.journal.lookup import Seen
 from cuelight.journal.record import Label, Prediction
 from cuelight.operations.history import Event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.entrance import Standing, read
+from cuelight.cli.stack.standings import Standing, read
 
 
 def _host(health: dict[str, Any], **stats: int) -> dict[str, Any]:

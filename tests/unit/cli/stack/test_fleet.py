@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.cli import fleet
+from cuelight.cli.stack import fleet
 from cuelight.kit.errors import Misconfigured, NotFound
 from cuelight.kit.settings import Settings
 from cuelight.operations.replicas import Replica

@@ -8,7 +8,7 @@ import pytest
 from cuelight.kit.settings import Settings
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion
-from cuelight.serving.following.standby import Preparation
+from cuelight.serving.following.preparation import Preparation
 from cuelight.serving.host.facts import Fact, Phase
 from tests.unit.serving.room import Room
 

@@ -8,7 +8,7 @@ import pytest
 
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import NotFound, Unavailable
-from cuelight.monitoring.board.model.recent import Recent
+from cuelight.monitoring.board.recent import Recent
 from tests.support.host import eventually
 
 
@@ -52,6 +52,28 @@ def test_what_takes_longer_than_patience_comes_later() -> None:
         recent.get("a", lambda: go.wait(60.0))
     go.set()
     assert eventually(lambda: _there(recent))
+
+
+def test_an_error_that_comes_late_is_told_to_the_next() -> None:
+    """Once: it is no "being computed" for ever."""
+    go, recent = threading.Event(), Recent(10.0, 0.0)
+
+    def late() -> bool:
+        go.wait(60.0)
+        raise NotFound("Not there.")
+
+    with pytest.raises(Unavailable):
+        recent.get("a", late)
+    go.set()
+    assert eventually(lambda: _said(recent) == "Not there.")
+
+
+def _said(recent: Recent) -> str:
+    try:
+        recent.get("a", lambda: threading.Event().wait(60.0))
+    except (NotFound, Unavailable) as error:
+        return str(error)
+    return ""
 
 
 def _there(recent: Recent) -> bool:

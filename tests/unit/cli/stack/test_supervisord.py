@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cuelight.cli import stack, supervisord
+from cuelight.cli.stack import programs, supervisord
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings
 from cuelight.operations.replicas import Replica
@@ -19,7 +19,7 @@ def test_each_replica_is_a_group_of_programs_that_know_who_they_are(tmp_path: Pa
     config = configparser.RawConfigParser()
     for number in (1, 2):
         replica = Replica(f"replica-{number}", "127.0.0.1", 8000 + number)
-        config.read_string(supervisord.group(settings, replica.name, stack.of_replica(replica)))
+        config.read_string(supervisord.group(settings, replica.name, programs.of_replica(replica)))
     assert config["group:replica-1"]["programs"] == "serving,follower"
     assert config["group:replica-2"]["programs"] == "serving-2,follower-2"
     for program in ("serving-2", "follower-2"):
@@ -31,7 +31,7 @@ def test_groups_of_an_earlier_run_are_forgotten(tmp_path: Path) -> None:
     """A start knows only what it was told."""
     settings = Settings(home=tmp_path)
     supervisord.write_group(settings, "replica-7", [])
-    main = supervisord.write_main(settings, tmp_path / "socket", stack.programs(settings))
+    main = supervisord.write_main(settings, tmp_path / "socket", programs.programs(settings))
     assert not list((tmp_path / "run" / "groups").iterdir())
     assert "[group:cuelight]" in main.read_text()
 

@@ -1,0 +1,257 @@
+"""Three hosts on machines of their own: real MLflow, PostgreSQL, gunicorn, followers and Envoy, over a real network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from cuelight.kit.settings import Settings
+from cuelight.operations.agreement import differences
+from cuelight.operations.database import Operations
+from tests.support.fleet import Member, small_disk, variables
+from tests.support.gateway import POOL, Gateway
+from tests.support.host import eventually
+from tests.support.mlflow_server import MlflowServer, running
+from tests.support.models import ZEROS
+from tests.support.network import machines
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres
+from tests.support.registered import Registrar
+from tests.support.tokens import Mint
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+MODEL = "several-hosts"
+NAMES = ("a", "b", "c")
+PATH = f"/models/{MODEL}/invocations"
+BODY = json.dumps(ZEROS)
+_LOOK_SECONDS = 0.1  # who waits leaves the cores to the hosts
+
+
+@dataclass
+class Scene:
+    """The hosts, the gateway before them, and what people do at MLflow."""
+
+    hosts: dict[str, Member]
+    gateway: Gateway
+    registrar: Registrar
+    operations: Operations
+    headers: dict[str, str]
+    environment: dict[str, str]
+    version: int = 0
+
+    def promote(self) -> int:
+        """A new version, which answers with its number, is put into Production; the number."""
+        self.version = self.registrar.add(MODEL, self.version + 1.0)
+        self.registrar.registry.set_stage(MODEL, self.version, "Production", archive_others=True)
+        return self.version
+
+    def ask(self) -> tuple[int, float]:
+        """Status and answer of one request by the gateway."""
+        answer = POOL.request("POST", f"{self.gateway.url}{PATH}", json=ZEROS, headers=self.headers)
+        return answer.status, answer.json()["predictions"][0] if answer.status == 200 else 0.0
+
+    def serves(self) -> dict[str, int]:
+        """The version in Production by host, as each wrote it down."""
+        time.sleep(_LOOK_SECONDS)
+        roles = {each.name: each.role(MODEL, "Production") for each in self.operations.hosts()}
+        return {name: role.serves.number for name, role in roles.items() if role and role.serves}
+
+    def wait_for(self, version: int, *names: str) -> None:
+        """Until these hosts serve it."""
+        eventually(lambda: all(self.serves().get(each) == version for each in names or NAMES), 120, str(self.serves()))
+
+    def fit(self) -> set[str]:
+        """The hosts that the gateway sends requests to."""
+        time.sleep(_LOOK_SECONDS)
+        return {name for name, faults in self.gateway.members().items() if not faults}
+
+    def tags(self) -> Mapping[str, str]:
+        """Those of the version in Production."""
+        return self.registrar.registry.snapshot().models[MODEL].versions[self.version].tags
+
+    def differences(self, name: str) -> list[str]:
+        """What is said of a host."""
+        hosts = self.operations.hosts()
+        return next(differences(each, hosts) for each in hosts if each.name == name)
+
+    def status(self) -> list[dict[str, Any]]:
+        """The hosts, as `cuelight status` shows them at the gateway."""
+        command = [sys.executable, "-m", "cuelight.cli", "status", "--json"]
+        env = {**os.environ, **self.environment}
+        said = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120).stdout
+        hosts: list[dict[str, Any]] = json.loads(said)["hosts"]
+        return hosts
+
+    @contextmanager
+    def load(self) -> Iterator[list[tuple[int, float]]]:
+        """Requests without a break, and what they heard."""
+        heard: list[tuple[int, float]] = []
+        ended = threading.Event()
+
+        def call() -> None:
+            while not ended.wait(0.04):
+                heard.append(self.ask())
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        try:
+            yield heard
+        finally:
+            ended.set()
+            thread.join(60)
+
+
+@pytest.fixture(scope="module")
+def own_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server without the models of other tests: each host would look at all of them."""
+    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_server: Postgres) -> Iterator[Scene]:
+    """All three serve version 1, and the gateway has found them."""
+    folder, port = tmp_path_factory.mktemp("several-hosts"), free_port()
+    home, mlflow = folder / "gateway", urlsplit(own_mlflow)
+    mint = Mint(Settings(home=home))
+    shared: dict[str, Any] = {
+        "access_required": True,
+        "access_folder": home / "access",
+        "hosts_heartbeat_seconds": 0.5,
+        "hosts_silent_seconds": 8.0,
+        "hosts_wave_seconds": 1.0,
+    }
+    with small_disk(folder / "c"), machines(len(NAMES), port) as there:
+        hosts, database = {}, urlsplit(postgres_server.url())
+        shared["database_url"] = database.geturl()
+        for name, machine in zip(NAMES, there, strict=True):
+            its_database = database.geturl().replace(
+                database.netloc.rpartition("@")[2], machine.way(database.port or 0)
+            )
+            chosen = variables(
+                **shared | {"database_url": its_database},
+                registry_uri=f"http://{machine.way(mlflow.port or 0)}",
+                registry_poll_seconds=0.5,
+                registry_read_timeout=3.0,
+                serving_workers=1,
+                serving_cache_bytes=0,
+                serving_compile=False,
+                trial_requirements=False,
+                journal_record=False,
+                log_level="warning",
+            )
+            hosts[name] = Member(name, folder / name, port, machine, chosen)
+            (hosts[name].home / "keys").mkdir(parents=True, exist_ok=True)
+        registrar = Registrar(own_mlflow, hosts["a"].home / "keys")
+        for each in (hosts["b"], hosts["c"]):  # what was signed there, is trusted here
+            subprocess.run(["cp", "-r", f"{hosts['a'].home}/keys/.", f"{each.home}/keys"], check=True)
+        gateway = Gateway(home, **shared, gateway_hedge_seconds=1.0)
+        asked = {
+            "gateway_port": gateway.settings.gateway_port,
+            "gateway_admin_port": gateway.settings.gateway_admin_port,
+        }
+        environment = variables(home=home, **shared, **asked, registry_uri=own_mlflow)
+        operations = Operations(shared["database_url"])
+        made = Scene(hosts, gateway, registrar, operations, mint.bearer("score"), environment)
+        made.promote()
+        try:
+            for each in hosts.values():
+                each.start()
+            made.wait_for(1)
+            gateway.start()
+            yield made
+        finally:
+            gateway.stop()
+            for each in hosts.values():
+                each.stop()
+
+
+def test_the_gateway_finds_them_and_one_speaks_for_all(scene: Scene) -> None:
+    """Nobody listed them anywhere; requests go to each; the version's tags say for all that it serves."""
+    eventually(lambda: scene.fit() == {*NAMES}, 60, str(scene.gateway.members()))
+    assert {scene.ask() for _ in range(9)} == {(200, 1.0)}
+    assert all(scene.gateway.asked(each) for each in NAMES)
+    eventually(lambda: scene.tags().get("cuelight.reason", "").endswith("On 3 hosts."), 60, "the tags are not of all")
+    assert scene.tags()["cuelight.state"] == "serving"
+    shown = scene.status()
+    assert [(each["name"], each["state"], each["differences"]) for each in shown] == [
+        (name, "here", []) for name in NAMES
+    ]
+
+
+def test_a_wave_goes_from_host_to_host(scene: Scene) -> None:
+    """In the order of names, and no earlier than a second after the one before; callers notice nothing."""
+    scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "true"})
+    time.sleep(1.5)  # all have read it
+    with scene.load() as heard:
+        version = scene.promote()
+        scene.wait_for(version)
+    scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "false"})
+    lines = {
+        each.writer: each.at
+        for each in scene.operations.history(MODEL)
+        if each.version == version and each.kind == "switched"
+    }
+    assert lines["b"] - lines["a"] >= 1.0
+    assert lines["c"] - lines["b"] >= 1.0
+    assert Counter(status for status, _ in heard).keys() == {200}
+
+
+def test_one_cut_off_and_one_with_a_full_disk_serve_on(scene: Scene) -> None:
+    """Only the third takes a new version meanwhile, and callers hear no fault; both have it once they can."""
+    cut, full = scene.hosts["b"], scene.hosts["c"]
+    cut.machine.cut()
+    try:
+        eventually(lambda: scene.fit() == {"a", "c"}, 60, "the gateway does not see that it is cut off")
+        with full.full_disk(), scene.load() as heard:
+            version = scene.promote()
+            scene.wait_for(version, "a")
+            answer = cut.ask(PATH, BODY, scene.headers["Authorization"])
+            assert json.loads(answer)["predictions"] == [version - 1.0]
+            eventually(
+                lambda: "No space left on device" in str(scene.differences("c")), 60, "nobody says what is wrong"
+            )
+        assert scene.serves() == {"a": version, "b": version - 1, "c": version - 1}
+        assert {status for status, _ in heard} == {200}
+    finally:
+        cut.machine.mend()
+    scene.wait_for(version)
+    eventually(lambda: scene.fit() == {*NAMES}, 60, "it is not back")
+
+
+def test_one_that_stalls_holds_nobody_up(scene: Scene) -> None:
+    """What it was asked is asked elsewhere, and it gets nothing more until it answers probes again."""
+    with scene.load() as heard:
+        for _ in range(2):
+            scene.hosts["a"].freeze()
+            eventually(lambda: scene.fit() == {"b", "c"}, 60, "the gateway does not see that it stalls")
+            scene.hosts["a"].thaw()
+            eventually(lambda: scene.fit() == {*NAMES}, 60, "it is not back")
+    assert {status for status, _ in heard} == {200}
+
+
+def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None:
+    """It was away for a promotion: from the moment that the others had it, nobody hears the old version."""
+    scene.hosts["a"].stop()
+    version = scene.promote()
+    scene.wait_for(version, "b", "c")
+    eventually(lambda: scene.fit() == {"b", "c"}, 60, "the gateway does not see that it is gone")
+    with scene.load() as heard:
+        scene.hosts["a"].start()
+        eventually(lambda: scene.fit() == {*NAMES}, 120, "it does not come back")
+        before = len(heard)
+        eventually(lambda: len(heard) > before + 30)
+    assert set(heard) == {(200, float(version))}

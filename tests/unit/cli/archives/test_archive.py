@@ -1,0 +1,104 @@
+"""What is taken for a backup, and what is not."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from cuelight.cli.archives import archive
+from cuelight.kit.errors import BadInput
+
+
+def packed(path: Path, *members: tarfile.TarInfo) -> Path:
+    """Somebody else's archive."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for each in members:
+            tar.addfile(each, io.BytesIO(b"x" * each.size))
+    path.write_bytes(zstandard.compress(content.getvalue()))
+    return path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    """One of its members."""
+    found = tarfile.TarInfo(name)
+    found.type, found.linkname, found.size = kind, target, int(kind == tarfile.REGTYPE)
+    return found
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A backup of one secret file."""
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    secret.chmod(0o600)
+    with archive.written(tmp_path / "backup") as writer:
+        assert writer.add("home/keys/secret", secret)
+        assert not writer.add("home/gone", tmp_path / "gone")
+        writer.add_lines("lines", iter([b"1\n", b"2\n"]))
+        writer.describe(what="all")
+    return tmp_path / "backup"
+
+
+def test_what_was_written_comes_back(whole: Path, tmp_path: Path) -> None:
+    """With who may read it."""
+    assert archive.verified(whole)["what"] == "all"
+    assert whole.stat().st_mode & 0o777 == 0o600
+    archive.extract(whole, "home/", tmp_path / "new")
+    found = tmp_path / "new" / "keys" / "secret"
+    assert (found.read_text(), found.stat().st_mode & 0o777) == ("s", 0o600)
+    assert [list(stream) for _, stream in archive.content(whole, "lines")] == [[b"1\n", b"2\n"]]
+
+
+def test_no_other_backup_is_written_over(whole: Path) -> None:
+    """It may be the only one."""
+    before = whole.read_bytes()
+    with pytest.raises(FileExistsError), archive.written(whole) as writer:
+        writer.describe()
+    assert whole.read_bytes() == before
+    assert [each.name for each in whole.parent.iterdir() if each.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        member("/etc/cron.d/x"),
+        member("home/../../x"),
+        member("home/x", tarfile.SYMTYPE, "/etc"),
+        member("home/x", tarfile.LNKTYPE, "/etc/passwd"),
+        member("home/x", tarfile.FIFOTYPE),
+    ],
+    ids=["absolute", "above", "link", "hard link", "pipe"],
+)
+def test_nothing_leads_out_of_a_backup(tmp_path: Path, hostile: tarfile.TarInfo) -> None:
+    """Whoever made it."""
+    path = packed(tmp_path / "hostile", hostile)
+    with pytest.raises(BadInput, match="none of our backups"):
+        archive.verified(path)
+    with pytest.raises(BadInput, match="none of our backups"):
+        archive.extract(path, "", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[:-20], lambda content: content[:-1], lambda _: b"", lambda _: b"no backup"],
+    ids=["cut", "one byte short", "empty", "another file"],
+)
+def test_a_damaged_one_is_told(whole: Path, damage: Callable[[bytes], bytes]) -> None:
+    """In a sentence."""
+    whole.write_bytes(damage(whole.read_bytes()))
+    with pytest.raises(BadInput, match="damaged"):
+        archive.verified(whole)
+
+
+def test_members_that_its_manifest_does_not_have_are_damage(tmp_path: Path) -> None:
+    """Also where all of it can be read."""
+    path = packed(tmp_path / "other", member("home/x"))
+    with pytest.raises(BadInput, match="damaged"):
+        archive.verified(path)

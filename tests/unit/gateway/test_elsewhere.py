@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuelight.gateway.elsewhere import Elsewhere, left
+from cuelight.gateway.watcher import Watcher
+from cuelight.kit.settings import Settings
+from cuelight.operations import replicas
+from cuelight.operations.database import Operations
+from cuelight.operations.host import Record
+from cuelight.operations.replicas import Replica
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A gateway that shares a database with others."""
+    return Settings(home=tmp_path / "home", database_url=f"sqlite:///{tmp_path / 'shared.db'}")
+
+
+def join(settings: Settings, name: str, folder: str = "", **more: Any) -> None:
+    """A host's sign of life."""
+    record = Record(name=name, folder=folder or name, **{"address": "10.0.0.7", "port": 8000, "cores": 4, **more})
+    assert Operations(settings.operations_url).beat(record, lambda mine, _: mine, 15.0, candidate=True)
+
+
+def published(settings: Settings, elsewhere: Elsewhere) -> str:
+    """What the watcher says that it published."""
+    return Watcher(settings, lambda: elsewhere.members).tick()
+
+
+def test_hosts_elsewhere_take_part(settings: Settings) -> None:
+    """By their addresses, zones and cores; one on loopback is its own machine's alone, and one that can't be found is
+    left out."""
+    join(settings, "b", zone="z")
+    join(settings, "c", address="nobody.invalid")
+    join(settings, "d", address="")
+    elsewhere = Elsewhere(settings)
+    assert elsewhere.look() == "hosts on other machines: b; not to be found by their addresses: c"
+    assert elsewhere.members == (Replica("b", "10.0.0.7", 8000, "z", 4),)
+    assert published(settings, elsewhere) == "endpoints: b (10.0.0.7:8000)"
+    Operations(settings.operations_url).drain_host("b", draining=True)
+    elsewhere.look()
+    assert elsewhere.members[0].draining
+
+
+def test_this_machine_is_not_elsewhere(settings: Settings) -> None:
+    """Its replicas are told by their folders, and known by the address of the settings; so they are once each."""
+    identity = replicas.identity(settings, "")
+    identity.parent.mkdir(parents=True)
+    identity.write_text("this folder")
+    join(settings, "a", folder="this folder")
+    join(settings, "b")
+    elsewhere = Elsewhere(settings)
+    elsewhere.look()
+    assert published(settings, elsewhere) == "endpoints: replica-1 (127.0.0.1:8000), b (10.0.0.7:8000)"
+
+
+def test_a_dead_database_takes_nobody_away(settings: Settings, tmp_path: Path) -> None:
+    """Those that it named last stay, and are remembered when the gateway starts while it is dead."""
+    join(settings, "b")
+    elsewhere = Elsewhere(settings)
+    elsewhere.look()
+    (tmp_path / "shared.db").write_bytes(b"not a database at all" * 100)
+    for each in (elsewhere, Elsewhere(settings)):
+        assert each.look().endswith("The hosts stay as they were.")
+        assert [member.name for member in each.members] == ["b"]
+
+
+def test_who_is_silent_stays_while_it_answers(settings: Settings, tmp_path: Path) -> None:
+    """It may have lost the database alone. Nobody says here that it fails probes."""
+    join(settings, "b")
+    with sqlite3.connect(tmp_path / "shared.db") as connection:
+        connection.execute("UPDATE hosts SET seen = seen - 100")
+    elsewhere = Elsewhere(settings)
+    assert elsewhere.look() == "hosts on other machines: b; silent: b"
+
+
+def test_who_is_silent_and_fails_is_gone_until_it_is_heard() -> None:
+    """Neither alone is enough, and one who is gone, which no probes are made of any more, stays so."""
+    silent, nobody = frozenset({"b"}), frozenset[str]()
+    assert left(silent, nobody, {"a", "b"}, {"a"}) == nobody
+    assert left(nobody, nobody, {"a", "b"}, {"b"}) == nobody
+    assert left(silent, nobody, {"a", "b"}, {"b"}) == {"b"}
+    assert left(silent, nobody, {"a"}, {"b"}) == nobody
+    assert left(silent, silent, {"a"}, nobody) == {"b"}
+    assert left(nobody, silent, {"a"}, nobody) == nobody

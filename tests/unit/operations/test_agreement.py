@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from cuelight.operations.agreement import differences, spread
+from cuelight.operations.host import Host, Role, Version
+
+SILENT = 15.0
+OLD, NEW = Version(6, 1), Version(7, 2)
+
+
+def host(name: str, state: str = "serving", serves: Version | None = NEW, reason: str = "", age: float = 1.0) -> Host:
+    """One that is to serve the new version of a model."""
+    role = Role("wine", "Production", NEW, state, reason, serves)
+    return Host(name=name, folder=name, port=8000, roles=(role,), age=age)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        ([host("a"), host("b")], ""),
+        (
+            [host("a"), host("b"), host("c", "refused", OLD, "Its file has been altered.")],
+            "2 of 3 hosts serve version 7; c refused version 7: Its file has been altered.",
+        ),
+        ([host("a"), host("b", "trial", OLD)], "1 of 2 hosts serve version 7; b is at it (trial)"),
+        ([host("a"), host("b", age=60.0)], "1 of 2 hosts serve version 7; b is silent"),
+        (
+            [host("a"), host("b", "waiting", OLD, "It is not its turn.")],
+            "1 of 2 hosts serve version 7; b waits with version 7: It is not its turn.",
+        ),
+    ],
+)
+def test_it_says_how_far_a_version_has_come(hosts: list[Host], said: str) -> None:
+    """On how many hosts it serves, and what keeps it from the others; nothing where it is everywhere."""
+    assert spread(hosts, "wine", "Production", SILENT) == said
+    assert spread(hosts, "wine", "Staging", SILENT) == ""
+
+
+def test_a_host_says_what_it_does_otherwise() -> None:
+    """What it serves, where most serve another version, and why; one that does as all others has nothing to say."""
+    odd = host("c", "refused", OLD, "Its file has been altered.")
+    hosts = [host("a"), host("b"), odd]
+    assert differences(hosts[0], hosts) == []
+    assert differences(odd, hosts) == [
+        "wine Production: version 6, where most serve version 7",
+        "wine Production: refused version 7: Its file has been altered.",
+    ]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuelight.kit.clock import FakeClock
+from cuelight.kit.settings import Settings
+from cuelight.operations.database import Operations
+from cuelight.operations.host import Role
+from cuelight.serving.following.presence import Bearing, Presence
+from cuelight.serving.host.company import Company
+
+SILENT = 15.0
+ROLES = (Role("wine", "Production"),)
+
+
+def presence(folder: Path, name: str, clock: FakeClock, shared: bool = True, **more: Any) -> Presence:
+    """A machine of its own, by its home."""
+    url = f"sqlite:///{folder / 'shared.db'}" if shared else ""
+    settings = Settings(home=folder / name, host_name=name, database_url=url, hosts_silent_seconds=SILENT, **more)
+    return Presence(settings, Company(settings), lambda: Operations(settings.operations_url), clock)
+
+
+def pass_time(folder: Path, seconds: float, *clocks: FakeClock) -> None:
+    """For the database, and for the clocks of machines."""
+    with sqlite3.connect(folder / "shared.db") as connection:
+        connection.execute("UPDATE hosts SET seen = seen - ?", (seconds,))
+        connection.execute("UPDATE leases SET expires = expires - ?", (seconds,))
+    for each in clocks:
+        each.advance(seconds)
+
+
+def test_hosts_see_each_other(tmp_path: Path) -> None:
+    """Their clocks an hour apart: what each serves is there for the others, and one speaks for all."""
+    clocks = FakeClock(), FakeClock(1_700_003_600.0)
+    one, two = (presence(tmp_path, name, clock) for name, clock in zip(("a", "b"), clocks, strict=True))
+    one.tell(Bearing(7, ROLES))
+    assert one.beat() == "0 other hosts; a speaks for all"
+    assert two.beat() == "1 other hosts; a speaks for all"
+    assert [(each.name, each.generation, each.roles) for each in two.sight.others] == [("a", 7, ROLES)]
+    assert (one.leads(), two.leads()) == (True, False)
+    assert (one.several, two.several) == (False, True)
+
+
+def test_the_lead_passes_on_and_is_never_held_by_two(tmp_path: Path) -> None:
+    """Who can't see the database gives it up by itself, before another may take it."""
+    clocks = FakeClock(), FakeClock()
+    one, two = (presence(tmp_path, name, clock) for name, clock in zip(("a", "b"), clocks, strict=True))
+    one.beat()
+    two.beat()
+    pass_time(tmp_path, SILENT / 2.0, *clocks)
+    two.beat()
+    assert (one.leads(), two.leads()) == (False, False)
+    pass_time(tmp_path, SILENT, *clocks)
+    assert two.beat() == "1 other hosts, silent: a; b speaks for all"
+    assert (one.leads(), two.leads()) == (False, True)
+    one.beat()
+    assert (one.leads(), two.leads()) == (False, True)
+
+
+def test_without_the_database_a_host_goes_on(tmp_path: Path) -> None:
+    """It says so, keeps what it has seen, and is heard again when the database is back."""
+    clock = FakeClock()
+    one = presence(tmp_path, "a", clock)
+    presence(tmp_path, "b", FakeClock()).beat()
+    one.beat()
+    shutil.move(tmp_path / "shared.db", tmp_path / "kept.db")
+    (tmp_path / "shared.db").write_bytes(b"not a database at all" * 100)
+    assert one.beat().startswith("The other hosts can't be seen: The operations database")
+    assert [each.name for each in one.sight.others] == ["b"]
+    shutil.move(tmp_path / "kept.db", tmp_path / "shared.db")
+    assert one.beat() == "1 other hosts; b speaks for all"
+
+
+def test_a_host_that_shares_nothing_is_alone(tmp_path: Path) -> None:
+    """It writes nothing down, opens no database, and speaks for itself."""
+    one = presence(tmp_path, "a", FakeClock(), shared=False)
+    assert one.beat() == ""
+    assert one.leads()
+    assert not (tmp_path / "a" / "operations.db").exists()
+
+
+def test_what_keeps_a_follower_from_going_on_is_seen(tmp_path: Path) -> None:
+    """As long as it does, and some seconds longer; the error is its loop's to log."""
+    clock = FakeClock()
+    one, two = presence(tmp_path, "a", clock), presence(tmp_path, "b", FakeClock())
+
+    def full() -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space"):
+        one.attend(full)
+    one.beat()
+    two.beat()
+    assert [each.trouble for each in two.sight.others] == ["Its follower can't go on: No space left on device."]
+    for seconds, troubled in ((5.0, True), (6.0, False)):
+        clock.advance(seconds)
+        assert one.attend(lambda: "serving") == "serving"
+        one.beat()
+        two.beat()
+        assert [bool(each.trouble) for each in two.sight.others] == [troubled]
+
+
+def test_rollouts_are_taken_up_by_one_machine_and_followed_by_the_others(tmp_path: Path) -> None:
+    """By the file that it keeps: theirs says the same from their next look on."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    kept = Settings(home=tmp_path / "a").serving_folder / "rollouts.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text('{"wine": {}}')
+    one.beat()
+    two.beat()
+    assert (Settings(home=tmp_path / "b").serving_folder / "rollouts.json").read_text() == '{"wine": {}}'
