@@ -1,12 +1,13 @@
 """Resolve requirements into locked files: hashed, for Python 3.11 to 3.13, no addresses.
 
 `pyproject.toml` becomes `runtime.txt` and, with all its extras, `dev.txt`; each `benchmarks/requirements/*.in`, what a
-peer needs, the `.txt` beside it.
+peer needs, the `.txt` beside it. Every extra can be installed beside `runtime.txt` as it is.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,16 @@ SHARED = re.compile(r"^(?:joblib|numpy|pandas|scikit-learn|scipy)==[^\\\n]+", re
 
 
 def main() -> None:
-    """Write all files; `dev.txt` is bound by `runtime.txt`, the peers' by its libraries for models."""
+    """Write all files; `dev.txt` is bound by `runtime.txt`, that by what its extras take, the peers' by its libraries
+    for models.
+    """
     folder = Path(__file__).parent
     project = folder.parent / "pyproject.toml"
     runtime, dev = folder / "runtime.txt", folder / "dev.txt"
-    _compile(project, runtime, "build")
+    with tempfile.TemporaryDirectory() as name:
+        whole = Path(shutil.copy(runtime, name))  # versions stay as they are where they can
+        _compile(project, whole, "build", more=["--all-extras"])
+        _compile(project, runtime, "build", constraint=whole)
     _compile(project, dev, "build", "dev", more=["--all-extras"], constraint=runtime)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as shared:
         shared.write("\n".join(SHARED.findall(runtime.read_text())) + "\n")
