@@ -10,6 +10,7 @@ import pytest
 from tests.support.mlflow_server import MlflowServer, running
 
 if TYPE_CHECKING:
+    from tests.support.object_store import ObjectStore
     from tests.support.postgres import Postgres
 
 
@@ -27,3 +28,12 @@ def postgres_server() -> Iterator[Postgres]:
 
     with postgres.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """One object store for the whole run: use prefixes that no other test uses, and leave it reachable."""
+    from tests.support import object_store
+
+    with object_store.running(tmp_path_factory.mktemp("objects")) as store:
+        yield store

@@ -15,17 +15,19 @@ class Relay:
     def __init__(self, here: Address, there: Address) -> None:
         self._there = there
         self._open = threading.Event()
-        self._open.set()
-        self._server = socket.create_server(here)
+        self._lock = threading.Lock()
+        self._ends: set[socket.socket] = set()
+        self._listen(here)
         self.port: int = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         """Nothing gets through, and nobody is told."""
         self._open.clear()
 
     def mend(self) -> None:
-        """All that waits goes on."""
+        """All that waits goes on; after `close` it listens again, at the same port."""
+        if self._server.fileno() == -1:
+            self._listen((self._host, self.port))
         self._open.set()
 
     def close(self) -> None:
@@ -35,20 +37,42 @@ class Relay:
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
-    def _accept(self) -> None:
+    def tear(self) -> None:
+        """The same, and break every connection that there is."""
+        self.close()
+        with self._lock:
+            ends = list(self._ends)
+        for each in ends:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _listen(self, here: Address) -> None:
+        self._host = here[0]
+        self._server = socket.create_server(here)
+        self._open.set()
+        threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+
+    def _accept(self, server: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                client, _ = self._server.accept()
+                client, _ = server.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         self._open.wait()
+        if self._server.fileno() == -1:
+            client.close()
+            return
         with client, suppress(OSError), socket.create_connection(self._there, timeout=10) as server:
             server.settimeout(None)
+            with self._lock:
+                self._ends |= {client, server}
             back = threading.Thread(target=self._pass, args=(server, client), daemon=True)
             back.start()
             self._pass(client, server)
             back.join()
+            with self._lock:
+                self._ends -= {client, server}
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
