@@ -122,8 +122,8 @@ class ObjectStore:
                 self.client().create_bucket(Bucket=self.bucket)
                 return
             except BotoCoreError:
-                ended = self._process.poll() is not None
-                assert not ended and time.monotonic() < deadline, self._log.read_text()
+                assert self._process.poll() is None, self._log.read_text()
+                assert time.monotonic() < deadline, self._log.read_text()
                 time.sleep(0.05)  # nobody listens yet: there is no event to wait for
 
 
