@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from cuelight.gateway.places import Places
+from cuelight.kit.children import end, end_with_parent
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.orphans import end_with_parent
 from cuelight.kit.settings import Settings
 
 _STOP_SECONDS = 10
@@ -57,14 +57,8 @@ class Envoy:
 
     def stop(self) -> None:
         """End it, and wait until it is gone."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process:
+            end(self._process, _STOP_SECONDS)
 
 
 def binary() -> Path:

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cuelight.kit.orphans import end_with_parent
+from cuelight.kit.children import end_with_parent
 
 
 def main(parent: str, *command: str) -> None:

@@ -17,8 +17,8 @@ import psutil
 from cuelight.cli.stack import supervisord
 from cuelight.cli.stack.programs import Program, inherited, log_file
 from cuelight.kit import files
+from cuelight.kit.children import adopt_orphans, end, end_with_parent
 from cuelight.kit.errors import Misconfigured
-from cuelight.kit.orphans import adopt_orphans, end_with_parent
 from cuelight.kit.settings import Settings
 
 _STOP_SECONDS = 40
@@ -75,12 +75,7 @@ class Supervisor:
             return
         with suppress(OSError, Error):  # by itself it stops one group after the other
             self._control.stop_all()
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, _STOP_SECONDS)
         self._process = None
         self._end_orphans()
 
