@@ -67,7 +67,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         for answer in (1.0, 2.0):
             registrar.add(_MODEL, answer)
         registrar.registry.set_stage(_MODEL, 1, "Production")
-        eventually(lambda: door.version() == 1, 120, "version 1 is not served")
+        eventually(lambda: door.version() == 1, reason="version 1 is not served")
         yield door
     finally:
         door.stop()
@@ -92,7 +92,7 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     _log_in(page, door.mint.token("admin", subject="Ada"))
     version.expect_text("Version 2")
     version.set_stage("Production", archive_others=True)
-    eventually(lambda: door.version() == 2, 60, "version 2 is not served")
+    eventually(lambda: door.version() == 2, reason="version 2 is not served")
     page.goto(door.gateway_url)
     expect(page.get_by_role("row", name=_MODEL)).to_contain_text("v2")
     expect(page.get_by_role("row", name="replica-1")).to_contain_text("ready")
@@ -102,7 +102,7 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.get_by_role("heading", name="Version 1 answers Production")).to_be_visible()
     assert door.version() == 1
-    eventually(lambda: door.switches()[-1] == (1, "Ada"), 30, "the history does not name who rolled back")
+    eventually(lambda: door.switches()[-1] == (1, "Ada"), reason="the history does not name who rolled back")
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Your token")).to_be_visible()
     assert not page.context.cookies()

@@ -54,7 +54,7 @@ def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server:
         _bring_back(server, outage)
         eventually(lambda: _is_back(registrar.registry), reason="MLflow is not back")
         registrar.registry.set_stage(outage, third, "Production", archive_others=True)
-        host.wait_for(outage, third, seconds=120)
+        host.wait_for(outage, third)
         eventually(lambda: third in {each.version for each in load.all}, reason="callers do not meet it")
     assert load.failed == []
     assert {each.version for each in load.all} == {first, third}

@@ -75,7 +75,7 @@ def _promoted(up: Up, registrar: Registrar, model: str, versions: int) -> None:
     for number in range(1, versions + 1):
         registrar.add(model, float(number))
         registrar.registry.set_stage(model, number, "Production", archive_others=True)
-        eventually(partial(_serves, up, model, number), 120, f"version {number} is not served")
+        eventually(partial(_serves, up, model, number), reason=f"version {number} is not served")
     eventually(lambda: len(_lines(up, model, "switched")) == versions)
 
 
@@ -103,7 +103,7 @@ def test_a_rollback_needs_no_mlflow(outage: str, server: MlflowServer, up: Up, r
             server.start()
         else:
             server.signal(signal.SIGCONT)
-        eventually(lambda: _stages(registrar, outage) == {1: "Production", 2: "Archived"}, 120, "MLflow is not told")
+        eventually(lambda: _stages(registrar, outage) == {1: "Production", 2: "Archived"}, reason="MLflow is not told")
         eventually(lambda: _lines(up, outage, "rollback-settled"), reason="it is not settled")
     assert load.failed == []
     assert load.backward() == []
@@ -130,11 +130,11 @@ def test_what_somebody_put_there_meanwhile_counts(server: MlflowServer, up: Up, 
     follower.suspend()  # so that the person is quicker
     try:
         server.signal(signal.SIGCONT)
-        eventually(lambda: _stages(registrar, "overruled"), 120, "MLflow is not back")
+        eventually(lambda: _stages(registrar, "overruled"), reason="MLflow is not back")
         registrar.registry.set_stage("overruled", third, "Production", archive_others=True)
     finally:
         follower.resume()
-    eventually(lambda: _serves(up, "overruled", third), 120, "the third version is not served")
+    eventually(lambda: _serves(up, "overruled", third), reason="the third version is not served")
     assert _stages(registrar, "overruled")[third] == "Production"
     (settled,) = eventually(lambda: _lines(up, "overruled", "rollback-settled"))
     assert (settled["detail"]["outcome"], settled["detail"]["in_production"]) == ("overruled", third)

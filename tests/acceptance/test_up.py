@@ -134,7 +134,7 @@ def test_a_killed_program_is_started_again(up: Up) -> None:
     """A follower killed by SIGKILL is replaced, and scoring is ready all the while."""
     victim = up.programs()["follow"]
     victim.kill()
-    eventually(lambda: up.programs().get("follow", victim) != victim, 60, "the follower is not started again")
+    eventually(lambda: up.programs().get("follow", victim) != victim, reason="the follower is not started again")
     assert answers(f"{up.url}/readyz")
 
 
@@ -148,7 +148,7 @@ def test_the_quickstart_goes_as_it_says(up: Up, tmp_path: Path) -> None:
         if judged:
             break
         if "cuelight promote doctor_visits 1" in script:
-            eventually(lambda: _in_production(up) == {"doctor_visits": 1}, 120, "the promoted version is not served")
+            eventually(lambda: _in_production(up) == {"doctor_visits": 1}, reason="the promoted version is not served")
     assert "degraded" in said
     assert "/mlflow/#/experiments/" in said.splitlines()[-1]
 

@@ -87,7 +87,7 @@ def test_a_refusal_is_read_on_the_page(
     with photographed(page, tmp_path):
         version.open()
         version.set_stage("Production", archive_others=False)
-        eventually(lambda: host.tags(name, bad).get(tags.STATE) == "refused", 120)
+        eventually(lambda: host.tags(name, bad).get(tags.STATE) == "refused")
         version.open()
         version.expect_text("refused")
         version.expect_text("NaN")

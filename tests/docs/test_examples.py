@@ -168,7 +168,7 @@ def test_labels_from_the_quickstart_are_joined(host: Host, tmp_path: Path) -> No
         Compactor(host.settings.journal_folder).run_once()
         return len(Journal(host.settings.journal_folder).labelled(Query("doctor_visits"))) >= 1000
 
-    eventually(labelled, 30.0, "labels are missing from the journal")
+    eventually(labelled, reason="labels are missing from the journal")
 
 
 def test_the_table_of_strictness_is_true(host: Host) -> None:

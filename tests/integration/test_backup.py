@@ -71,8 +71,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
             prediction = answered.headers["X-Prediction-Id"]
             labels = [{"prediction_id": prediction, "row": 0, "label": 7.0}]
             POOL.request("POST", f"{host.url}/models/model/feedback", json={"labels": labels})
-            eventually(lambda: operations.history("model"), 30)
-            eventually(lambda: list((home / "journal" / "segments").glob("*/*.closed")), 30)
+            eventually(lambda: operations.history("model"))
+            eventually(lambda: list((home / "journal" / "segments").glob("*/*.closed")))
             done = cuelight(home, "backup", str(file))
             assert done.returncode == 0, done.stderr
         operations.close()

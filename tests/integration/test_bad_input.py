@@ -146,7 +146,7 @@ def test_a_body_over_the_limit_is_413(way: Host, served: str) -> None:
         frame = Journal(way.settings.journal_folder).requests(Query(served))
         return int((frame["status"][frame["request_id"] == way.url] == 413).sum()) == 3
 
-    eventually(recorded, 20, "refused requests are missing from the journal")
+    eventually(recorded, reason="refused requests are missing from the journal")
 
 
 @pytest.mark.parametrize(

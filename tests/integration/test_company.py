@@ -56,7 +56,7 @@ def test_a_rollback_by_one_is_followed_by_all(
         version = shelf.add(MODEL, model, form="cloudpickle")
         registry.set_stage(MODEL, version, "Production", archive_others=True)
         for host in pair:
-            host.wait_for(MODEL, version, seconds=120)
+            host.wait_for(MODEL, version)
         return version
 
     def in_charge() -> set[int]:

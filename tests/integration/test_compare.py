@@ -106,7 +106,7 @@ def _compared(host: Host, served: _Served, labelled: int) -> dict[str, Any]:
             return document if document["gain"]["rows"] == labelled else None
         return None
 
-    document: dict[str, Any] = eventually(found, 60, f"{served.name}: {_cuelight(host, served.name)}")
+    document: dict[str, Any] = eventually(found, reason=f"{served.name}: {_cuelight(host, served.name)}")
     return document
 
 

@@ -288,7 +288,7 @@ NAMES = [
 def test_a_version_of_any_flavor_answers_as_it_does_itself(name: str, cases: dict[str, Case], host: Host) -> None:
     """Through follower, trial, workers and HTTP: the same labels, the same numbers, in the same shape."""
     case = cases[name]
-    eventually(lambda: host.serves(name, 1) or host.tags(name, 1).get("cuelight.state") == "refused", 120.0)
+    eventually(lambda: host.serves(name, 1) or host.tags(name, 1).get("cuelight.state") == "refused")
     assert host.serves(name, 1), host.tags(name, 1)["cuelight.reason"]
     for asked, answer in ((case.asked, case.answer), *case.more):
         found = host.score(name, asked)
@@ -313,7 +313,7 @@ def _same(ours: Any, theirs: Any) -> None:
 
 def _serves_itself(host: Host, shelf: Shelf, name: str, save: Callable[[Path], Any], rows: Any, answer: Any) -> None:
     host.registry.set_stage(name, shelf.keep(name, save), "Production")
-    eventually(lambda: host.serves(name, 1) or host.tags(name, 1).get("cuelight.state") == "refused", 120.0)
+    eventually(lambda: host.serves(name, 1) or host.tags(name, 1).get("cuelight.state") == "refused")
     assert host.serves(name, 1), host.tags(name, 1)["cuelight.reason"]
     for count in (len(rows), 1):
         found = host.score(name, {"inputs": rows[:count].tolist()})

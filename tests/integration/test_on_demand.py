@@ -54,7 +54,7 @@ def _patiently(host: Host, model: str, path: str = "", **headers: str) -> urllib
         assert answer.status != 503 or int(answer.headers["Retry-After"]) >= 1
         return answer if answer.status != 503 else None
 
-    answer: urllib3.BaseHTTPResponse = eventually(ask, 120)
+    answer: urllib3.BaseHTTPResponse = eventually(ask)
     return answer
 
 
@@ -102,7 +102,7 @@ def test_a_readiness_probe_has_a_version_brought(host: Host, model: str) -> None
     """By `/v2`: not ready at first, and after a while it is, without any request for a prediction."""
     url = f"{host.url}/v2/models/{model}/versions/5/ready"
     assert POOL.request("GET", url).status == 503
-    eventually(lambda: POOL.request("GET", url).status == 200, 120)
+    eventually(lambda: POOL.request("GET", url).status == 200)
 
 
 def test_what_is_not_there_is_answered_with_what_is(host: Host, model: str, shelf: Shelf) -> None:
@@ -195,9 +195,9 @@ def test_a_version_that_is_signed_later_is_tried_again(
     number = _add(host, shelf, model, constant(40.0), form="cloudpickle")
     signed = dict(registry.snapshot().models[model].versions[number].tags)
     registry.set_version_tags(model, number, {tags.SIGNATURE: ""})
-    eventually(lambda: host.score(model, ZEROS, path=f"/versions/{number}").status == 409, 120)
+    eventually(lambda: host.score(model, ZEROS, path=f"/versions/{number}").status == 409)
     registry.set_version_tags(model, number, signed)
-    eventually(lambda: host.score(model, ZEROS, path=f"/versions/{number}").status == 200, 120)
+    eventually(lambda: host.score(model, ZEROS, path=f"/versions/{number}").status == 200)
 
 
 def test_a_deleted_version_is_gone(host: Host, model: str, shelf: Shelf, registry: MemoryRegistry) -> None:

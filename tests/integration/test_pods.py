@@ -53,12 +53,12 @@ def play(node: Node) -> None:
     everybody = [mlflow, follower, server, gateway, *others]
     home = Settings(home=node.folder / "cluster")
     token = Mint(home).bearer()
-    eventually(lambda: status(f"{MLFLOW}/health") == 200, 120)
+    eventually(lambda: status(f"{MLFLOW}/health") == 200)
     password = (node.folder / "cuelight-mlflow" / "CUELIGHT_REGISTRY_PASSWORD").read_text()
     registrar = Registrar(MLFLOW, home.keys_folder, "cuelight", password)
     registrar.registry.set_stage(MODEL, registrar.add(MODEL, 7.0), "Production")
     scored = f"{GATEWAY}/models/{MODEL}/invocations"
-    eventually(lambda: status(scored, json=ZEROS, headers=token) == 200, 60)
+    eventually(lambda: status(scored, json=ZEROS, headers=token) == 200)
     for each in everybody:
         said = each.status()
         assert set(said["Uid"].split()) == {"65532"}

@@ -62,7 +62,7 @@ def test_killed_in_the_middle_of_work_nothing_is_lost_and_nothing_is_there_twice
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
     for number, share in ((signal.SIGQUIT, 0.2), (signal.SIGKILL, 0.5)):
-        eventually(lambda share=share: _written(reader) > share * 3 * _LINES, 120)  # type: ignore[misc]  # a default binds it
+        eventually(lambda share=share: _written(reader) > share * 3 * _LINES)  # type: ignore[misc]  # a default binds it
         server.restart(number)
     troubles = [int(each.communicate(timeout=120)[0]) for each in writers]
     assert all(troubles), "the kills came when all was written"

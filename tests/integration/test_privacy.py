@@ -126,13 +126,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list[int]]:
         registry.set_version_tags("echo", 2, {"cuelight.pii": "phone, fone"})
         registry.set_stage("echo", 1, "Production")
         registry.set_stage("echo", 2, "Staging")
-        host.wait_for("echo", 1, seconds=120)
-        host.wait_for("echo", 2, "Staging", seconds=120)
+        host.wait_for("echo", 1)
+        host.wait_for("echo", 2, "Staging")
         eventually(lambda: "echo" in host.generation().traffic)
         statuses = [*_ask(host), *_flask(host, folder)]
         _break_http(host)
         registry.set_stage("echo", 3, "Production")  # tried on what came
-        host.wait_for("echo", 3, seconds=120)
+        host.wait_for("echo", 3)
         for how in ("mask", "hash"):
             host.stop_server()
             host.settings = replace(host.settings, journal_pii=how)

@@ -37,7 +37,7 @@ def test_twenty_promotions_under_load_fail_no_request(host: Host, served: str, r
         for step in range(20):
             version = 2 - step % 2
             registry.set_stage(served, version, "Production", archive_others=True)
-            host.wait_for(served, version, seconds=10)
+            host.wait_for(served, version)
     assert load.failed == []
     assert load.backward() == []
     assert len(load.all) > 500
@@ -199,7 +199,7 @@ def test_workers_may_come_and_go_between_prepare_and_commit(
     before = host.board.committed
     with _paused(host) as pid:
         registry.set_stage(served, new, "Production", archive_others=True)
-        eventually(lambda: host.board.target > host.board.committed, 10, "nothing is being prepared")
+        eventually(lambda: host.board.target > host.board.committed, reason="nothing is being prepared")
         assert host.board.committed == before
         if fate == "continued":
             os.kill(pid, signal.SIGCONT)
@@ -207,7 +207,7 @@ def test_workers_may_come_and_go_between_prepare_and_commit(
             os.kill(pid, signal.SIGKILL)
         elif fate == "joined":
             host.signal_server(signal.SIGTTIN)
-        eventually(lambda: host.board.committed > before, 20, "the promotion hangs")
+        eventually(lambda: host.board.committed > before, reason="the promotion hangs")
         committed = host.board.committed
         load = Load([[]])
         load.answers[0] = [host.seen(served, ZEROS) for _ in range(60)]
@@ -216,6 +216,6 @@ def test_workers_may_come_and_go_between_prepare_and_commit(
     assert min(each.generation for each in load.all) >= committed
     if fate == "joined":
         host.signal_server(signal.SIGTTOU)
-    eventually(lambda: len(host.workers()) == 2 and all(each.loaded >= committed for each in host.workers()), 30)
+    eventually(lambda: len(host.workers()) == 2 and all(each.loaded >= committed for each in host.workers()))
     if fate in ("silent", "killed"):
         assert pid not in [each.pid for each in host.workers()]

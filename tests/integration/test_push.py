@@ -99,7 +99,7 @@ def test_a_restarted_server_is_heard_again(host: Host, server: MlflowServer, reg
     server.stop()
     server.start()
     _as(server, "alice").set_stage(name, 1, "Production")
-    host.wait_for(name, 1, seconds=120)
+    host.wait_for(name, 1)
     eventually(lambda: _lines(host, "switched", name))
     assert _lines(host, "switched", name)[0][1]["by"] == "alice"
 

@@ -68,11 +68,11 @@ def test_a_file_altered_in_the_store_is_not_loaded(registry: MemoryRegistry, tmp
         other.stop_follower()
         other.stop_server()
         models.alter(next(other.settings.serving_folder.glob("store/*/files")))
-        with pytest.raises(AssertionError):
-            other.start_server(seconds=8)
+        other.launch_server()
         answer = eventually(lambda: _answer(other, "tampered"))
         assert answer.status == 503
-        assert "altered" in answer.json()["message"]
+        eventually(lambda: "altered" in other.score("tampered", ZEROS).json()["message"])
+        assert not other.ready()
     registry.set_stage("tampered", 1, "Archived")
 
 
@@ -126,7 +126,7 @@ def test_labels_reach_the_journal(host: Host, served: str) -> None:
         frame = Journal(host.settings.journal_folder).labelled(Query(served))
         return prediction in set(frame["prediction_id"]) if len(frame) else False
 
-    eventually(joined, 20)
+    eventually(joined)
     frame = Journal(host.settings.journal_folder).labelled(Query(served))
     row = frame[frame["prediction_id"] == prediction].iloc[0]
     assert (row["output.prediction"], row["label"], row["input.a"]) == (1.0, 1.5, 0.0)
@@ -151,7 +151,7 @@ def _recorded(host: Host, model: str, wanted: set[str]) -> Counter[str]:
         seen.update(journal.rows(Query(model))["prediction_id"])
         return wanted <= seen.keys()
 
-    eventually(complete, 30, "answered requests are missing from the journal")
+    eventually(complete, reason="answered requests are missing from the journal")
     return seen
 
 

@@ -200,7 +200,7 @@ def test_labels_show_what_is_wrong(story: _Story) -> None:
         Compactor(journal).run_once()
         return story.name not in story.host.generation().traffic
 
-    eventually(withdrawn, 120)
+    eventually(withdrawn)
     (line,) = story.lines("rolled-back")
     assert line[3]["figures"]["signal"] == "quality"
 
@@ -217,7 +217,7 @@ def test_a_version_that_answers_nobody_is_taken_off(story: _Story) -> None:
         story.ask(75.0, **{"X-Request-Timeout-Ms": "200"})
         return story.production().id.version == 1
 
-    eventually(back, 60)
+    eventually(back)
     (line,) = story.lines("rolled-back")
     assert line[3]["figures"]["signal"] == "silence"
     assert story.ask(75.0).status == 200

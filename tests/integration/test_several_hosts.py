@@ -71,7 +71,9 @@ class Scene:
 
     def wait_for(self, version: int, *names: str) -> None:
         """Until these hosts serve it."""
-        eventually(lambda: all(self.serves().get(each) == version for each in names or NAMES), 120, str(self.serves()))
+        eventually(
+            lambda: all(self.serves().get(each) == version for each in names or NAMES), reason=str(self.serves())
+        )
 
     def fit(self) -> set[str]:
         """The hosts that the gateway sends requests to."""
@@ -181,10 +183,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_se
 
 def test_the_gateway_finds_them_and_one_speaks_for_all(scene: Scene) -> None:
     """Nobody listed them anywhere; requests go to each; the version's tags say for all that it serves."""
-    eventually(lambda: scene.fit() == {*NAMES}, 60, str(scene.gateway.members()))
+    eventually(lambda: scene.fit() == {*NAMES}, reason=str(scene.gateway.members()))
     assert {scene.ask() for _ in range(9)} == {(200, 1.0)}
     assert all(scene.gateway.asked(each) for each in NAMES)
-    eventually(lambda: scene.tags().get("cuelight.reason", "").endswith("On 3 hosts."), 60, "the tags are not of all")
+    eventually(
+        lambda: scene.tags().get("cuelight.reason", "").endswith("On 3 hosts."), reason="the tags are not of all"
+    )
     assert scene.tags()["cuelight.state"] == "serving"
     shown = scene.status()
     assert [(each["name"], each["state"], each["differences"]) for each in shown] == [
@@ -215,21 +219,21 @@ def test_one_cut_off_and_one_with_a_full_disk_serve_on(scene: Scene) -> None:
     cut, full = scene.hosts["b"], scene.hosts["c"]
     cut.machine.cut()
     try:
-        eventually(lambda: scene.fit() == {"a", "c"}, 60, "the gateway does not see that it is cut off")
+        eventually(lambda: scene.fit() == {"a", "c"}, reason="the gateway does not see that it is cut off")
         with full.full_disk(), scene.load() as heard:
             version = scene.promote()
             scene.wait_for(version, "a")
             answer = cut.ask(PATH, BODY, scene.headers["Authorization"])
             assert json.loads(answer)["predictions"] == [version - 1.0]
             eventually(
-                lambda: "No space left on device" in str(scene.differences("c")), 60, "nobody says what is wrong"
+                lambda: "No space left on device" in str(scene.differences("c")), reason="nobody says what is wrong"
             )
         assert scene.serves() == {"a": version, "b": version - 1, "c": version - 1}
         assert {status for status, _ in heard} == {200}
     finally:
         cut.machine.mend()
     scene.wait_for(version)
-    eventually(lambda: scene.fit() == {*NAMES}, 60, "it is not back")
+    eventually(lambda: scene.fit() == {*NAMES}, reason="it is not back")
 
 
 def test_one_that_stalls_holds_nobody_up(scene: Scene) -> None:
@@ -237,9 +241,9 @@ def test_one_that_stalls_holds_nobody_up(scene: Scene) -> None:
     with scene.load() as heard:
         for _ in range(2):
             scene.hosts["a"].freeze()
-            eventually(lambda: scene.fit() == {"b", "c"}, 60, "the gateway does not see that it stalls")
+            eventually(lambda: scene.fit() == {"b", "c"}, reason="the gateway does not see that it stalls")
             scene.hosts["a"].thaw()
-            eventually(lambda: scene.fit() == {*NAMES}, 60, "it is not back")
+            eventually(lambda: scene.fit() == {*NAMES}, reason="it is not back")
     assert {status for status, _ in heard} == {200}
 
 
@@ -248,10 +252,10 @@ def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None
     scene.hosts["a"].stop()
     version = scene.promote()
     scene.wait_for(version, "b", "c")
-    eventually(lambda: scene.fit() == {"b", "c"}, 60, "the gateway does not see that it is gone")
+    eventually(lambda: scene.fit() == {"b", "c"}, reason="the gateway does not see that it is gone")
     with scene.load() as heard:
         scene.hosts["a"].start()
-        eventually(lambda: scene.fit() == {*NAMES}, 120, "it does not come back")
+        eventually(lambda: scene.fit() == {*NAMES}, reason="it does not come back")
         before = len(heard)
         eventually(lambda: len(heard) > before + 30)
     assert set(heard) == {(200, float(version))}

@@ -89,5 +89,5 @@ def test_memory_at_the_end_is_that_after_the_first_swaps(served: Host) -> None:
         if step + 1 == FIRST:
             time.sleep(TIDY_SECONDS)
             early = _own_bytes(served)
-    eventually(lambda: _own_bytes(served) <= 1.1 * early, 10, "memory grew with the swaps")
+    eventually(lambda: _own_bytes(served) <= 1.1 * early, reason="memory grew with the swaps")
     assert _own_bytes(served) < empty + 40 * _MB

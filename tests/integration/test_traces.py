@@ -68,7 +68,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
         shelf.keep("asked", _save)
         for name in ("quick", "crowded", "raising", "asked"):
             registry.set_stage(name, 1, "Production")
-            host.wait_for(name, 1, seconds=120)
+            host.wait_for(name, 1)
         yield host
 
 
@@ -79,7 +79,7 @@ def _parent(number: int, flags: str = "01") -> dict[str, str]:
 def _spans(collector: Collector, number: int, names: set[str]) -> dict[str, Span]:
     """The spans of the trace with that number, when these are there."""
     trace = f"{number:032x}"
-    return dict(eventually(lambda: (found := collector.trace(trace)).keys() >= names and found, 20, "no such spans"))
+    return dict(eventually(lambda: (found := collector.trace(trace)).keys() >= names and found, reason="no such spans"))
 
 
 def _flask(host: Host, number: int) -> None:
@@ -195,7 +195,7 @@ def test_a_collector_that_is_away_is_not_missed(traced: Host, collector: Collect
     """Answers go on; what it did not take is counted, and said once in the log; the next ones reach it again."""
     collector.down()
     assert traced.score("quick", ZEROS, **_parent(13)).status == 200
-    eventually(lambda: _dropped(traced) >= 5, 40, "no span was counted as dropped")
+    eventually(lambda: _dropped(traced) >= 5, reason="no span was counted as dropped")
     collector.up()
     traced.score("quick", ZEROS, **_parent(14))
     _spans(collector, 14, STAGES | {SPAN})

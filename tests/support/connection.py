@@ -12,7 +12,7 @@ from tests.support.host import Host
 @contextmanager
 def connected(host: Host) -> Iterator[socket.socket]:
     """A connection to the server."""
-    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=60) as connection:
         yield connection
 
 

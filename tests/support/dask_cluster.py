@@ -24,12 +24,13 @@ class Cluster:
     def start(self, stack: ExitStack, workers: int) -> None:
         """Start all, and wait until each has found the others; `stack` ends them."""
         self._start(stack, "scheduler", "--host", "127.0.0.1", "--port", "0")
-        eventually(self._file.exists, 60, "there is no Dask scheduler")
-        self.address = json.loads(self._file.read_text())["address"]
+        self.address = eventually(
+            lambda: json.loads(self._file.read_text())["address"], reason="there is no Dask scheduler"
+        )
         for _ in range(workers):
             self.workers.append(self._start(stack, "worker", "--nthreads", "1", "--no-nanny"))
         log = self._folder / "worker.log"
-        eventually(lambda: log.read_text().count("Registered to") == workers, 60, "the Dask workers did not come")
+        eventually(lambda: log.read_text().count("Registered to") == workers, reason="the Dask workers did not come")
 
     def _start(self, stack: ExitStack, what: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", what, "--scheduler-file", str(self._file), "--no-dashboard", *options]

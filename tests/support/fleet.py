@@ -66,7 +66,7 @@ class Member:
             self._signal(each, signal.SIGTERM)
         for each in self._programs.values():
             try:
-                each.wait(25)
+                each.wait(60)
             except subprocess.TimeoutExpired:
                 self._signal(each, signal.SIGKILL)
                 each.wait()
@@ -96,7 +96,7 @@ class Member:
         """What it answers on its own machine, whatever way there is to it."""
         url = f"http://{self.machine.own}:{self.port}{path}"
         command = [*self.machine.prefix, sys.executable, "-c", _ASK, url, body, authorization]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
     def _signal(self, program: subprocess.Popen[bytes], number: int) -> None:
         with suppress(ProcessLookupError):

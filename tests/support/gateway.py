@@ -53,14 +53,14 @@ class Gateway:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cuelight.cli", "gateway"], env={**os.environ, **chosen}, stdout=log, stderr=log
             )
-        eventually(self.ready, 30, "the gateway is not ready")
-        eventually(lambda: not any(self.members().values()), 30, "not everybody is ready")
+        eventually(self.ready, reason="the gateway is not ready")
+        eventually(lambda: not any(self.members().values()), reason="not everybody is ready")
 
     def stop(self) -> None:
         """End it."""
         if self._process:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     @property

@@ -79,13 +79,13 @@ class Container:
         """Run another command in it, as its user, until that ends."""
         entered = ["nsenter", f"--target={self.pid}", "--pid", "--mount", "--root"]
         within = [*entered, *self._start, "env", "--chdir=/data", *_ours(command)]
-        return subprocess.run(within, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(within, env=self._environment, capture_output=True, text=True, timeout=200, check=False)
 
     def stop(self) -> int:
         """Tell it to stop, wait for that, and return its exit code."""
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(120)
 
     def kill(self) -> None:
         """End it, if it still runs."""

@@ -20,7 +20,7 @@ def race(target: Any, *arguments: Any) -> list[Any]:
     processes = [CLEAN.Process(target=target, args=(*arguments, start, results)) for _ in range(6)]
     for each in processes:
         each.start()
-    found = [results.get(timeout=60) for _ in processes]
+    found = [results.get(timeout=200) for _ in processes]
     for each in processes:
         each.join()
     return [each for each in found if each is not None]
@@ -31,7 +31,7 @@ def killed_after(target: Any, *arguments: Any) -> Any:
     results = CLEAN.Queue()
     process = CLEAN.Process(target=target, args=(*arguments, results))
     process.start()
-    found = results.get(timeout=60)
+    found = results.get(timeout=200)
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL

@@ -70,7 +70,7 @@ class Up:
     def start(self) -> None:
         """Start it, and wait until it says that it is ready."""
         self.launch()
-        eventually(lambda: READY in self.output or not self.running, 180, "cuelight up does not get ready")
+        eventually(lambda: READY in self.output or not self.running, 400, "cuelight up does not get ready")
         assert self.running, self.output
 
     def again(self, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -136,7 +136,7 @@ class Up:
         """Send a signal to `cuelight up` itself."""
         os.kill(self.pid, number)
 
-    def exit_code(self, seconds: float = 120) -> int:
+    def exit_code(self, seconds: float = 240) -> int:
         """Wait for its end."""
         assert self._process is not None
         return self._process.wait(seconds)
@@ -168,7 +168,7 @@ def alive(family: Iterable[psutil.Process]) -> list[psutil.Process]:
     return [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
-def gone(family: Iterable[psutil.Process], seconds: float = 90) -> bool:
+def gone(family: Iterable[psutil.Process], seconds: float = 180) -> bool:
     """Wait until none of them runs; what stays is killed, and the answer is False."""
     _, left = psutil.wait_procs(family, seconds)
     for each in left:

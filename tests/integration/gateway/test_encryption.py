@@ -113,7 +113,7 @@ def test_certificates_change_under_load_and_nobody_fails(encrypted: Gateway, fol
             eventually(lambda: "the key is not that of the certificate" in log(encrypted))
             assert not is_served(pair)
             (folder / "tls.key").write_bytes(pair.key)
-            eventually(partial(is_served, pair), 20)
+            eventually(partial(is_served, pair))
             more = len(heard) + 40
             eventually(partial(lambda more: len(heard) > more, more))
     assert set(heard) == {"200"}

@@ -47,7 +47,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterator
     registrar.registry.set_stage(MODEL, version, "Production")
     try:
         stack.start()
-        eventually(lambda: _serving(stack) == {"replica-1", "replica-2"}, 120, "not both serve it")
+        eventually(lambda: _serving(stack) == {"replica-1", "replica-2"}, reason="not both serve it")
         yield stack
     finally:
         stack.stop()
@@ -80,7 +80,7 @@ def _load(up: Up, pause: float = 0.01) -> Iterator[Load]:
     assert not load.failed
     answered = Counter(each.prediction_id for each in load.all)
     assert set(answered.values()) == {1}
-    eventually(lambda: _recorded(up) >= answered, 60, "an answer is not on record")
+    eventually(lambda: _recorded(up) >= answered, reason="an answer is not on record")
     assert set(_recorded(up).values()) == {1}
 
 
@@ -122,7 +122,7 @@ def test_more_and_fewer_under_load(up: Up) -> None:
     assert "replica-3" not in _seen(up)
     assert {each["name"] for each in _status(up)["replicas"]} == {"replica-1", "replica-2"}
     recorded = (up.home / "journal" / REQUESTS).glob("model=*/date=*/host=local-replica-3/*.parquet")
-    assert eventually(lambda: list(recorded), 30)
+    assert eventually(lambda: list(recorded))
     assert not list((up.home / "journal" / "segments" / "local-replica-3").glob("*.open"))
 
 
@@ -149,7 +149,7 @@ def test_a_replica_killed_whole_is_missed_by_nobody(up: Up) -> None:
         for each in victims:
             each.kill()
         psutil.wait_procs(victims, 10)
-        eventually(lambda: _are_ready(up), 60, "it does not come back")
+        eventually(lambda: _are_ready(up), reason="it does not come back")
 
 
 def test_a_label_may_come_to_another_replica(up: Up) -> None:
@@ -167,7 +167,7 @@ def test_a_label_may_come_to_another_replica(up: Up) -> None:
         table = Journal(up.home / "journal").labelled_table(Query(MODEL, id=asked))
         return list(table["label"].to_pylist())
 
-    assert eventually(joined, 30) == [1.5]
+    assert eventually(joined) == [1.5]
 
 
 def test_the_whole_ends_and_who_was_let_in_is_answered(up: Up) -> None:

@@ -16,7 +16,7 @@ def _page(address: str) -> str:
     def read() -> str:
         return urllib3.request("GET", address).data.decode()
 
-    eventually(lambda: "being read" not in read(), 60, "the last hour is not read")
+    eventually(lambda: "being read" not in read(), reason="the last hour is not read")
     return read()
 
 
@@ -83,5 +83,5 @@ def test_what_is_damaged_takes_nothing_else_with_it(tmp_path: Path, damaged: str
                 file.write_bytes(b"no such format" * 1000)
 
     with shown(one(), tmp_path / "home", harm) as address:
-        eventually(lambda: says in urllib3.request("GET", address).data.decode(), 60, "nothing is said")
+        eventually(lambda: says in urllib3.request("GET", address).data.decode(), reason="nothing is said")
         assert "v3" in urllib3.request("GET", address).data.decode()

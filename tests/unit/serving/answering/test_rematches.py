@@ -119,5 +119,5 @@ def test_what_was_badly_answered_is_asked_anew_and_now_and_then_something_else()
     good, bad = _outcome(200), [_outcome(500), _outcome(200, invalid=True)]
     rematches.offer([CALL] * 4, [_outcome(400), _outcome(503), _outcome(504), _outcome(200, PINNED)], SHARED)
     rematches.offer([CALL] * 8, [good] * 4 + bad + [good] * 2, SHARED)
-    eventually(lambda: len(models.counted) >= 3, 10)
+    eventually(lambda: len(models.counted) >= 3)
     assert models.counted == [(OURS, Result.WORSE)] * 3

@@ -128,7 +128,7 @@ def test_a_real_workers_threads_do_all_that_by_themselves(room: Room) -> None:
     try:
         deploy(room, 1, m=room.served("m", "1"))
         room.board.prepare(1)
-        eventually(lambda: word(room)[0] == 1, 10)
+        eventually(lambda: word(room)[0] == 1)
         room.board.commit(1)
         assert answer(worker, "m") == 1.0
     finally:

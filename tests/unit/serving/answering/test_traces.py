@@ -84,7 +84,7 @@ def answer(traces: Traces, calls: Sequence[Call], model: Model | None = None) ->
 def of(collector: Collector, number: int, spans: int) -> dict[str, Span]:
     """The spans of the trace with that number, when they are there."""
     return dict(
-        eventually(lambda: len(found := collector.trace(f"{number:032x}")) == spans and found, 20, "no such spans")
+        eventually(lambda: len(found := collector.trace(f"{number:032x}")) == spans and found, reason="no such spans")
     )
 
 
@@ -121,7 +121,7 @@ def test_calls_predicted_alone_have_predictions_of_their_own(collector: Collecto
     bad = structs.replace(CALL, traceparent=parent(2), body=b'{"instances": [[-1]]}')
     with tracing(collector) as (traces, _):
         answer(traces, [structs.replace(CALL, traceparent=parent(1)), bad])
-        spans = eventually(lambda: len(found := collector.named("predict")) == 3 and found, 20)
+        spans = eventually(lambda: len(found := collector.named("predict")) == 3 and found)
     assert all(each.links == () for each in spans)
     assert {each.attributes["cuelight.batch.calls"] for each in collector.named(SPAN)} == {1}
 
@@ -131,7 +131,7 @@ def test_a_malformed_parent_is_ignored(text: str, collector: Collector) -> None:
     """The call has a trace of its own, as if the caller had sent none."""
     with tracing(collector) as (traces, _):
         outcome = answer(traces, [structs.replace(CALL, traceparent=text)])[0]
-        span = eventually(lambda: collector.named(SPAN), 20)[0]
+        span = eventually(lambda: collector.named(SPAN))[0]
     assert (span.parent, span.trace) == ("", outcome.record.trace_id)
     assert int(span.trace, 16) > 1
 
@@ -163,7 +163,7 @@ def test_what_finds_no_room_is_dropped_and_counted(collector: Collector) -> None
             answer(traces, [CALL])
         assert sum(dropped) > 0
         collector.may_answer.set()
-        eventually(lambda: len(collector.spans) + sum(dropped) == 5 * 1200, 30, "some are in neither")
+        eventually(lambda: len(collector.spans) + sum(dropped) == 5 * 1200, reason="some are in neither")
 
 
 def test_what_is_not_taken_is_counted(collector: Collector) -> None:
@@ -171,7 +171,7 @@ def test_what_is_not_taken_is_counted(collector: Collector) -> None:
     collector.status = 400
     with tracing(collector) as (traces, dropped):
         answer(traces, [CALL])
-        eventually(lambda: sum(dropped) == 5, 20)
+        eventually(lambda: sum(dropped) == 5)
         collector.down()
         answer(traces, [CALL])
-        eventually(lambda: sum(dropped) == 10, 30)
+        eventually(lambda: sum(dropped) == 10)

@@ -73,6 +73,6 @@ def test_labels_are_counted_when_they_have_come(tmp_path: Path) -> None:
         clock.advance(20.0)
         return dict(labelled.read({"m"}))
 
-    assert eventually(look, 10) == {("m", 2, "canary"): Tally(3, 3)}
+    assert eventually(look) == {("m", 2, "canary"): Tally(3, 3)}
     assert labelled.read(set()) == {}
     assert labelled.read({"m"}) == {}
