@@ -62,10 +62,10 @@ def command(
 
 
 def _run(settings: Settings, asked: Asked, source: str, target: str, limits: tuple[tuple[str, ...], int]) -> Summary:
+    from cuelight.kit.place import Place
     from cuelight.serving.batches import batch
     from cuelight.serving.batches.engine import engine
     from cuelight.serving.batches.inputs import check_kept, survey
-    from cuelight.serving.batches.place import Place
     from cuelight.serving.batches.plan import Order, Plan
 
     keep, max_errors = limits

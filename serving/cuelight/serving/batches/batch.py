@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from cuelight.kit.place import Place
 from cuelight.serving.batches.engine import Engine, Score
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import Plan
 from cuelight.serving.batches.results import Results
 from cuelight.serving.batches.scorer import check_errors

@@ -11,9 +11,9 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cuelight.kit.place import Place
 from cuelight.protocol import media
 from cuelight.protocol.signature import Signature
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import CSV, Part
 from cuelight.serving.batches.records import split
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cuelight.kit.errors import BadInput, Refused
+from cuelight.kit.place import Place
 from cuelight.protocol import fit
 from cuelight.protocol.signature import Signature
 from cuelight.serving.batches.chunks import ALL
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import CSV, PARQUET, Piece, Table
 from cuelight.serving.batches.records import Ends
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from cuelight.kit import files
 from cuelight.kit.errors import BadInput, Busy
-from cuelight.serving.batches.place import Place
+from cuelight.kit.place import Place
 from cuelight.serving.batches.plan import Part, Plan, check_resumed
 
 PLAN, SUCCESS, ERRORS = "_batch.json", "_SUCCESS", "_errors"

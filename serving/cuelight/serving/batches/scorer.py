@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from cuelight.kit.errors import BadInput, CuelightError
+from cuelight.kit.place import Place
 from cuelight.protocol.fit import ALL
 from cuelight.serving.batches import answers
 from cuelight.serving.batches.chunks import Chunk, chunks
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import Order, Part
 from cuelight.serving.batches.results import Done, Fault, Results, placed
 from cuelight.serving.versions.loader import LoadedVersion, Output

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from cuelight.kit.place import Place
 from cuelight.serving.batches import batch
 from cuelight.serving.batches.batch import Summary
 from cuelight.serving.batches.engine import Engine, Here
 from cuelight.serving.batches.inputs import survey
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import Order, Plan
 from cuelight.serving.batches.scorer import Scorer
 from cuelight.serving.versions.loader import LoadedVersion, load

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cuelight.kit.errors import BadInput, Busy, ModelFault, Unavailable
+from cuelight.kit.place import Place
 from cuelight.serving.batches.engine import Score
-from cuelight.serving.batches.place import Place
 from cuelight.serving.batches.plan import Part
 from cuelight.serving.batches.results import Done, Results
 from cuelight.serving.versions.loader import Output

@@ -34,7 +34,10 @@ class Place:
         Raises:
             BadInput: nothing here knows such URLs.
         """
-        return cls(url, _open(url)[1]) if "://" in url else cls("", str(Path(url).absolute()))
+        if "://" not in url:
+            return cls("", str(Path(url).absolute()))
+        system, path = _open(url)
+        return cls("" if isinstance(system, pafs.LocalFileSystem) else url, path)
 
     @cached_property
     def _system(self) -> pafs.FileSystem:
