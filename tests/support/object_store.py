@@ -68,6 +68,10 @@ class ObjectStore:
         """Every connection breaks, and nobody listens: as where it was killed, but objects stay."""
         self._way.tear()
 
+    def cut_after(self, count: int) -> None:
+        """The same once it has sent so many more bytes."""
+        self._way.tear_after(count)
+
     def stall(self) -> None:
         """Connections are taken, and nothing is answered."""
         self._way.cut()
@@ -83,8 +87,8 @@ class ObjectStore:
 
     def client(self) -> Any:
         """boto3's client of it, past the relay: it sees the objects in an outage as well."""
-        import boto3  # type: ignore[import-untyped]
-        from botocore.config import Config  # type: ignore[import-untyped]
+        import boto3
+        from botocore.config import Config
 
         return boto3.client(
             "s3",
@@ -114,7 +118,7 @@ class ObjectStore:
         self.client().delete_object(Bucket=self.bucket, Key=key)
 
     def _make_bucket(self, deadline: float) -> None:
-        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+        from botocore.exceptions import BotoCoreError
 
         assert self._process is not None
         while True:

@@ -17,6 +17,7 @@ class Relay:
         self._open = threading.Event()
         self._lock = threading.Lock()
         self._ends: set[socket.socket] = set()
+        self._left: float = float("inf")
         self._listen(here)
         self.port: int = self._server.getsockname()[1]
 
@@ -46,8 +47,12 @@ class Relay:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
+    def tear_after(self, count: int) -> None:
+        """The same once so many more bytes have come back."""
+        self._left = count
+
     def _listen(self, here: Address) -> None:
-        self._host = here[0]
+        self._host, self._left = here[0], float("inf")
         self._server = socket.create_server(here)
         self._open.set()
         threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
@@ -67,17 +72,21 @@ class Relay:
             server.settimeout(None)
             with self._lock:
                 self._ends |= {client, server}
-            back = threading.Thread(target=self._pass, args=(server, client), daemon=True)
+            back = threading.Thread(target=self._pass, args=(server, client, True), daemon=True)
             back.start()
             self._pass(client, server)
             back.join()
             with self._lock:
                 self._ends -= {client, server}
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, back: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 self._open.wait()
+                if back:
+                    self._left -= len(data)
+                    if self._left < 0:
+                        self.tear()
                 sink.sendall(data)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

@@ -57,6 +57,9 @@ class Settings:
 
     mlflow_host: str = _setting("127.0.0.1", "address", "Address that the MLflow server binds to.")
     mlflow_port: int = _setting(5000, "port", "Port of the MLflow server that `cuelight up` runs.")
+    mlflow_artifacts: str = _setting(
+        "", "URL", "Where that server keeps artifacts, such as s3://bucket/prefix; empty: the home folder."
+    )
     mlflow_app: str = _setting(
         "", "name", "App that `mlflow server --app-name cuelight` wraps, such as basic-auth; empty: MLflow's own."
     )

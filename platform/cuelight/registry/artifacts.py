@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cuelight.kit.errors import NotFound, Refused, RegistryUnavailable
+from cuelight.registry import object_store
 from cuelight.registry.manifest import IGNORED
 from cuelight.registry.rest import Rest
 from cuelight.registry.tracking import EXIT_NOT_FOUND
@@ -51,7 +52,7 @@ def fetch_by_proxy(rest: Rest, uri: str, folder: Path) -> None:
             raise Refused(f"The version has more than {_MOST_FILES} files.")
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        with rest.stream(f"{_PROXY}/{quote(f'{root}/{path}')}") as pieces, target.open("xb") as file:
+        with rest.stream(f"{_PROXY}/{quote(f'{root}/{path}')}", size or 0) as pieces, target.open("xb") as file:
             received = sum(file.write(piece) for piece in pieces)
         if size is not None and received != size:
             raise RegistryUnavailable(f"File {path!r} came with {received} bytes instead of {size}: it is tried again.")
@@ -65,7 +66,10 @@ def fetch_by_client(credentials: Credentials, uri: str, folder: Path, seconds: f
     Raises:
         NotFound: nothing is there.
         RegistryUnavailable: the store did not answer, or not in time.
+        Misconfigured: what it takes to reach such a store is not installed.
     """
+    if object_store.is_object_store(uri):
+        object_store.check_installed(uri)
     order = asdict(credentials) | {"source": uri, "folder": str(folder.absolute())}
     try:
         # The order goes through a pipe, since a command line is everyone's to read.

@@ -20,6 +20,8 @@ _CHUNK = 1 << 16
 _MOST_BYTES = 64 << 20
 # A download slower than this is given up.
 _FLOOR_BYTES_PER_SECOND = 16 << 10
+# MLflow has a whole file from its object store before it sends the first byte of it.
+_STORE_BYTES_PER_SECOND, _MOST_PATIENCE_SECONDS = 4 << 20, 600.0
 
 
 class AnswerTooLong(RegistryUnavailable):
@@ -77,14 +79,15 @@ class Rest:
         return self._checked(status, document, path)
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
-        """The bytes of an answer, piece by piece.
+    def stream(self, path: str, size: int = 0) -> Iterator[Iterator[bytes]]:
+        """The bytes of an answer, piece by piece; the more there will be (`size`), the later it may begin.
 
         Raises:
             NotFound: the service says that there is nothing at the path.
         """
-        with Deadline(self._connect + self._read) as deadline, self._told_plainly(deadline):
-            response = self._request("GET", path)
+        patience = self._read + min(size / _STORE_BYTES_PER_SECOND, _MOST_PATIENCE_SECONDS)
+        with Deadline(self._connect + patience) as deadline, self._told_plainly(deadline):
+            response = self._request("GET", path, patience=patience)
             refusal = None if response.status == 200 else _object(b"".join(_limited(response)))
         with closing(response):
             if response.status != 200:
@@ -107,13 +110,14 @@ class Rest:
         path: str,
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
+        patience: float = 0.0,
     ) -> Any:
         return self._pools.request(
             method,
             self.uri + path + ("?" + urlencode(query) if query else ""),
             body=None if body is None else json.dumps(body).encode(),
             headers=self._headers | ({} if body is None else {"content-type": "application/json"}),
-            timeout=urllib3.Timeout(connect=self._connect, read=self._read),
+            timeout=urllib3.Timeout(connect=self._connect, read=patience or self._read),
             preload_content=False,
             redirect=False,
         )

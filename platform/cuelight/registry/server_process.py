@@ -33,17 +33,18 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
     return [sys.executable, "-m", "uvicorn", *address, "--workers", "1", *quiet, *app]
 
 
-def environment(folder: Path, database: str = "") -> dict[str, str]:
+def environment(folder: Path, database: str = "", artifacts: str = "") -> dict[str, str]:
     """Variables to add to the process's own: no telemetry, no job runner, all data in `folder`.
 
-    But its tables are in `database`, if there is one (PostgreSQL's URL).
+    But its tables are in `database`, if there is one (PostgreSQL's URL), and files at `artifacts` (`s3://...`), which
+    clients get at by way of this server all the same.
     """
     database = database or f"sqlite:///{folder.absolute() / 'mlflow.db'}"
     return {
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder.absolute() / "artifacts"),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": artifacts or str(folder.absolute() / "artifacts"),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SGI_NAME": "uvicorn",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -9,13 +9,14 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
+from cuelight.registry import object_store
 from cuelight.registry.tags import REASON
 from cuelight.registry.trusted_types import allowed_types, skops_io
 
@@ -282,7 +283,11 @@ def _download_from_stdin() -> None:
     """Child process of `mlflow_rest`: {uri, user, password, source, folder} as JSON on standard input."""
     order = json.load(sys.stdin)
     folder = Path(order["folder"])
-    with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
+    within: AbstractContextManager[None] = nullcontext()
+    if object_store.is_object_store(order["source"]):
+        object_store.be_impatient()
+        within = object_store.told(order["source"])
+    with within, tempfile.TemporaryDirectory(dir=folder.parent) as draft:
         found = Tracking(order["uri"], order["user"], order["password"]).download(order["source"], Path(draft))
         if found.is_dir():
             for each in found.iterdir():

@@ -13,7 +13,7 @@ import urllib3
 from cuelight.client.address import gateway_url
 from cuelight.kit.settings import FIRST_REPLICA, Settings, table
 from cuelight.operations.replicas import Replica
-from cuelight.registry import server_process
+from cuelight.registry import object_store, server_process
 from cuelight.registry.login import is_guarded, login
 
 _POOL = urllib3.PoolManager(retries=False)
@@ -62,11 +62,17 @@ def of_replica(replica: Replica) -> list[Program]:
 
 
 def mlflow(settings: Settings) -> Program:
-    """The MLflow server that there is where settings name none."""
+    """The MLflow server that there is where settings name none.
+
+    Raises:
+        Misconfigured: its artifacts can't be kept where settings say.
+    """
+    if settings.mlflow_artifacts:
+        object_store.check(settings.mlflow_artifacts)
     folder = settings.home.absolute() / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
     ready, who = f"{settings.tracking_uri}{server_process.READY_PATH}", login(settings)
-    environment = server_process.environment(folder, _mlflow_database(settings))
+    environment = server_process.environment(folder, _mlflow_database(settings), settings.mlflow_artifacts)
     if is_guarded(settings):
         environment |= server_process.guard(folder, who)
     command = server_process.command(settings.mlflow_port, settings.mlflow_host)

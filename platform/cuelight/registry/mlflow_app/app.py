@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from cuelight.kit import configuration, log
 from cuelight.kit.errors import Misconfigured
+from cuelight.registry import object_store
 from cuelight.registry.edits import PATH
+from cuelight.registry.mlflow_app import object_store as behind
 from cuelight.registry.mlflow_app.log import EditLog
 from cuelight.registry.mlflow_app.observer import Observer
 from cuelight.registry.mlflow_app.polls import Polls
@@ -30,13 +32,17 @@ def create_app() -> Starlette:
     log.configure(chosen.log_level)
     if os.environ.get("_MLFLOW_SGI_NAME", "uvicorn") != "uvicorn":
         raise Misconfigured("--app-name cuelight runs on MLflow's default server only: drop --gunicorn-opts and such.")
-    from mlflow.server import BACKEND_STORE_URI_ENV_VAR
+    from mlflow.server import ARTIFACTS_DESTINATION_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
     from mlflow.server import app as registry_app
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR, initialize_backend_stores
 
     if os.environ.get(BACKEND_STORE_URI_ENV_VAR):
         initialize_backend_stores()  # before anybody is answered: first requests that come at once get in its way
 
+    artifacts = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "")
+    if object_store.is_object_store(artifacts):
+        object_store.check(artifacts)
+        behind.attach(registry_app, artifacts)
     edits = EditLog(Path(chosen.mlflow_edits or _DEFAULT_FILE))
     Observer(edits, chosen.mlflow_user_header, chosen.registry_user).attach(registry_app)
     app = _inner(chosen.mlflow_app)
