@@ -181,7 +181,7 @@ def test_a_revocation_counts_in_every_worker(host: Host, mint: Mint) -> None:
     revoked, other = mint.bearer(name="to-go"), mint.bearer(name="to-stay")
     assert _score(host, revoked) == (200, 200)
     revocation.publish(host.settings.tokens_folder, {"to-go": time.time() + 600})
-    time.sleep(1.0)
+    time.sleep(1.0)  # however slow: a worker that has not looked for so long looks before it answers
     for _ in range(10):
         assert _score(host, revoked) == (401, 401)
         assert _score(host, other) == (200, 200)
@@ -196,7 +196,7 @@ def test_keys_rotate_under_load(host: Host) -> None:
         eventually(lambda: len(first.answers[0]) > 20)
         fresh = Ed25519PrivateKey.generate()
         mint.keys.publish(next_keys(mint.keys.known(), fresh.public_key(), ()))
-        time.sleep(1.0)
+        time.sleep(1.0)  # however slow: a worker that has not looked for so long looks before it answers
         mint.keys.replace(fresh)
         with steady(host.url, "wine", ZEROS, connections=2, headers=mint.bearer()) as second:
             eventually(lambda: len(second.answers[0]) > 100)

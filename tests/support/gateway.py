@@ -86,6 +86,14 @@ class Gateway:
         answers = [self.ask("POST", "/models/m/invocations") for _ in range(times)]
         return Counter(each.json()["who"] if each.status == 200 else str(each.status) for each in answers)
 
+    def says(self, status: int, path: str, **headers: str) -> bool:
+        """Whether ten callers hear that, each on a new connection: Envoy's threads learn of a change one by one."""
+        return all(self._told_anew(path, headers) == status for _ in range(10))
+
+    def _told_anew(self, path: str, headers: dict[str, str]) -> int:
+        with urllib3.PoolManager(retries=False, timeout=30.0, cert_reqs="CERT_NONE") as pool:
+            return pool.request("POST", self.url + path, body=b"{}", headers=headers).status
+
     def members(self) -> dict[str, set[str]]:
         """Each serving host by name, with what Envoy has against it; an empty set is healthy."""
         return {each["hostname"]: _against(each["health_status"]) for each in self._hosts()}

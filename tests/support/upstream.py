@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +19,15 @@ class Upstream:
 
     def __init__(self, name: str, zone: str = "", weight: int | None = None) -> None:
         self.cores = 1
+        self._hurry = threading.Event()
         self.recover()
         self._server = _Server(self)
         self.replica = Replica(name, "127.0.0.1", self._server.server_port, zone, weight)
 
     def recover(self) -> None:
-        """Be well, and begin to count."""
+        """Be well, and begin to count; what it thinks about is answered."""
+        self._hurry.set()
+        self._hurry = threading.Event()
         self.status, self.ready = 200, True
         self.seconds = 0.0  # how long it thinks about an answer
         self.answered: Counter[str] = Counter()  # by path
@@ -34,6 +37,10 @@ class Upstream:
     def total(self) -> int:
         """How many requests it has answered, probes not counted."""
         return self.answered.total()
+
+    def think(self) -> None:
+        """About an answer."""
+        self._hurry.wait(self.seconds)
 
     def start(self) -> None:
         """Answer from now on, in threads."""
@@ -68,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in upstream.breaks:
             self.close_connection = True
             return
-        time.sleep(upstream.seconds)
+        upstream.think()
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._answer(upstream.status, {"who": upstream.replica.name, "path": self.path, "headers": headers})
 

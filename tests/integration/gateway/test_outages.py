@@ -137,9 +137,15 @@ def test_a_draining_replica_finishes_what_it_has(gateway: Gateway, members: list
     with under_load(gateway) as load:
         gateway.publish([one, members[1]])
         eventually(lambda: gateway.members()["a"] == {"DRAINING"})
+
+        def rests() -> bool:
+            before = gateway.asked("a")
+            go_on(load)
+            return gateway.asked("a") == before
+
+        eventually(rests)  # once each of Envoy's threads knows
+        assert rests()
         before = gateway.asked("a")
-        go_on(load)
-        assert gateway.asked("a") == before
         gateway.publish([one, two])
         go_on(load)
         gateway.publish(members)

@@ -121,8 +121,8 @@ def test_more_and_fewer_under_load(up: Up) -> None:
         assert "replica-3 is gone" in _done(up, "scale", "2")
     assert "replica-3" not in _seen(up)
     assert {each["name"] for each in _status(up)["replicas"]} == {"replica-1", "replica-2"}
-    recorded = (up.home / "journal" / REQUESTS).glob("model=*/date=*/host=local-replica-3/*.parquet")
-    assert eventually(lambda: list(recorded))
+    recorded = up.home / "journal" / REQUESTS
+    assert eventually(lambda: list(recorded.glob("model=*/date=*/host=local-replica-3/*.parquet")))
     assert not list((up.home / "journal" / "segments" / "local-replica-3").glob("*.open"))
 
 
