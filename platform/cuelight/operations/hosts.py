@@ -6,6 +6,7 @@ believed: who can write here could as well rewrite the history.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from cuelight.operations.schema import hosts
 
 GONE_SECONDS = 86_400.0  # a row without a sign of life for so long is deleted
 _LEADER = "hosts"
+_REMEMBERED = 2048  # hosts' roles
 
 
 def beat(connection: sa.Connection, record: Record, settle: Settle, silent: float, candidate: bool) -> Roll:
@@ -35,17 +37,20 @@ def beat(connection: sa.Connection, record: Record, settle: Settle, silent: floa
         raise Misconfigured(
             f"Another host is called {record.name!r}, at {_where(namesake)}: set host_name on one of them."
         )
-    settled = settle(record, [each for each in before if each.name != record.name])
+    others = [each for each in before if each.name != record.name]
+    settled = settle(record, others)
     _write(connection, settled, new=namesake is None)
     leader = _lead(connection, record.name, silent, candidate)
-    return Roll(read(connection), leader)
+    own = Host(**msgspec.structs.asdict(settled), draining=namesake is not None and namesake.draining)
+    return Roll(tuple(sorted([*others, own], key=lambda each: each.name)), leader)
 
 
 def read(connection: sa.Connection, alone: bool = False) -> tuple[Host, ...]:
     """All hosts, by name; where that is `alone`, nobody changes one until the transaction ends."""
     query = sa.select(hosts, (_now() - hosts.c.seen).label("age")).order_by(hosts.c.name)
     rows = connection.execute(query.with_for_update() if alone else query)
-    return tuple(_host(row._mapping) for row in rows)
+    names = tuple(rows.keys())
+    return tuple(_host(dict(zip(names, row, strict=True))) for row in rows)
 
 
 def drain(connection: sa.Connection, name: str, draining: bool) -> bool:
@@ -88,9 +93,15 @@ def _lead(connection: sa.Connection, name: str, seconds: float, candidate: bool)
     return lease.holder
 
 
-def _host(row: Any) -> Host:
-    known = {name: value for name, value in row.items() if name != "seen"}
-    return Host(**{**known, "roles": msgspec.json.decode(row["roles"], type=tuple[Role, ...])})
+def _host(row: dict[str, Any]) -> Host:
+    del row["seen"]
+    return Host(**{**row, "roles": _roles(row["roles"])})
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _roles(text: str) -> tuple[Role, ...]:
+    """From one look to the next most hosts say the same, and some models' roles on many hosts are much to decode."""
+    return msgspec.json.decode(text, type=tuple[Role, ...])
 
 
 def _where(host: Host) -> str:
