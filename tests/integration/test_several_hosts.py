@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from tests.support.fleet import Member, small_disk, variables
 from tests.support.gateway import POOL, Gateway
 from tests.support.host import eventually
 from tests.support.mlflow_server import MlflowServer, running
-from tests.support.models import ZEROS
+from tests.support.models import ZEROS, constant, moody
 from tests.support.network import machines
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
@@ -37,6 +37,7 @@ MODEL = "several-hosts"
 NAMES = ("a", "b", "c")
 PATH = f"/models/{MODEL}/invocations"
 BODY = json.dumps(ZEROS)
+HIGH = {"dataframe_split": {"columns": ["a", "b"], "data": [[80.0, 0.0]]}}
 _LOOK_SECONDS = 0.1  # who waits leaves the cores to the hosts
 
 
@@ -50,11 +51,12 @@ class Scene:
     operations: Operations
     headers: dict[str, str]
     environment: dict[str, str]
+    ways: dict[str, str]
     version: int = 0
 
-    def promote(self) -> int:
+    def promote(self, made: Callable[[float], Any] = constant) -> int:
         """A new version, which answers with its number, is put into Production; the number."""
-        self.version = self.registrar.add(MODEL, self.version + 1.0)
+        self.version = self.registrar.put(MODEL, made(self.version + 1.0))
         self.registrar.registry.set_stage(MODEL, self.version, "Production", archive_others=True)
         return self.version
 
@@ -83,6 +85,18 @@ class Scene:
     def tags(self) -> Mapping[str, str]:
         """Those of the version in Production."""
         return self.registrar.registry.snapshot().models[MODEL].versions[self.version].tags
+
+    def fail(self, name: str, times: int) -> None:
+        """Ask one host so often what a moody version can't answer."""
+        for _ in range(times):
+            answer = POOL.request("POST", f"{self.hosts[name].url}{PATH}", json=HIGH, headers=self.headers)
+            assert answer.status == 500, answer.data
+
+    def in_production(self) -> int:
+        """The version that MLflow has there."""
+        versions = self.registrar.registry.snapshot().models[MODEL].versions.values()
+        (found,) = (each.version for each in versions if each.stage == "Production")
+        return found
 
     def differences(self, name: str) -> list[str]:
         """What is said of a host."""
@@ -137,15 +151,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_se
         "hosts_wave_seconds": 1.0,
     }
     with small_disk(folder / "c"), machines(len(NAMES), port) as there:
-        hosts, database = {}, urlsplit(postgres_server.url())
+        hosts, ways, database = {}, {}, urlsplit(postgres_server.url())
         shared["database_url"] = database.geturl()
         for name, machine in zip(NAMES, there, strict=True):
             its_database = database.geturl().replace(
                 database.netloc.rpartition("@")[2], machine.way(database.port or 0)
             )
+            ways[name] = machine.way(mlflow.port or 0)
             chosen = variables(
                 **shared | {"database_url": its_database},
-                registry_uri=f"http://{machine.way(mlflow.port or 0)}",
+                registry_uri=f"http://{ways[name]}",
                 registry_poll_seconds=0.5,
                 registry_read_timeout=3.0,
                 serving_workers=1,
@@ -167,7 +182,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_se
         }
         environment = variables(home=home, **shared, **asked, registry_uri=own_mlflow)
         operations = Operations(shared["database_url"])
-        made = Scene(hosts, gateway, registrar, operations, mint.bearer("score"), environment)
+        made = Scene(hosts, gateway, registrar, operations, mint.bearer("score"), environment, ways)
         made.promote()
         try:
             for each in hosts.values():
@@ -259,3 +274,32 @@ def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None
         before = len(heard)
         eventually(lambda: len(heard) > before + 30)
     assert set(heard) == {(200, float(version))}
+
+
+def test_faults_that_are_few_on_each_host_are_many_on_all(scene: Scene) -> None:
+    """None of them would call the version worse by what it has seen itself."""
+    before = scene.in_production()
+    version = scene.promote(lambda answer: moody(answer, fails=50.0))
+    scene.wait_for(version)
+    for name in NAMES:
+        scene.fail(name, 9)
+    scene.wait_for(before)
+    eventually(lambda: scene.in_production() == before, 60, "MLflow is not brought in line")
+    tags = scene.registrar.registry.snapshot().models[MODEL].versions[version].tags
+    assert tags["cuelight.state"] == "rolled-back"
+    assert "Counted on 3 hosts: " in tags["cuelight.reason"]
+
+
+def test_what_fails_on_a_host_that_can_not_say_so_in_mlflow_is_rolled_back(scene: Scene) -> None:
+    """The others see by the table what it has counted."""
+    before, mood = scene.in_production(), {"CUELIGHT_HOST_NAME": "b"}
+    version = scene.promote(lambda answer: moody(answer, fails=50.0, only=mood))
+    scene.wait_for(version)
+    lonely = scene.hosts["b"]
+    lonely.machine.block(scene.ways["b"])
+    try:
+        scene.fail("b", 14)
+        eventually(lambda: scene.in_production() == before, 60, "nobody moves it")
+        scene.wait_for(before)
+    finally:
+        lonely.machine.clear(scene.ways["b"])

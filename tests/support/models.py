@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,16 +131,19 @@ def moody(
     gives_nothing: float = INF,
     hangs: float = INF,
     seconds: float = 0.0,
+    only: Mapping[str, str] | None = None,
 ) -> LinearRegression:
     """A model that raises, raises by chance, answers NaN, or hangs for a minute where `a` is above a number.
 
-    `seconds` is its pace.
+    `seconds` is its pace. It raises only where the environment is such.
     """
 
     class Moody(LinearRegression):  # type: ignore[misc]
         def predict(self, rows: Any) -> Any:
             first = np.asarray(rows)[:, 0]
             time.sleep(60.0 if (first > hangs).any() else seconds * len(rows))
+            if any(os.environ.get(name) != value for name, value in (only or {}).items()):
+                return np.full(len(first), answer)
             if (first > fails).any() or ((first > flaky).any() and np.random.random() < 0.5):
                 raise ValueError("not in this mood")
             return np.where(first > gives_nothing, np.nan, answer)

@@ -28,11 +28,37 @@ class Machine(Protocol):
     def way(self, port: int) -> str:
         """Where it reaches what listens on loopback, at `port`, of the machine that tests run on."""
 
+    def block(self, way: str) -> None:
+        """Nothing that is sent that way gets anywhere."""
+
+    def clear(self, way: str) -> None:
+        """It does again."""
+
     def close(self) -> None:
         """Nothing is reached any more."""
 
 
-class Namespace:
+class _Ways:
+    """Relays to what listens on loopback of the machine that tests run on."""
+
+    home: str
+    _ways: list[Relay]
+
+    def way(self, port: int) -> str:
+        self._ways.append(Relay((self.home, 0), ("127.0.0.1", port)))
+        return f"{self.home}:{self._ways[-1].port}"
+
+    def block(self, way: str) -> None:
+        self._relay(way).cut()
+
+    def clear(self, way: str) -> None:
+        self._relay(way).mend()
+
+    def _relay(self, way: str) -> Relay:
+        return next(each for each in self._ways if way == f"{self.home}:{each.port}")
+
+
+class Namespace(_Ways):
     """A network namespace with one end of a cable; its other end is in the bridge."""
 
     def __init__(self, number: int, bridge: str, net: str) -> None:
@@ -46,8 +72,7 @@ class Namespace:
         _ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", "eth0")
         _ip("-n", self.name, "link", "set", "eth0", "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
-
-        self._ways: list[Relay] = []
+        self._ways = []
 
     def cut(self) -> None:
         _ip("link", "set", self._cable, "down")
@@ -55,17 +80,13 @@ class Namespace:
     def mend(self) -> None:
         _ip("link", "set", self._cable, "up")
 
-    def way(self, port: int) -> str:
-        self._ways.append(Relay((self.home, 0), ("127.0.0.1", port)))
-        return f"{self.home}:{self._ways[-1].port}"
-
     def close(self) -> None:
         for each in self._ways:
             each.close()
         _ip("netns", "delete", self.name)
 
 
-class Loopback:
+class Loopback(_Ways):
     """An address of 127.0.0.0/8; to it and from it there are relays, which can be cut."""
 
     def __init__(self, number: int, port: int) -> None:
@@ -80,10 +101,6 @@ class Loopback:
     def mend(self) -> None:
         for each in self._ways:
             each.mend()
-
-    def way(self, port: int) -> str:
-        self._ways.append(Relay((self.home, 0), ("127.0.0.1", port)))
-        return f"{self.home}:{self._ways[-1].port}"
 
     def close(self) -> None:
         for each in self._ways:

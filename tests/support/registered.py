@@ -29,12 +29,29 @@ class Registrar:
         return self.put(name, constant(answer))
 
     def put(self, name: str, model: LinearRegression) -> int:
-        """The same with a model of two columns, `a` and `b`."""
+        """The same with a model of two columns, `a` and `b`; with code of its own it is pickled."""
         with self._tracking.run(name, type(model).__name__) as run:
-            source = run.sklearn_model(model, INPUTS, np.zeros(len(INPUTS)))
+            plain = type(model) is LinearRegression
+            source = run.sklearn_model(model, INPUTS, np.zeros(len(INPUTS))) if plain else _pickled(model)
         with tempfile.TemporaryDirectory() as folder:
             files = self._tracking.download(source, Path(folder) / "model")
             manifest = Manifest.of_folder(files, name, run.id)
         signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)}
         self.registry.create_model(name)
         return self.registry.create_version(name, source, run.id, signed).version
+
+
+def _pickled(model: LinearRegression) -> str:
+    """Logged by the run that is open."""
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    info = mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="cloudpickle",
+        signature=infer_signature(INPUTS, np.zeros(len(INPUTS))),
+        input_example=INPUTS,
+        pip_requirements=["scikit-learn", "numpy"],
+    )
+    return f"models:/{info.model_id}"

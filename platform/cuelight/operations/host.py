@@ -44,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         version: of Cuelight.
         started, clock: when its follower started, and what time it has now, in epoch seconds by its own clock.
         rollouts: how far rollouts are, as its machine's file says it.
+        bakes: what its machine has counted of versions that bake; empty: another host speaks for that machine.
         trouble: what keeps its follower from going on, as a full disk does; empty: nothing.
     """
 
@@ -59,6 +60,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     roles: tuple[Role, ...] = ()
     rollouts: str = ""
+    bakes: str = ""
     trouble: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0007"  # revision of the schema below
+NEWEST = "0008"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -180,6 +180,7 @@ hosts = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("rollouts", sa.Text, nullable=False),
+    sa.Column("bakes", sa.Text, nullable=False, server_default=""),
     sa.Column("trouble", sa.Text, nullable=False),
     sa.Column("draining", sa.Boolean, nullable=False),
     sa.Column("seen", sa.Double, nullable=False),

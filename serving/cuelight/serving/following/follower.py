@@ -112,7 +112,8 @@ class Follower:
         )
         labelled = Labelled(settings.journal_folder, self._clock.now)
         counts = meters.Pool(lambda: self._company.metrics)
-        self._bakes = Bakes(counts.read, labelled.read, rule, self._clock.now)
+        known = self._presence
+        self._bakes = Bakes(counts.read, labelled.read, rule, self._clock.now, lambda: known.parts, settings.host_name)
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
             policy.Try: self._try,
@@ -211,6 +212,7 @@ class Follower:
     def _judge(self) -> None:
         """Take back whatever does worse than the version beside it."""
         self._bakes.look()
+        self._presence.count(self._bakes.parts())
         recalled = {each.version for each in self._ledger.recalls if each.in_force}
         for worse in self._bakes.worse():
             model, version = worse.key[0], worse.case.candidate.id

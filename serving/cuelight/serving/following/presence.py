@@ -24,6 +24,8 @@ from cuelight.operations.host import Host, Record, Role
 from cuelight.serving.following.waves import Pace, Permits, granted, settle
 from cuelight.serving.host.company import Company
 from cuelight.serving.host.whereabouts import introduced
+from cuelight.serving.rollouts import pooled
+from cuelight.serving.rollouts.pooled import Part, Parts
 
 if TYPE_CHECKING:
     from cuelight.operations.database import Operations
@@ -44,13 +46,14 @@ class Bearing(NamedTuple):
 class Sight:
     """What was seen at a moment (of the monotonic clock): the other hosts, and who leads; nothing before a first look.
 
-    `roles` are this host's as it wrote them down.
+    `roles` are this host's as it wrote them down; `parts` what machines have counted that are not silent, this one too.
     """
 
     at: float = float("-inf")
     others: tuple[Host, ...] = ()
     leader: str = ""
     roles: tuple[Role, ...] = field(default=())
+    parts: Parts = field(default_factory=dict)
 
 
 class Presence:
@@ -70,6 +73,7 @@ class Presence:
         self._started = self._clock.now()
         self._operations: Operations | None = None
         self._bearing = Bearing()
+        self._parts: tuple[Part, ...] = ()
         self._steady = 0
         self.sight = Sight()
         self._trouble, self._troubled = "", float("-inf")
@@ -112,6 +116,15 @@ class Presence:
     def permits(self) -> Permits:
         """What it is this host's turn to take; nothing while it can't see the others."""
         return granted(self.sight.roles) if self.fresh else ()
+
+    @property
+    def parts(self) -> Parts:
+        """What each machine has counted of its bakes; nothing while the others can't be seen."""
+        return self.sight.parts if self.fresh else {}
+
+    def count(self, parts: tuple[Part, ...]) -> None:
+        """What this machine has counted of its bakes by now."""
+        self._parts = parts
 
     def tell(self, bearing: Bearing) -> None:
         """How this host stands from now on."""
@@ -175,7 +188,9 @@ class Presence:
         others = tuple(each for each in roll.hosts if each.name != record.name)
         own = next(each for each in roll.hosts if each.name == record.name)
         self._adopt(next((each for each in others if each.name == roll.leader), None))
-        self.sight = Sight(at, others, roll.leader, own.roles)
+        parts = {each.name: pooled.read(each.bakes) for each in roll.hosts if each.age <= silent}
+        counted = {name: known for name, known in parts.items() if known is not None}
+        self.sight = Sight(at, others, roll.leader, own.roles, counted)
         self._steady += 1
         if self._steady > _STEADY_BEATS and roll.leader == record.name:
             self._steady = 0
@@ -193,4 +208,5 @@ class Presence:
     def _record(self, bearing: Bearing) -> Record:
         known = introduced(self._settings, self._started)
         said = {"generation": bearing.generation, "roles": bearing.roles, "rollouts": self._rollouts()}
+        said["bakes"] = pooled.write(self._parts) if self._company.leads() else ""  # one speaks for its machine
         return msgspec.structs.replace(known, clock=self._clock.now(), trouble=self._trouble, **said)

@@ -111,6 +111,12 @@ class Bake:
         """How many of the candidate's answers were bad."""
         return Tally(self.ours.answered, self.ours.failed + self.ours.invalid)
 
+    def tally(self, signal: Signal) -> Tally:
+        """How much of what was tested speaks against the candidate by this signal."""
+        if signal == Signal.QUALITY:
+            return self.quality.candidate
+        return Tally(self._timed, self.ours.slower) if signal == Signal.LATENCY else self.bad
+
     def verdict(self) -> Verdict:
         """What can be said now."""
         evidence = self._evidence()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cuelight.journal.record import CANARY, CHAMPION, CONTROL
 from cuelight.registry.model import Track
 from cuelight.serving.host.changes import Line
 from cuelight.serving.host.deployment import Deployment, Key, Served
+from cuelight.serving.rollouts import pooled
 from cuelight.serving.rollouts.bake import Bake, Rule, Verdict
 from cuelight.serving.rollouts.counts import Counts
 from cuelight.serving.rollouts.evidence import Tally
 from cuelight.serving.rollouts.meters import Arm
+from cuelight.serving.rollouts.pooled import Part, Parts
 from cuelight.serving.rollouts.recall import Recall
 from cuelight.serving.rollouts.standing import Standing
 
@@ -66,12 +69,13 @@ def _cases(deployment: Deployment) -> Iterator[tuple[Track, Case]]:
 
 @dataclass(frozen=True)
 class Conviction:
-    """A version that does worse than the one beside it, and what that rests on."""
+    """A version that does worse than the one beside it, and what that rests on; `whose`: the bakes that hosts saw."""
 
     key: Key
     case: Case
     bake: Bake
     verdict: Verdict
+    whose: Mapping[str, Bake] = field(default_factory=dict)
 
     def recall(self, now: float, move: bool) -> Recall:
         """What is to be done: the version before answers instead; a canary just loses its share."""
@@ -87,7 +91,7 @@ class Conviction:
             "to": self.case.control.id.version,
             "reason": self.verdict.reason,
             "by": "",
-            "figures": {"signal": self.verdict.signal, **self.bake.figures()},
+            "figures": {"signal": self.verdict.signal, **self.bake.figures(), **_by_host(self.whose)},
         }
         return Line("rolled-back", self.key[0], self.case.candidate.id.version, detail)
 
@@ -112,7 +116,7 @@ class Bakes:
     """Every case of the committed deployment, with what is known of it.
 
     `read` counts what each arm answered, or answers None where that can't be read now; `labelled` what labels
-    say of the arms of some models.
+    say of the arms of some models. `elsewhere` is what all machines have written down, this one, `me`, among them.
     """
 
     def __init__(
@@ -121,8 +125,12 @@ class Bakes:
         labelled: Callable[[Set[str]], Mapping[Arm, Tally]],
         rule: Rule,
         now: Callable[[], float],
+        elsewhere: Callable[[], Parts] = dict,
+        me: str = "",
     ) -> None:
         self._read = read
+        self._elsewhere = elsewhere
+        self._me = me
         self._labelled = labelled
         self._rule = rule
         self._now = now
@@ -135,7 +143,9 @@ class Bakes:
         counts = self._counts({name for name, _ in current})
         self._watches = {key: self._watch(case, before.get(key), counts) for key, case in current.items()}
         kept = {id(each) for each in self._watches.values()}
-        return {key: (each.case, each.bake) for key, each in before.items() if id(each) not in kept}
+        return {
+            key: (each.case, self._opinions(key, each)[-1][0]) for key, each in before.items() if id(each) not in kept
+        }
 
     def _watch(self, case: Case, before: _Watch | None, counts: Mapping[Arm, Counts] | None) -> _Watch:
         if before and case.concerns_the_same(before.case):
@@ -167,18 +177,40 @@ class Bakes:
 
     def worse(self) -> list[Conviction]:
         """Whoever does worse, by what has been looked at."""
-        found = [Conviction(key, each.case, each.bake, each.bake.verdict()) for key, each in self._watches.items()]
-        return [each for each in found if each.verdict.standing == Standing.WORSE]
+        said = ((key, watch, *each) for key, watch in self._watches.items() for each in self._opinions(key, watch))
+        found: dict[Key, Conviction] = {}
+        for key, watch, bake, whose in said:
+            verdict = bake.verdict()
+            if verdict.standing == Standing.WORSE and key not in found:
+                found[key] = Conviction(key, watch.case, bake, pooled.charged(verdict, whose), whose)
+        return [*found.values()]
+
+    def parts(self) -> tuple[Part, ...]:
+        """What the other machines are to know."""
+        known = ((key, each.case, each.bake) for key, each in self._watches.items())
+        return tuple(pooled.part(key, case.candidate.id, case.control.id, bake) for key, case, bake in known)
 
     def verdict(self, key: Key) -> Verdict | None:
         """How the version on a track stands; None where it is held against nobody."""
         watch = self._watches.get(key)
-        return watch.bake.verdict() if watch else None
+        if watch is None:
+            return None
+        said = [bake.verdict() for bake, _ in self._opinions(key, watch)]
+        return next((each for each in said if each.standing == Standing.WORSE), said[-1])
+
+    def _opinions(self, key: Key, watch: _Watch) -> list[tuple[Bake, Mapping[str, Bake]]]:
+        known = self._elsewhere()
+        its = pooled.of(known, key, watch.case.candidate.id, watch.case.control.id)
+        return [*pooled.opinions(watch.bake, its, self._me, len(known))]
 
     def canary(self, model: str) -> Standing:
         """How a model's canary stands."""
         verdict = self.verdict((model, Track.STAGING))
         return verdict.standing if verdict else Standing.NOT_ENOUGH
+
+
+def _by_host(whose: Mapping[str, Bake]) -> dict[str, Any]:
+    return {"hosts": {host: bake.figures() for host, bake in whose.items()}} if len(whose) > 1 else {}
 
 
 def ends(over: Mapping[Key, tuple[Case, Bake]], after: Deployment) -> Iterator[Line]:

@@ -11,10 +11,15 @@ import pytest
 
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.settings import Settings
+from cuelight.operations import replicas
 from cuelight.operations.database import Operations
 from cuelight.operations.host import Role
+from cuelight.operations.replicas import Replica
+from cuelight.registry.model import Track, VersionId
 from cuelight.serving.following.presence import Bearing, Presence
 from cuelight.serving.host.company import Company
+from cuelight.serving.rollouts import pooled
+from cuelight.serving.rollouts.bake import Bake
 
 SILENT = 15.0
 ROLES = (Role("wine", "Production"),)
@@ -23,7 +28,8 @@ ROLES = (Role("wine", "Production"),)
 def presence(folder: Path, name: str, clock: FakeClock, shared: bool = True, **more: Any) -> Presence:
     """A machine of its own, by its home."""
     url = f"sqlite:///{folder / 'shared.db'}" if shared else ""
-    settings = Settings(home=folder / name, host_name=name, database_url=url, hosts_silent_seconds=SILENT, **more)
+    chosen = {"home": folder / name, "host_name": name, "database_url": url, "hosts_silent_seconds": SILENT, **more}
+    settings = Settings(**chosen)
     return Presence(settings, Company(settings), lambda: Operations(settings.operations_url), clock)
 
 
@@ -116,3 +122,33 @@ def test_rollouts_are_taken_up_by_one_machine_and_followed_by_the_others(tmp_pat
     one.beat()
     two.beat()
     assert (Settings(home=tmp_path / "b").serving_folder / "rollouts.json").read_text() == '{"wine": {}}'
+
+
+def counted(candidate: int) -> pooled.Part:
+    """What a machine has counted of a version."""
+    return pooled.part(("m", Track.PRODUCTION), VersionId("m", candidate, 0, ""), VersionId("m", 1, 0, ""), Bake(2, 1))
+
+
+def test_each_sees_what_all_have_counted_while_they_are_heard(tmp_path: Path) -> None:
+    """Not of one that fell silent, nor anything at all while the others can't be seen."""
+    clocks = FakeClock(), FakeClock()
+    one, two = (presence(tmp_path, name, clock) for name, clock in zip(("a", "b"), clocks, strict=True))
+    one.count((counted(2),))
+    one.beat()
+    two.beat()
+    assert two.parts == {"a": (counted(2),), "b": ()}
+    pass_time(tmp_path, SILENT + 1.0, *clocks)
+    assert two.parts == {}
+    two.beat()
+    assert two.parts == {"b": ()}
+
+
+def test_of_a_machines_replicas_one_says_what_all_of_them_counted(tmp_path: Path) -> None:
+    """They count each other's answers as well."""
+    one = presence(tmp_path, "a", FakeClock())
+    two = presence(tmp_path, "a-2", FakeClock(), home=tmp_path / "a", serving_replica="replica-2")
+    replicas.change(one._settings, lambda first: (*first, Replica("replica-2", "127.0.0.1", 8001)))
+    for each in (one, two):
+        each.count((counted(2),))
+        each.beat()
+    assert two.parts == {"a": (counted(2),)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from cuelight.serving.rollouts.bakes import Bakes, cases, ends
 from cuelight.serving.rollouts.counts import Counts
 from cuelight.serving.rollouts.evidence import Tally
 from cuelight.serving.rollouts.meters import Arm
+from cuelight.serving.rollouts.pooled import Part
 from cuelight.serving.rollouts.recall import Recall
 from cuelight.serving.rollouts.standing import Standing
 
@@ -39,8 +41,10 @@ class _Host:
         self.clock = FakeClock()
         self.counts: dict[Arm, Counts] = {}
         self.labels: dict[Arm, Tally] = {}
+        self.parts: dict[str, Sequence[Part]] = {}
+        rule = Rule(least=5, enough=20)
         self.bakes = Bakes(
-            lambda: dict(self.counts), lambda _models: self.labels, Rule(least=5, enough=20), self.clock.now
+            lambda: dict(self.counts), lambda _models: self.labels, rule, self.clock.now, lambda: self.parts, "a"
         )
 
     def answer(self, version: int, arm: str, number: int, faults: int = 0) -> None:
@@ -196,3 +200,37 @@ def test_a_look_that_fails_counts_nothing_twice() -> None:
     host.bakes._read = lambda: host.counts
     host.look()
     assert host.bakes.begin(STEADY)["m", STAG][1].ours.answered == 10
+
+
+def test_what_another_machine_counted_convicts_here() -> None:
+    """Where it serves the same two versions; the line says what each has seen."""
+    here, there = _Host(), _Host()
+    for each in (here, there):
+        each.bakes.begin(BAKING)
+        each.look()
+    _fail(there, (CHAMPION, CONTROL))
+    here.parts = {"a": here.bakes.parts(), "b": there.bakes.parts()}
+    (worse,) = here.bakes.worse()
+    assert worse.verdict.reason.endswith("Counted on 2 hosts: b 100 of 100, a 0 of 0.")
+    figures = worse.line().detail["figures"]
+    assert figures["failed"] == [100, 0]
+    assert figures["hosts"]["a"]["failed"] == [0, 0]
+    verdict = here.bakes.verdict(("m", PROD))
+    assert verdict is not None
+    assert verdict.standing == Standing.WORSE
+    here.parts = {"a": here.bakes.parts(), "b": ()}
+    assert here.bakes.worse() == []
+
+
+def test_a_canary_goes_up_by_what_all_have_seen() -> None:
+    """The end of a bake is told of all as well."""
+    here, there = _Host(), _Host()
+    for each in (here, there):
+        each.bakes.begin(CANARY_OUT)
+        each.answer(2, CANARY, 15)
+        each.answer(1, CHAMPION, 15)
+        each.look()
+    assert here.bakes.canary("m") == Standing.NOT_ENOUGH
+    here.parts = {"a": here.bakes.parts(), "b": there.bakes.parts()}
+    assert here.bakes.canary("m") == Standing.FINE
+    assert here.bakes.begin(STEADY)["m", STAG][1].ours.answered == 30
