@@ -24,7 +24,7 @@ def command(file: Path, without_keys: bool, as_json: bool) -> None:
 
     Example: cuelight backup /var/backups/cuelight-2026-11-23.tar.zst
     """
-    from cuelight.cli.archives import archive, databases, home
+    from cuelight.cli.archives import archive, databases, home, objects
     from cuelight.kit.errors import BadInput, Misconfigured
 
     settings = compose.settings()
@@ -48,13 +48,20 @@ def command(file: Path, without_keys: bool, as_json: bool) -> None:
                 known[address.name] = {"revision": revision, "kind": connection.dialect.name}
                 for table in databases.tables(connection):
                     writer.add_lines(f"tables/{address.name}/{table.name}", databases.lines(connection, table))
+        artifacts = "" if settings.registry_uri else settings.mlflow_artifacts
+        writer.add_lines(objects.MEMBER, objects.lines(artifacts) if artifacts else ())
         home.add_files(writer, settings, scratch, keys=not without_keys)
         versions = {name: version(name) for name in ("cuelight", "mlflow")}
-        writer.describe(made=datetime.now(UTC).isoformat(), **versions, databases=known, keys=not without_keys)
+        what = {"databases": known, "keys": not without_keys, "artifacts": artifacts}
+        writer.describe(made=datetime.now(UTC).isoformat(), **versions, **what)
     size = file.stat().st_size
     if as_json:
-        click.echo(json.dumps({"file": str(file), "bytes": size, "databases": known}))
+        click.echo(json.dumps({"file": str(file), "bytes": size, "databases": known, "artifacts": artifacts}))
         return
     click.echo(f"{file}: {size:,} bytes, with {' and '.join(known) or 'no'} databases.")
+    if artifacts:
+        click.echo(
+            f"Artifacts stay where they are, in {artifacts}: it has a list of them. Keep that bucket safe as well."
+        )
     if settings.registry_uri:
         click.echo(f"Models and runs are not in it: back up the MLflow at {settings.registry_uri} as well.")

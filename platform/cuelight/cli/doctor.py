@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cuelight.cli import compose, exit_codes, output
 from cuelight.cli.checkup import (
+    artifacts,
     clocks,
     database,
     disk,
@@ -37,6 +38,7 @@ CHECKS: Mapping[str, Check] = {
     "ports": ports.findings,
     "programs": programs.findings,
     "registry": registry.findings,
+    "artifacts": artifacts.findings,
     "store": store.findings,
     "database": database.findings,
     "clocks": clocks.findings,

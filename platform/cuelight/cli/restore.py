@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cuelight.cli import compose, output
+from cuelight.cli import compose, exit_codes, output
 
 if TYPE_CHECKING:
     from cuelight.cli.archives.databases import Address
+    from cuelight.cli.archives.objects import Check
     from cuelight.kit.settings import Settings
 
 
@@ -25,6 +27,8 @@ def command(file: Path, as_json: bool) -> None:
 
     Nothing is written before all of FILE was held against its digests. It may be another database than before: that
     is how to move from SQLite to PostgreSQL, and back.
+
+    Exits with 0, or with 10 where artifacts are missing from the object store that they were left in.
 
     Example: cuelight restore /var/backups/cuelight-2026-11-23.tar.zst
     """
@@ -43,15 +47,41 @@ def command(file: Path, as_json: bool) -> None:
             databases.must_be_empty(address)
     with output.busy(f"Restoring {settings.home}"):
         _restore(file, settings, manifest)
+    found = _artifacts(file, settings, manifest)
     left = sorted(manifest["databases"].keys() - {each.name for each in wanted})
     if as_json:
-        click.echo(json.dumps({"home": str(settings.home), "made": manifest["made"], "left_out": left}))
-        return
+        said = {"made": manifest["made"], "left_out": left, "artifacts": found and asdict(found)}
+        click.echo(json.dumps({"home": str(settings.home), **said}))
+    else:
+        _show(settings, manifest, left, found)
+    if found and not found.well:
+        sys.exit(exit_codes.FAULTY)
+
+
+def _show(settings: Settings, manifest: dict[str, Any], left: list[str], found: Check | None) -> None:
     click.echo(f"{settings.home} is as it was on {manifest['made'][:19].replace('T', ' ')} (UTC). Start: cuelight up")
     if left:
         click.echo(f"Left out, since registry.uri names another MLflow: {', '.join(left)}.")
     if not manifest["keys"]:
         click.echo("It has no keys: put those from elsewhere into its folder `keys` before you start.")
+    for line in found.sentences() if found else ():
+        click.echo(line)
+    if found and not settings.mlflow_artifacts:
+        click.echo(f"Before you start, set mlflow.artifacts (CUELIGHT_MLFLOW_ARTIFACTS) to {found.uri}.")
+    if settings.mlflow_artifacts and not (found or settings.registry_uri):
+        folder = settings.home / "mlflow" / "artifacts"
+        click.echo(f"Artifacts are in {folder}: copy what is in it to {settings.mlflow_artifacts} before you start.")
+
+
+def _artifacts(file: Path, settings: Settings, manifest: dict[str, Any]) -> Check | None:
+    """How the object store stands to the backup; None where artifacts were in the home, or are not ours."""
+    from cuelight.cli.archives import objects
+
+    before = str(manifest.get("artifacts", ""))
+    if settings.registry_uri or not before:
+        return None
+    with output.busy("Looking for artifacts"):
+        return objects.check(file, settings.mlflow_artifacts or before)
 
 
 def _restore(file: Path, settings: Settings, manifest: dict[str, Any]) -> None:
