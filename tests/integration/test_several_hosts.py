@@ -276,6 +276,26 @@ def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None
     assert set(heard) == {(200, float(version))}
 
 
+def test_a_wave_goes_on_without_a_host_that_can_not_read_mlflow(scene: Scene) -> None:
+    """Which is named wherever people look, and catches up once it can."""
+    deaf = scene.hosts["b"]
+    before = scene.in_production()
+    scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "true"})
+    eventually(lambda: all(each["differences"] == [] for each in scene.status()), 60, "they are not all the same")
+    deaf.machine.block(scene.ways["b"])
+    try:
+        version = scene.promote()
+        scene.wait_for(version, "a", "c")
+        assert scene.serves()["b"] == before
+        eventually(lambda: scene.tags().get("cuelight.state") == "serving", 60, str(scene.tags()))
+        assert scene.tags()["cuelight.reason"].endswith("On 2 hosts. b: It can't read MLflow.")
+        assert "It can't read MLflow." in scene.differences("b")
+    finally:
+        deaf.machine.clear(scene.ways["b"])
+        scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "false"})
+    scene.wait_for(version)
+
+
 def test_faults_that_are_few_on_each_host_are_many_on_all(scene: Scene) -> None:
     """None of them would call the version worse by what it has seen itself."""
     before = scene.in_production()

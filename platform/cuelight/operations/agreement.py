@@ -37,7 +37,7 @@ def spread(hosts: Sequence[Host], model: str, track: str, silent: float) -> str:
         return ""
     count = f"{len(heard) - len(behind)} of {len(heard) + len(quiet)} hosts serve version {wanted.number}"
     return "; ".join(
-        [count, *(f"{host.name} {_told(role)}" for host, role in behind), *map("{} is silent".format, quiet)]
+        [count, *(f"{host.name} {_behind(host, role)}" for host, role in behind), *map("{} is silent".format, quiet)]
     )
 
 
@@ -45,6 +45,13 @@ def _usual(versions: Sequence[Version | None]) -> Version | None:
     """The version that most have; of several, the newest."""
     known = Counter(each for each in versions if each)
     return max(known, key=lambda each: (known[each], each), default=None)
+
+
+def _behind(host: Host, role: Role) -> str:
+    """Why a host is behind: what troubles it, where the version itself does not."""
+    if host.trouble and role.state not in _TOLD:
+        return f"serves {_version(role.serves)}: {host.trouble.rstrip('.')}"
+    return _told(role)
 
 
 def _told(role: Role) -> str:

@@ -45,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         started, clock: when its follower started, and what time it has now, in epoch seconds by its own clock.
         rollouts: how far rollouts are, as its machine's file says it.
         bakes: what its machine has counted of versions that bake; empty: another host speaks for that machine.
+        unread: for how long (s) the registry has given it no good answer.
         trouble: what keeps its follower from going on, as a full disk does; empty: nothing.
     """
 
@@ -61,6 +62,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...] = ()
     rollouts: str = ""
     bakes: str = ""
+    unread: float = 0.0
     trouble: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0008"  # revision of the schema below
+NEWEST = "0009"  # revision of the schema below
 
 metadata = sa.MetaData()
 
@@ -181,6 +181,7 @@ hosts = sa.Table(
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("rollouts", sa.Text, nullable=False),
     sa.Column("bakes", sa.Text, nullable=False, server_default=""),
+    sa.Column("unread", sa.Double, nullable=False, server_default="0"),
     sa.Column("trouble", sa.Text, nullable=False),
     sa.Column("draining", sa.Boolean, nullable=False),
     sa.Column("seen", sa.Double, nullable=False),

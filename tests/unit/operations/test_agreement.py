@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cuelight.operations.agreement import differences, spread
@@ -7,12 +9,13 @@ from cuelight.operations.host import Host, Role, Version
 
 SILENT = 15.0
 OLD, NEW = Version(6, 1), Version(7, 2)
+DEAF = Role("wine", "Production", OLD, "serving", "", OLD)  # it has not heard of the new one
 
 
-def host(name: str, state: str = "serving", serves: Version | None = NEW, reason: str = "", age: float = 1.0) -> Host:
+def host(name: str, state: str = "serving", serves: Version | None = NEW, reason: str = "", **more: Any) -> Host:
     """One that is to serve the new version of a model."""
     role = Role("wine", "Production", NEW, state, reason, serves)
-    return Host(name=name, folder=name, port=8000, roles=(role,), age=age)
+    return Host(**{"name": name, "folder": name, "port": 8000, "roles": (role,), "age": 1.0, **more})
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,10 @@ def host(name: str, state: str = "serving", serves: Version | None = NEW, reason
             "2 of 3 hosts serve version 7; c refused version 7: Its file has been altered.",
         ),
         ([host("a"), host("b", "trial", OLD)], "1 of 2 hosts serve version 7; b is at it (trial)"),
+        (
+            [host("a"), host("b"), host("c", roles=(DEAF,), trouble="It can't read MLflow.")],
+            "2 of 3 hosts serve version 7; c serves version 6: It can't read MLflow",
+        ),
         ([host("a"), host("b", age=60.0)], "1 of 2 hosts serve version 7; b is silent"),
         (
             [host("a"), host("b", "waiting", OLD, "It is not its turn.")],

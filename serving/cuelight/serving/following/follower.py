@@ -99,6 +99,7 @@ class Follower:
         self._reading: Reading | None = None
         self._company = company or Company(settings)
         self._presence = presence or Presence(settings, self._company)
+        self._presence.unread = lambda: self._watcher.unread
         self._walks = Walks(self._company.rollouts, self._presence.leads)
         aliases = alias_map(settings.track_production, settings.track_staging)
         self._outlook = Outlook(self._ledger, aliases, self._walks)

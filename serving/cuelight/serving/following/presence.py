@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ from cuelight.serving.rollouts.pooled import Part, Parts
 if TYPE_CHECKING:
     from cuelight.operations.database import Operations
 
+CANT_READ = "It can't read MLflow."
 _HEALED_SECONDS = 10.0
 _STEADY_BEATS = 30  # in a row, until those that were not heard of meanwhile are taken for gone
 
@@ -57,7 +58,10 @@ class Sight:
 
 
 class Presence:
-    """One host's row in the table of hosts; `open_operations` None: it shares no database, and is alone."""
+    """One host's row in the table of hosts; `open_operations` None: it shares no database, and is alone.
+
+    `unread` says for how long (s) the registry has given this host no good answer.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Presence:
         self._operations: Operations | None = None
         self._bearing = Bearing()
         self._parts: tuple[Part, ...] = ()
+        self.unread: Callable[[], float] = lambda: 0.0
         self._steady = 0
         self.sight = Sight()
         self._trouble, self._troubled = "", float("-inf")
@@ -182,7 +187,7 @@ class Presence:
         def take_turns(record: Record, others: Sequence[Host]) -> Record:
             return settle(record, others, bearing.sizes, pace)
 
-        roll = self._operations.beat(record, take_turns, silent, self._company.leads())
+        roll = self._operations.beat(record, take_turns, silent, self._is_candidate(record))
         if roll is None:
             return  # another came at the same moment: at the next beat
         others = tuple(each for each in roll.hosts if each.name != record.name)
@@ -196,6 +201,12 @@ class Presence:
             self._steady = 0
             self._operations.forget_hosts()
 
+    def _is_candidate(self, record: Record) -> bool:
+        """Whether this host may speak for all: not while it can't read the registry, and another can."""
+        silent = self._settings.hosts_silent_seconds
+        better = record.unread > silent and any(each.unread < silent / 2.0 for each in self.heard)
+        return self._company.leads() and not better
+
     def _adopt(self, leader: Host | None) -> None:
         """Take over how far rollouts are, from the host of another machine that takes them up their steps."""
         if leader and self.shared and self._company.leads() and leader.rollouts != self._rollouts():
@@ -207,6 +218,8 @@ class Presence:
 
     def _record(self, bearing: Bearing) -> Record:
         known = introduced(self._settings, self._started)
-        said = {"generation": bearing.generation, "roles": bearing.roles, "rollouts": self._rollouts()}
+        said: dict[str, Any] = {"generation": bearing.generation, "roles": bearing.roles, "rollouts": self._rollouts()}
         said["bakes"] = pooled.write(self._parts) if self._company.leads() else ""  # one speaks for its machine
-        return msgspec.structs.replace(known, clock=self._clock.now(), trouble=self._trouble, **said)
+        said["unread"] = self.unread()
+        deaf = CANT_READ if said["unread"] > self._settings.hosts_silent_seconds else ""
+        return msgspec.structs.replace(known, clock=self._clock.now(), trouble=self._trouble or deaf, **said)

@@ -27,18 +27,26 @@ def together(
     }
 
 
+def _troubled(version: VersionId, there: Mapping[str, Status], others: Sequence[Host]) -> str:
+    """The hosts that serve the model, can't go on, and don't know that this version is wanted."""
+    known = (each for each in others if each.trouble and each.name not in there)
+    odd = (each for each in known if any(role.model == version.name and role.serves for role in each.roles))
+    return "".join(f" {each.name}: {each.trouble}" for each in odd)
+
+
 def _together(version: VersionId, status: Status, name: str, others: Sequence[Host]) -> Status:
     there = {each.name: said for each in others if (said := _said(version, each.roles))}
+    troubled = _troubled(version, there, others) if status.state == SERVING else ""
     if not there or status.state == ROLLED_BACK:
-        return Status(_AS_TAG.get(status.state, status.state), status.reason)
+        return Status(_AS_TAG.get(status.state, status.state), f"{status.reason}{troubled}")
     everywhere = dict(sorted({name: status, **there}.items()))
     behind = {host: each for host, each in everywhere.items() if each.state != SERVING}
     if not behind:
-        return Status(SERVING, f"{status.reason} On {len(everywhere)} hosts.")
+        return Status(SERVING, f"{status.reason} On {len(everywhere)} hosts.{troubled}")
     state = min((_AS_TAG.get(each.state, each.state) for each in behind.values()), key=_ORDER.index)
     told = (f"{host}: {each.state}{f': {each.reason}' if each.reason else ''}" for host, each in behind.items())
     count = f"Serves on {len(everywhere) - len(behind)} of {len(everywhere)} hosts."
-    return Status(state, f"{count} {'; '.join(told)}")
+    return Status(state, f"{count} {'; '.join(told)}{troubled}")
 
 
 def _own(version: VersionId, status: Status, roles: Sequence[Role]) -> Status:

@@ -53,12 +53,18 @@ class Watcher:
         self._probe = ""
         self._sparse = False
         self._sweep_due = self._soonest = 0.0
+        self._heard = self._clock.monotonic()
         self._trouble = ""
 
     @property
     def latest(self) -> Reading | None:
         """The last good reading, if there was one."""
         return self._reading
+
+    @property
+    def unread(self) -> float:
+        """For how long (s) the registry has given no good answer."""
+        return self._clock.monotonic() - self._heard
 
     def start(self) -> None:
         """Read from now on."""
@@ -108,6 +114,7 @@ class Watcher:
         return True
 
     def _recover(self) -> None:
+        self._heard = self._clock.monotonic()
         if self._trouble:
             self._log.info("registry-back", "The registry answers again.")
             self._trouble = ""

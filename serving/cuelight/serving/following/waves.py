@@ -14,11 +14,12 @@ import msgspec
 from cuelight.operations.host import Host, Record, Role, Version
 from cuelight.registry.model import Track
 from cuelight.serving.following.policy import Wish
-from cuelight.serving.following.statuses import READY, REFUSED, ROLLED_BACK
+from cuelight.serving.following.statuses import FAILED, READY, REFUSED, ROLLED_BACK
 from cuelight.serving.host.deployment import Deployment, Key
 
 WAITING, SWITCHING = "waiting", "switching"
 UNSEEN = "It waits for its turn, and can't see the other hosts: the operations database does not answer."
+_NEEDS_REGISTRY = ("fetching", FAILED)
 LOST_SECONDS = 300.0  # a host that fell silent while it changed is waited for no longer
 
 
@@ -82,26 +83,31 @@ def hindrance(me: str, role: Role, others: Sequence[Host], size: int, pace: Pace
     """
     assert role.wanted
     version = f"version {role.wanted.number}"
-    at_it: set[str] = set()
+    at_it: dict[str, str] = {}
     for host in others:
         its = host.role(role.model, role.track)
-        if its is None or _is_gone(host, its, pace):
+        if its is None or _is_gone(host, its, role.wanted, pace):
             continue
         comes_first = host.name < me
         if comes_first and its.wanted == role.wanted and its.state in (REFUSED, ROLLED_BACK):
             return f"The wave stopped: {host.name} {its.state} {version}: {its.reason}"
         if its.state == SWITCHING or (comes_first and not _is_done(host, its, role.wanted, pace)):
-            at_it.add(host.name)
+            at_it[host.name] = f"{host.name} ({host.trouble.rstrip('.')})" if host.trouble else host.name
     if len(at_it) < size:
         return ""
-    return f"It waits for its turn: {', '.join(sorted(at_it))} first, for {pace.bake:g} s of {version}."
+    first = ", ".join(at_it[name] for name in sorted(at_it))
+    return f"It waits for its turn: {first} first, for {pace.bake:g} s of {version}."
 
 
-def _is_gone(host: Host, role: Role, pace: Pace) -> bool:
-    """Whether nobody waits for a host: it takes no requests, or is silent. One that fell silent at it may be at it."""
+def _is_gone(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:
+    """Whether nobody waits for a host: it takes no requests, is silent, or can't read what it takes to go along.
+
+    One that fell silent while it changed may still be at it.
+    """
     if role.state == SWITCHING:
         return host.age > max(LOST_SECONDS, pace.silent)
-    return host.draining or host.age > pace.silent
+    goes_along = host.unread <= pace.silent or (role.wanted == wanted and role.state not in _NEEDS_REGISTRY)
+    return host.draining or host.age > pace.silent or not goes_along
 
 
 def _is_done(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:

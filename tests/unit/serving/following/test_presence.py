@@ -16,7 +16,7 @@ from cuelight.operations.database import Operations
 from cuelight.operations.host import Role
 from cuelight.operations.replicas import Replica
 from cuelight.registry.model import Track, VersionId
-from cuelight.serving.following.presence import Bearing, Presence
+from cuelight.serving.following.presence import CANT_READ, Bearing, Presence
 from cuelight.serving.host.company import Company
 from cuelight.serving.rollouts import pooled
 from cuelight.serving.rollouts.bake import Bake
@@ -152,3 +152,25 @@ def test_of_a_machines_replicas_one_says_what_all_of_them_counted(tmp_path: Path
         each.count((counted(2),))
         each.beat()
     assert two.parts == {"a": (counted(2),)}
+
+
+def test_who_can_not_read_the_registry_says_so_and_does_not_speak_for_all(tmp_path: Path) -> None:
+    """Unless nobody else can; and not by a short fault."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    for each in (one, two, one):
+        each.beat()
+    one.unread = lambda: SILENT - 1.0
+    assert one.beat() == "1 other hosts; a speaks for all"
+    two.unread = lambda: SILENT - 2.0  # both lost it, and one says so a little later
+    two.beat()
+    one.beat()
+    one.unread = two.unread = lambda: SILENT + 1.0
+    assert one.beat() == "1 other hosts; a speaks for all"
+    two.beat()
+    assert one.beat() == "1 other hosts; a speaks for all"
+    assert [(each.unread, each.trouble) for each in one.sight.others] == [(SILENT + 1.0, CANT_READ)]
+    two.unread = lambda: 0.0
+    for each in (two, one, one, two):
+        each.beat()
+    assert (one.leads(), two.leads()) == (False, True)
+    assert [each.trouble for each in two.sight.others] == [CANT_READ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cuelight.operations.host import Host, Role, Version
@@ -39,6 +40,16 @@ def host(name: str, state: str, reason: str = "", created: int = 70) -> Host:
 def test_one_says_it_for_all(own: Status, others: list[Host], said: Status) -> None:
     """The state of the host where a version came least far, and who that is; a version made anew is another one."""
     assert together({SEVEN: own}, "b", (), others) == {SEVEN: said}
+
+
+def test_a_host_that_can_not_go_along_is_named() -> None:
+    """It does not know of the version: without its name all would seem well."""
+    serves_old = Role("m", "Production", Version(6, 60), "serving", "", Version(6, 60))
+    deaf = Host(name="c", folder="c", port=1, roles=(serves_old,), unread=60.0, trouble="It can't read MLflow.")
+    said = together({SEVEN: SERVES}, "b", (), [host("a", "serving"), deaf])[SEVEN]
+    assert said == Status("serving", "Serves Production (stage). On 2 hosts. c: It can't read MLflow.")
+    other = msgspec.structs.replace(deaf, roles=(msgspec.structs.replace(serves_old, model="other"),))
+    assert together({SEVEN: SERVES}, "b", (), [other])[SEVEN] == SERVES
 
 
 def test_who_waits_says_for_what() -> None:

@@ -55,6 +55,26 @@ def test_good_readings_are_numbered(watcher: Watcher, registry: _Slow, clock: Fa
     assert list(watcher.latest.snapshot.models) == ["m"]
 
 
+def test_how_long_nothing_was_read_is_known(watcher: Watcher, registry: _Slow, clock: FakeClock) -> None:
+    """From the start on; an answer to a probe is one too, an answer that can't be is none."""
+    clock.advance(5.0)
+    assert watcher.unread == 5.0
+    watcher.poll()
+    assert watcher.unread == 0.0
+    registry.seconds = 10.0  # so that it is not swept at every poll
+    assert [watcher.poll() for _ in range(2)] == [True, True]
+    clock.advance(3.0)
+    assert not watcher.poll()
+    assert watcher.unread == 0.0
+    registry.down = True
+    clock.advance(7.0)
+    watcher.poll()
+    registry.down, registry.empty = False, True
+    clock.advance(250.0)
+    watcher.poll()
+    assert watcher.unread == 267.0
+
+
 def test_bad_readings_keep_the_last_and_recovery_is_said(
     watcher: Watcher, registry: _Slow, capsys: pytest.CaptureFixture[str]
 ) -> None:

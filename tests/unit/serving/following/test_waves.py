@@ -31,6 +31,7 @@ def host(name: str, its: Role, age: float = 1.0, clock: float = 1000.0, **more: 
 
 
 WAITS = role("waiting", serves=OLD)
+STOPPED = "The wave stopped: a refused version 7: It lacks a column."
 FIRST = "It waits for its turn: {} first, for 30 s of version 7."
 
 
@@ -43,13 +44,20 @@ FIRST = "It waits for its turn: {} first, for 30 s of version 7."
         ([host("a", role(since=980.0))], 1, FIRST.format("a")),
         ([host("a", role(since=980.0))], 2, ""),
         ([host("a", role("trial", serves=OLD))], 1, FIRST.format("a")),
-        ([host("a", role("refused", serves=OLD))], 9, "The wave stopped: a refused version 7: It lacks a column."),
+        ([host("a", role("refused", serves=OLD))], 9, STOPPED),
         ([host("c", role("refused", serves=OLD))], 1, ""),
         ([host("c", role("switching", serves=OLD))], 1, FIRST.format("c")),
         ([host("a", role("trial", serves=OLD), age=16.0)], 1, ""),
         ([host("a", role("trial", serves=OLD), draining=True)], 1, ""),
         ([host("c", role("switching", serves=OLD), age=16.0)], 1, FIRST.format("c")),
         ([host("c", role("switching", serves=OLD), age=LOST_SECONDS + 1.0)], 1, ""),
+        ([host("a", role(wanted=OLD, serves=OLD), unread=16.0)], 1, ""),
+        ([host("a", role("fetching", serves=OLD), unread=16.0)], 1, ""),
+        ([host("a", role("failed", serves=OLD), unread=16.0)], 1, ""),
+        ([host("a", role("waiting", serves=OLD), unread=16.0)], 1, FIRST.format("a")),
+        ([host("a", role(since=980.0), unread=16.0)], 1, FIRST.format("a")),
+        ([host("a", role("refused", serves=OLD), unread=16.0)], 9, STOPPED),
+        ([host("a", role("trial", serves=OLD), trouble="Its disk is full.")], 1, FIRST.format("a (Its disk is full)")),
     ],
 )  # fmt: skip
 def test_whose_turn_it_is(others: list[Host], size: int, why: str) -> None:
