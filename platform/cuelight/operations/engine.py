@@ -15,6 +15,7 @@ from cuelight.kit import files
 from cuelight.kit.deadline import Deadline
 from cuelight.kit.errors import Misconfigured, Unavailable
 from cuelight.operations import migrations, postgres, schema
+from cuelight.operations.texts import storable
 
 _BUSY_MILLISECONDS = 30_000
 _SECONDS = 120.0  # for a whole transaction, where the server hangs
@@ -120,7 +121,9 @@ def _engine(url: str) -> sa.Engine:
         address = postgres.address(url)  # says what a URL looks like
     codec = {"json_serializer": dump, "json_deserializer": orjson.loads}
     if address.get_backend_name() != "sqlite":
-        return postgres.engine(address, **codec)
+        engine = postgres.engine(address, **codec)
+        sa.event.listen(engine, "before_cursor_execute", _storable, retval=True)
+        return engine
     if address.database in (None, "", ":memory:"):
         raise Misconfigured("SQLite in memory can't be shared by processes. Name a file.")
     Path(address.database).absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +131,13 @@ def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(address, poolclass=NullPool, **codec)
     sa.event.listen(engine, "connect", _connect)
     sa.event.listen(engine, "begin", _begin)
+    sa.event.listen(engine, "before_cursor_execute", _storable, retval=True)
     return engine
+
+
+def _storable(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> tuple[str, Any]:
+    """What is written, and what is looked for, in the same form: whatever a caller wrote is found again by it."""
+    return statement, storable(given)
 
 
 def _connect(connection: Any, _record: Any) -> None:

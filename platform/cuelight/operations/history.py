@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from cuelight.operations.engine import dump
 from cuelight.operations.schema import heads, history
+from cuelight.operations.texts import storable
 from cuelight.operations.verification import Link
 
 
@@ -45,7 +46,7 @@ def append(
     query = sa.select(heads).where(heads.c.writer == writer).with_for_update()
     last = connection.execute(query).one_or_none()
     sequence, previous = (last.sequence + 1, last.hash) if last else (1, "")
-    row: dict[str, Any] = {
+    values = {
         "writer": writer,
         "sequence": sequence,
         "at": at,
@@ -55,8 +56,9 @@ def append(
         "detail": detail,
         "previous": previous,
     }
+    row: dict[str, Any] = storable(values)  # as it is kept, it is hashed
     row["hash"] = _hash(row)
-    head = {"writer": writer, "sequence": sequence, "hash": row["hash"]}
+    head = {"writer": row["writer"], "sequence": sequence, "hash": row["hash"]}
     if last is None:
         connection.execute(sa.insert(heads).values(head))
     else:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-NEWEST = "0009"  # revision of the schema below
+NEWEST = "0010"  # revision of the schema below
 
 metadata = sa.MetaData()
+
+# What counts for ever. SQLite numbers rows by itself only where a column is called INTEGER, which has 64 bits there.
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 history = sa.Table(
     "history",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _COUNT, primary_key=True),
     sa.Column("writer", sa.String(200), nullable=False),
-    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("sequence", _COUNT, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("kind", sa.String(100), nullable=False),
     sa.Column("model", sa.String(500), nullable=False),
@@ -29,16 +32,16 @@ heads = sa.Table(
     "history_heads",
     metadata,
     sa.Column("writer", sa.String(200), primary_key=True),
-    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("sequence", _COUNT, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
 
 signed_heads = sa.Table(
     "signed_heads",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _COUNT, primary_key=True),
     sa.Column("writer", sa.String(200), nullable=False),
-    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("sequence", _COUNT, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("signature", sa.String(200), nullable=False),
@@ -50,14 +53,14 @@ leases = sa.Table(
     metadata,
     sa.Column("name", sa.String(500), primary_key=True),
     sa.Column("holder", sa.String(200), nullable=False),
-    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("token", _COUNT, nullable=False),
     sa.Column("expires", sa.Double, nullable=False),
 )
 
 retrains = sa.Table(
     "retrains",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _COUNT, primary_key=True),
     sa.Column("model", sa.String(500), nullable=False),
     sa.Column("version", sa.Integer),
     sa.Column("reason", sa.Text, nullable=False),
@@ -65,7 +68,7 @@ retrains = sa.Table(
     sa.Column("requested_at", sa.Double, nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("holder", sa.String(200), nullable=False),
-    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("token", _COUNT, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
     sa.Column("taken_at", sa.Double),
     sa.Column("finished_at", sa.Double),
@@ -84,13 +87,13 @@ retrains = sa.Table(
 reports = sa.Table(
     "reports",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _COUNT, primary_key=True),
     sa.Column("model", sa.String(500), nullable=False),
     sa.Column("version", sa.Integer),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("window_start", sa.Double),
     sa.Column("window_end", sa.Double),
-    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("rows", _COUNT, nullable=False),
     sa.Column("verdict", sa.String(100), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("signals", sa.JSON, nullable=False),
@@ -116,14 +119,14 @@ jobs = sa.Table(
 bookmark = sa.Table(
     "alert_bookmark",
     metadata,
-    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("revision", _COUNT, primary_key=True),
     sa.Column("document", sa.JSON, nullable=False),
 )
 
 alerts = sa.Table(
     "alerts",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", _COUNT, primary_key=True),
     sa.Column("id", sa.String(64), nullable=False, unique=True),
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
@@ -139,7 +142,7 @@ alerts = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("alert", sa.Integer, sa.ForeignKey("alerts.number"), primary_key=True),
+    sa.Column("alert", _COUNT, sa.ForeignKey("alerts.number"), primary_key=True),
     sa.Column("channel", sa.String(50), primary_key=True),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
@@ -177,10 +180,10 @@ hosts = sa.Table(
     sa.Column("version", sa.String(100), nullable=False),
     sa.Column("started", sa.Double, nullable=False),
     sa.Column("clock", sa.Double, nullable=False),
-    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("generation", _COUNT, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("rollouts", sa.Text, nullable=False),
-    sa.Column("bakes", sa.Text, nullable=False, server_default=""),
+    sa.Column("bakes", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("unread", sa.Double, nullable=False, server_default="0"),
     sa.Column("trouble", sa.Text, nullable=False),
     sa.Column("draining", sa.Boolean, nullable=False),
