@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import tomllib
+from importlib.metadata import requires
 from itertools import pairwise
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from cuelight.kit.configuration import read
 from tests.docs.pages import ROOT
@@ -92,3 +97,21 @@ def test_its_labels_are_the_projects() -> None:
     for name in ("version", "description"):
         assert labels[f"org.opencontainers.image.{name}"] == project[name]
     assert labels["org.opencontainers.image.licenses"] == project["license"]
+
+
+def test_extras_are_taken_with_all_that_they_need() -> None:
+    """What the build picks from the developers' lock, and what is in the other, is whole."""
+    (command,) = (rest for word, rest in STEPS if word == "RUN" and "awk" in rest)
+    script = re.search(r"awk '([^']+)' (\S+)", command)
+    assert script
+    picked = subprocess.run(
+        ["awk", script[1], script[2]], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    locked = (*picked, *(ROOT / "requirements" / "runtime.txt").read_text().splitlines())
+    there = {canonicalize_name(line.partition("==")[0]) for line in locked if re.match(r"[a-z].*==", line)}
+    assert {"psycopg", "psycopg-binary", "boto3"} <= there
+    for name in (line.partition("==")[0] for line in picked if re.match(r"[a-z].*==", line)):
+        needs = [Requirement(each) for each in requires(name) or ()]
+        assert {
+            canonicalize_name(each.name) for each in needs if each.marker is None or each.marker.evaluate({"extra": ""})
+        } <= there

@@ -21,12 +21,13 @@ from cuelight.gateway.draining import SECONDS
 from cuelight.kit.configuration import read
 from cuelight.kit.settings import Settings, table
 from cuelight.monitoring.schedule.cron import next_turn
+from cuelight.registry import object_store
 from tests.docs.pages import ROOT, text
 from tests.docs.test_commands import parse
 from tests.support.kustomize import Manifest, apply, containers, pod, rendered
 
 FOLDER = ROOT / "deploy" / "kubernetes"
-OVERLAYS = ("small", "production")
+OVERLAYS = ("small", "production", "object-storage")
 PAGE = "docs/operating/kubernetes.md"
 VERSIONS = ("1.31", "1.37")  # of Kubernetes: the oldest that it is meant for, and the newest with schemas
 BUSY = 75
@@ -34,9 +35,9 @@ WHOLE = {name: rendered(FOLDER / "overlays" / name) for name in OVERLAYS}
 
 
 def params(chosen: Callable[[Manifest], Any]) -> list[Any]:
-    """Those manifests of both overlays for which `chosen` is true, to parametrize a test."""
-    of_both = [(name, each) for name in OVERLAYS for each in WHOLE[name] if chosen(each)]
-    return [pytest.param(each, id=f"{name}-{each['kind']}-{each['metadata']['name']}") for name, each in of_both]
+    """Those manifests of all overlays for which `chosen` is true, to parametrize a test."""
+    of_all = [(name, each) for name in OVERLAYS for each in WHOLE[name] if chosen(each)]
+    return [pytest.param(each, id=f"{name}-{each['kind']}-{each['metadata']['name']}") for name, each in of_all]
 
 
 def is_ours(manifest: Manifest) -> bool:
@@ -340,3 +341,30 @@ def test_a_verdict_is_no_crash() -> None:
     rules = one("production", "CronJob", "drift-churn")["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
     found = {rule["action"]: rule["onExitCodes"]["values"] for rule in rules}
     assert found == {"FailJob": sorted({code for code in OF_VERDICT.values() if code}), "Ignore": [BUSY]}
+
+
+def test_the_object_store_is_mlflows_alone() -> None:
+    """No other container gets its key, no other pod may ask it, and MLflow is told a place that there can be."""
+    manifests = WHOLE["object-storage"]
+    holders = {
+        container["name"]
+        for each in manifests
+        for container in containers(each)
+        if "cuelight-object-storage" in json.dumps(container)
+    }
+    assert holders == {"mlflow"}
+    policies = {each["metadata"]["name"]: each["spec"] for each in manifests if each["kind"] == "NetworkPolicy"}
+    plain = {each["metadata"]["name"]: each["spec"] for each in WHOLE["production"] if each["kind"] == "NetworkPolicy"}
+    assert {name for name, spec in policies.items() if spec != plain[name]} == {"mlflow"}
+    assert {"ports": [{"port": 443, "protocol": "TCP"}]} in policies["mlflow"]["egress"]
+    (server,) = containers(one("object-storage", "Deployment", "mlflow"))
+    given = dict(variables(server, "object-storage"))
+    settings = read(environment={key: value for key, value in given.items() if key.startswith("CUELIGHT_")})
+    object_store.check(settings.mlflow_artifacts)
+
+
+def test_the_secret_of_the_object_store_is_what_boto3_reads() -> None:
+    """The page's command gives it the names that boto3 knows."""
+    command = next(line for line in text(PAGE).splitlines() if "generic cuelight-object-storage" in line)
+    named = set(re.findall(r"--from-literal=([A-Z_]+)=", command))
+    assert named == {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
