@@ -61,7 +61,7 @@ def fetch_by_proxy(rest: Rest, uri: str, folder: Path) -> None:
 
 
 def fetch_by_client(credentials: Credentials, uri: str, folder: Path, seconds: float) -> None:
-    """Download by MLflow's own client, in a child process that is killed after `seconds`.
+    """Download by MLflow's own client, or boto3, in a child process that is killed after `seconds`.
 
     Raises:
         NotFound: nothing is there.

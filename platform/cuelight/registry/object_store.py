@@ -6,14 +6,16 @@ Where the store is and who we are comes from the environment, as boto3 reads it:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cuelight.kit.errors import Misconfigured, NotFound, Unavailable
+from cuelight.kit.errors import Misconfigured, NotFound, Refused, Unavailable
 
 _SCHEME = "s3:"
 # boto3's own are 60 s each, five times: MLflow would hang. A follower waits for ten seconds, and should hear why.
@@ -81,14 +83,44 @@ def listed(uri: str, most: int = 0) -> Iterator[Stored]:
         Misconfigured: it does not let us in, or boto3 is missing.
     """
     check_installed(uri)
-    parts = urlsplit(uri)
-    prefix = f"{parts.path.strip('/')}/".lstrip("/")
+    bucket, prefix = _place(uri)
     limit = {"PaginationConfig": {"MaxItems": most}} if most else {}
     with told(uri):
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix, **limit)
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **limit)
         for page in pages:
             for each in page.get("Contents", []):
                 yield Stored(each["Key"].removeprefix(prefix), int(each["Size"]), each["ETag"].strip('"'))
+
+
+def download(uri: str, folder: Path) -> Path:
+    """Bring all below `uri` into `folder`, large objects in several parts; the folder.
+
+    Raises:
+        NotFound: nothing is there.
+        Refused: a name leads out of the folder.
+        Unavailable, Misconfigured: as `listed`.
+    """
+    check_installed(uri)
+    (bucket, prefix), client, count = _place(uri), _client(), 0
+    for each in listed(uri):
+        parts = each.name.split("/")
+        if parts[-1] == "":  # how some tools mark a folder
+            continue
+        if {"", ".", ".."} & set(parts):
+            raise Refused(f"The artifact store lists an object {each.name!r}: it may lead out of the folder.")
+        target, count = folder.joinpath(*parts), count + 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with told(uri):
+            client.download_file(bucket, prefix + each.name, str(target))
+    if not count:
+        raise NotFound(f"There are no files at {uri}: register the version again.")
+    return folder
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """Bucket, and what the names of objects below `uri` begin with. Not urlsplit: a name may hold `?` and `#`."""
+    bucket, _, path = uri.removeprefix(_SCHEME).lstrip("/").partition("/")
+    return bucket, f"{path.strip('/')}/".lstrip("/")
 
 
 @contextmanager
@@ -122,7 +154,10 @@ def _refusal(uri: str, said: dict[str, Any]) -> Unavailable | NotFound | Misconf
 
 
 def _client() -> Any:
+    """The store as MLflow would find it, by its own variables too."""
     import boto3
 
     be_impatient()
-    return boto3.client("s3")
+    insecure = os.environ.get("MLFLOW_S3_IGNORE_TLS", "").lower() in ("true", "1")
+    endpoint = os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None
+    return boto3.client("s3", endpoint_url=endpoint, verify=False if insecure else None)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -282,13 +282,12 @@ def _ignored(uri: str) -> Iterator[None]:
 def _download_from_stdin() -> None:
     """Child process of `mlflow_rest`: {uri, user, password, source, folder} as JSON on standard input."""
     order = json.load(sys.stdin)
-    folder = Path(order["folder"])
-    within: AbstractContextManager[None] = nullcontext()
-    if object_store.is_object_store(order["source"]):
-        object_store.be_impatient()
-        within = object_store.told(order["source"])
-    with within, tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-        found = Tracking(order["uri"], order["user"], order["password"]).download(order["source"], Path(draft))
+    source, folder = order["source"], Path(order["folder"])
+    with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
+        if object_store.is_object_store(source):
+            found = object_store.download(source, Path(draft))  # MLflow's client hides what is amiss
+        else:
+            found = Tracking(order["uri"], order["user"], order["password"]).download(source, Path(draft))
         if found.is_dir():
             for each in found.iterdir():
                 each.rename(folder / each.name)

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from cuelight.cli import mlflow
 from cuelight.cli.stack import programs
-from cuelight.kit.errors import Misconfigured, NotFound, Unavailable
+from cuelight.kit.errors import Misconfigured, NotFound, Refused, Unavailable
 from cuelight.kit.settings import Settings
 from cuelight.registry import object_store
 from cuelight.registry.artifacts import Credentials, fetch_by_client
@@ -84,3 +84,16 @@ def test_without_boto3_nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path:
     refused = CliRunner().invoke(mlflow.command).exception
     assert isinstance(refused, Misconfigured)
     assert "cuelight[s3]" in str(refused)
+
+
+def test_a_name_that_leads_elsewhere_is_refused(store: ObjectStore, tmp_path: Path) -> None:
+    """Nothing is written out of the folder; marks of folders are none of the files."""
+    store.put("named/good/a/b?c#d", b"it")
+    store.put("named/good/a/", b"")
+    folder = object_store.download(f"s3://{store.bucket}/named/good", tmp_path / "good")
+    assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == {"b?c#d": b"it"}
+    for number, name in enumerate(("../out", "a//b", "./c")):
+        store.put(f"named/bad{number}/{name}", b"it")
+        with pytest.raises(Refused):
+            object_store.download(f"s3://{store.bucket}/named/bad{number}", tmp_path / "bad" / "in")
+    assert not (tmp_path / "bad" / "out").exists()
