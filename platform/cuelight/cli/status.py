@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from cuelight.cli.credentials import credentials
 from cuelight.cli.stack import hosts
 from cuelight.cli.stack.served import ask
 from cuelight.cli.stack.standings import Standing, standings
+from cuelight.cli.stack.waiting import Waiting, waiting
 from cuelight.cli.views import hosts as host_views
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.settings import Settings
@@ -37,8 +39,10 @@ def command(as_json: bool) -> None:
     if not found and not company:
         raise next(each for each in answers.values() if isinstance(each, Unavailable))
     views = roll(members, {name: each for name, each in answers.items() if isinstance(each, dict)}, _known(settings))
+    waits = [line for each in members for line in waiting(settings, each)]
     if as_json:
-        others = {"hosts": None if company is None else host_views.document(company, silent)}
+        others: dict[str, Any] = {"waiting": [asdict(each) for each in waits]}
+        others |= {"hosts": None if company is None else host_views.document(company, silent)}
         click.echo(json.dumps({**(found or [{}])[0], "replicas": [asdict(each) for each in views], **others}))
         return
     if found:
@@ -47,6 +51,8 @@ def command(as_json: bool) -> None:
         else:
             click.echo("No model is served yet: put a version into Production or Staging in MLflow.")
         output.show(replica_table(views))
+    for line in waiting_lines(waits):
+        click.echo(line)
     if company:
         output.show(host_views.table(company, silent))
     elif company is None:
@@ -99,6 +105,16 @@ def replica_table(views: Sequence[View]) -> Table:
         share = "" if each.share is None else f"{each.share:.0%}"
         result.add_row(each.name, each.url, each.state, _text(each.generation), share, _text(each.in_flight))
     return result
+
+
+def waiting_lines(waits: Sequence[Waiting]) -> list[str]:
+    """What is wanted and not served yet, each once, however many replicas wait for it."""
+    lines: dict[tuple[str, str], str] = {}
+    for each in waits:
+        when = datetime.fromtimestamp(each.retry_at, UTC).strftime("%H:%M:%S")
+        what = f"{each.model} version {each.version} waits for {each.track}"
+        lines.setdefault((what, each.reason), f"{what}: {each.reason} It is tried again from {when} (UTC) on.")
+    return list(lines.values())
 
 
 def _text(number: int | None) -> str:
