@@ -16,10 +16,10 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.ui import browser_page
-from tests.support.board import Scene, broken, one, several, shown, sixty
+from tests.support.board import Scene, broken, fleet, one, several, shown, sixty
 
 PICTURES = Path(__file__).parent / "pictures"
-_SCENES = {"empty": Scene, "one": one, "several": several, "sixty": sixty, "broken": broken}
+_SCENES = {"empty": Scene, "one": one, "several": several, "sixty": sixty, "fleet": fleet, "broken": broken}
 _SIZES: dict[str, ViewportSize] = {
     "laptop": {"width": 1440, "height": 900},
     "phone": {"width": 390, "height": 844},
@@ -43,6 +43,8 @@ def _for_docs(page: Page) -> None:
     with tempfile.TemporaryDirectory() as home, shown(several(), Path(home)) as address:
         _draw(page, address, "light", "laptop", PICTURES / "board.png")
         _draw(page, address, "light", "phone", PICTURES / "board-phone.png")
+    with tempfile.TemporaryDirectory() as home, shown(fleet(), Path(home)) as address:
+        _draw(page, address, "light", "laptop", PICTURES / "hosts.png")
 
 
 def _all(page: Page, folder: Path) -> None:

@@ -17,7 +17,7 @@ from cuelight.operations import figures
 from cuelight.operations.figures import Figures
 from cuelight.registry.memory import MemoryRegistry
 from tests.browser.ui import browser_page
-from tests.support.board import Scene, broken, one, several, shown, sixty
+from tests.support.board import Scene, broken, fleet, one, several, shown, sixty
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 _LONG_MS = 60_000
@@ -64,7 +64,7 @@ def _faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scene", [Scene, several, broken])
+@pytest.mark.parametrize("scene", [Scene, several, broken, fleet])
 def test_axe_finds_no_serious_fault(page: Page, tmp_path: Path, scene: type[Scene]) -> None:
     """In light and dark, on a laptop and on a phone; and nothing sticks out of a phone's screen."""
     with shown(scene(), tmp_path / "home") as address:
@@ -170,3 +170,29 @@ def test_the_keyboard_gets_everywhere(page: Page, tmp_path: Path) -> None:
         expect(page.get_by_role("link", name="wine", exact=True)).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("wine")
+
+
+def test_hosts_that_differ_are_told_apart(page: Page, tmp_path: Path) -> None:
+    """Three of them: what each serves, who does otherwise, and why; that one fell silent is said once, not by model."""
+    with shown(fleet(), tmp_path / "home") as address:
+        _open(page, address)
+        attention = page.get_by_role("region", name="Needs attention")
+        expect(attention.get_by_role("listitem")).to_have_count(3)
+        expect(attention).to_contain_text("oslo is down")
+        expect(attention).to_contain_text("madrid refused version 7: It was made with scikit-learn 1.6.1")
+        expect(attention).to_contain_text("madrid waits with version 13: It waits for its turn: berlin first")
+        expect(page.locator("#replica-madrid")).to_contain_text("ready")
+        expect(page.get_by_text("Not all replicas serve the same versions")).to_be_visible()
+        for size, scheme in product((_LAPTOP, _PHONE), ("light", "dark")):
+            page.set_viewport_size(size)  # type: ignore[arg-type]  # a width and a height
+            _open(page, f"{address}/board/models/wine", scheme)
+            rows = page.locator("#places").get_by_role("table").get_by_role("row")
+            said = [" ".join(each.split()) for each in rows.all_inner_texts()[1:]]
+            assert said == [
+                "berlin ready 42 Production 7 (compiled) Staging 8 (compiled)",
+                "madrid ready 42 Production 6 (compiled) Staging 8 (compiled)",
+                "oslo down not known",
+            ]
+            expect(page.locator("#places")).to_contain_text("1 of 3 hosts serve version 7; madrid refused version 7")
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            assert not _faults(page), (scheme, size)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from werkzeug.serving import make_server
 
 from cuelight.journal import layout, tables
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.alerts.troubles import Terms, Watch, follow
 from cuelight.monitoring.board.server import build
-from cuelight.operations import figures, replicas
+from cuelight.operations import figures, replicas, schema
 from cuelight.operations.database import Operations
+from cuelight.operations.engine import Database
 from cuelight.operations.figures import Figures
+from cuelight.operations.host import Record, Role, Version
 from cuelight.operations.replicas import Replica
 from tests.support.answering import answering
 from tests.support.ports import free_port
@@ -59,12 +62,27 @@ class Sight:
 
 
 @dataclass(frozen=True)
+class Station:
+    """A host on a machine of its own, which does what the scene does but for what is `odd`: roles, by model.
+
+    `age`: when it was last heard of, in seconds; one that is silent does not answer either.
+    """
+
+    name: str
+    zone: str
+    odd: Mapping[str, Role] = field(default_factory=dict)
+    age: float = 1.0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
 class Scene:
-    """What there is to be seen: models, how many replicas are up and down, and lines of the history."""
+    """What there is to be seen: models, how many replicas are up and down, hosts elsewhere, lines of the history."""
 
     models: tuple[Sight, ...] = ()
     up: int = 1
     down: int = 0
+    elsewhere: tuple[Station, ...] = ()
     events: tuple[tuple[str, str, int, Mapping[str, Any]], ...] = ()
 
 
@@ -86,6 +104,23 @@ def several() -> Scene:
     reason = "Quality fell: log loss 0.7611 on 2,000 labelled rows, 0.5587 on the reference (z 9.2)."
     drift = ("drift", "doctor_visits", 1, {"verdict": "degraded", "reason": reason, "rows": 2000, "link": ""})
     return Scene(models, up=2, events=(drift,))
+
+
+def fleet() -> Scene:
+    """Three hosts: one waits for its turn in a wave and refused another version, one fell silent."""
+    models = (
+        Sight("churn", {"Production": 13}, requests=48_000, ms=1.4),
+        Sight("wine", {"Production": 7, "Staging": 8}, requests=9_000),
+        Sight("delivery_time", {"Production": 2}, requests=1_200),
+    )
+    lacks = "It was made with scikit-learn 1.6.1, and 1.5.2 is installed here."
+    turn = "It waits for its turn: berlin first, for 30 s of version 13."
+    odd = {
+        "churn": Role("churn", "Production", Version(13, 13), "waiting", turn, Version(12, 12)),
+        "wine": Role("wine", "Production", Version(7, 7), "refused", lacks, Version(6, 6)),
+    }
+    hosts = (Station("berlin", "a"), Station("madrid", "b", odd), Station("oslo", "c", age=95.0))
+    return Scene(models, up=0, elsewhere=hosts)
 
 
 def sixty() -> Scene:
@@ -124,13 +159,18 @@ def broken() -> Scene:
 @contextmanager
 def shown(scene: Scene, home: Path, harm: Callable[[Path], None] = lambda _: None, **settings: Any) -> Iterator[str]:
     """The address of a board that shows the scene, once `harm` was done to its home."""
+    if scene.elsewhere:
+        home.mkdir(parents=True, exist_ok=True)
+        settings = {"database_url": f"sqlite:///{home / 'shared.db'}", **settings}
     chosen = Settings(home=home, **settings)
     hosts = [_Host(scene) for _ in range(scene.up)]
     addresses = [each.server_port for each in hosts] + [free_port() for _ in range(scene.down)]
     furnish(scene, chosen, addresses)
+    others = [_Host(_as_there(scene, each)) for each in scene.elsewhere if each.age < chosen.hosts_silent_seconds]
+    _enlist(scene, chosen, [each.server_port for each in others])
     harm(home)
     server = make_server("127.0.0.1", 0, build(chosen, dict), threaded=True)
-    with answering(*hosts, server):
+    with answering(*hosts, *others, server):
         yield f"http://127.0.0.1:{server.server_port}"
 
 
@@ -138,7 +178,8 @@ def furnish(scene: Scene, settings: Settings, ports: list[int]) -> None:
     """Put the scene's files and rows into a home, with replicas at these ports."""
     now = time.time()
     members = tuple(Replica(f"replica-{place}", "127.0.0.1", port) for place, port in enumerate(ports, 1))
-    replicas.change(settings, lambda _: members)
+    if members:
+        replicas.change(settings, lambda _: members)
     for place, each in enumerate(scene.models):
         if each.verdict:
             report = Figures(each.name, max(each.tracks.values()), now - 1000.0 * (place + 1), each.verdict, 2000, 800)
@@ -154,6 +195,41 @@ def furnish(scene: Scene, settings: Settings, ports: list[int]) -> None:
     watch, found = follow(Watch(), operations.history_after({}, 1000), now, Terms(60.0, "http://127.0.0.1:5000"))
     operations.keep_alerts(last, watch.to_json(), found, ())
     operations.close()
+
+
+def _enlist(scene: Scene, settings: Settings, ports: list[int]) -> None:
+    """Have the hosts elsewhere write themselves into the database, those that answer at these ports."""
+    if not scene.elsewhere:
+        return
+    operations, left = Operations(settings.operations_url, "host"), iter(ports)
+    for each in scene.elsewhere:
+        roles = tuple(
+            each.odd.get(sight.name, Role(sight.name, track, mark, "serving", "", mark)) if track == "Production"
+            else Role(sight.name, track, mark, "serving", "", mark)
+            for sight in scene.models
+            for track, number in sight.tracks.items()
+            for mark in [Version(number, number)]
+        )  # fmt: skip
+        port = next(left, None) or free_port()
+        record = Record(name=each.name, folder=each.name, address="127.0.0.1", port=port, zone=each.zone, roles=roles,
+                        trouble=each.trouble)  # fmt: skip
+        operations.beat(record, lambda mine, _: mine, settings.hosts_silent_seconds, True)
+    operations.close()
+    table = schema.hosts
+    with Database(settings.operations_url).writing() as connection:
+        for each in scene.elsewhere:
+            aged = sa.update(table).where(table.c.name == each.name).values(seen=table.c.seen - each.age)
+            connection.execute(aged)
+
+
+def _as_there(scene: Scene, station: Station) -> Scene:
+    """What a host elsewhere serves of the scene."""
+
+    def there(sight: Sight) -> Sight:
+        its = station.odd.get(sight.name)
+        return replace(sight, tracks={**sight.tracks, its.track: its.serves.number}) if its and its.serves else sight
+
+    return replace(scene, models=tuple(map(there, scene.models)))
 
 
 class _Host(ThreadingHTTPServer):

@@ -19,22 +19,23 @@ def differences(host: Host, hosts: Iterable[Host]) -> list[str]:
         if role.serves != usual:
             said.append(f"{where}: {_version(role.serves)}, where most serve {_version(usual)}")
         if role.state in _TOLD and role.serves != role.wanted:
-            said.append(f"{where}: {_told(role)}")
+            said.append(f"{where}: {_told(role)}.")
     return said
 
 
 def spread(hosts: Sequence[Host], model: str, track: str, silent: float) -> str:
-    """How far the version that is wanted has come on all hosts; empty where all that are heard of serve it.
+    """How far the version that is wanted has come on all hosts; empty where all serve it, by what they said last.
 
     >>> spread([], "wine", "Production", 15.0)
     ''
     """
-    heard = [(each, role) for each in hosts if each.age <= silent and (role := each.role(model, track))]
-    quiet = [each.name for each in hosts if each.age > silent and each.role(model, track)]
+    there = [(each, role) for each in hosts if (role := each.role(model, track))]
+    heard = [(host, role) for host, role in there if host.age <= silent]
     wanted = _usual([role.wanted for _, role in heard])
     behind = [(host, role) for host, role in heard if role.serves != wanted]
-    if wanted is None or not (behind or quiet):
+    if wanted is None or all(role.serves == wanted for _, role in there):
         return ""
+    quiet = [host.name for host, _ in there if host.age > silent]
     count = f"{len(heard) - len(behind)} of {len(heard) + len(quiet)} hosts serve version {wanted.number}"
     return "; ".join(
         [count, *(f"{host.name} {_behind(host, role)}" for host, role in behind), *map("{} is silent".format, quiet)]
@@ -58,7 +59,7 @@ def _told(role: Role) -> str:
     version = f" version {role.wanted.number}" if role.wanted else ""
     if role.state not in _TOLD:
         return f"is at it ({role.state or 'nothing is wanted'})"
-    reason = f": {role.reason}" if role.reason else ""
+    reason = f": {role.reason.rstrip('.')}" if role.reason else ""
     return {"waiting": f"waits with{version}", "failed": f"failed{version}"}.get(
         role.state, f"{role.state}{version}"
     ) + reason

@@ -24,17 +24,18 @@ def host(name: str, state: str = "serving", serves: Version | None = NEW, reason
         ([host("a"), host("b")], ""),
         (
             [host("a"), host("b"), host("c", "refused", OLD, "Its file has been altered.")],
-            "2 of 3 hosts serve version 7; c refused version 7: Its file has been altered.",
+            "2 of 3 hosts serve version 7; c refused version 7: Its file has been altered",
         ),
         ([host("a"), host("b", "trial", OLD)], "1 of 2 hosts serve version 7; b is at it (trial)"),
         (
             [host("a"), host("b"), host("c", roles=(DEAF,), trouble="It can't read MLflow.")],
             "2 of 3 hosts serve version 7; c serves version 6: It can't read MLflow",
         ),
-        ([host("a"), host("b", age=60.0)], "1 of 2 hosts serve version 7; b is silent"),
+        ([host("a"), host("b", age=60.0)], ""),  # that it is silent is nothing of this model's
+        ([host("a"), host("b", "trial", OLD, age=60.0)], "1 of 2 hosts serve version 7; b is silent"),
         (
             [host("a"), host("b", "waiting", OLD, "It is not its turn.")],
-            "1 of 2 hosts serve version 7; b waits with version 7: It is not its turn.",
+            "1 of 2 hosts serve version 7; b waits with version 7: It is not its turn",
         ),
     ],
 )

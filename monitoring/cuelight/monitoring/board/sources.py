@@ -51,6 +51,12 @@ class Sources:
         found = {name: spread(hosts, name, Track.PRODUCTION, silent) for name in models}
         return {name: said for name, said in found.items() if said}
 
+    def ailing(self) -> dict[str, str]:
+        """What ails hosts by what they wrote last, or that they write no more: a sentence each."""
+        hosts, silent = self.hosts(), self.settings.hosts_silent_seconds
+        quiet = {each.name: f"Nothing was heard of it for {each.age:.0f} s." for each in hosts if each.age > silent}
+        return {each.name: each.trouble for each in hosts if each.trouble} | quiet
+
     def reports(self) -> list[Figures]:
         """Each model's last drift report."""
         return list(figures.read(self.settings.figures_folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,7 +79,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Host:
-    """A replica: its state, the generation that it serves (None: not known), how many models, and what is wrong."""
+    """A replica: its state, the generation that it serves (None: not known), how many models, and what is wrong.
+
+    `serves`: the versions on tracks, by model.
+    """
 
     name: str
     address: str
@@ -86,6 +90,7 @@ class Host:
     generation: int | None
     models: int
     trouble: str
+    serves: frozenset[tuple[str, str, int]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -97,26 +102,41 @@ class Page:
 
     @property
     def split(self) -> bool:
-        """Whether replicas serve different generations just now."""
-        return len({each.generation for each in self.hosts if each.state == READY} - {None}) > 1
+        """Whether replicas serve different versions just now; generations are each machine's own."""
+        return len({each.serves for each in self.hosts if each.state == READY}) > 1
 
 
 def page(seen: Iterable[Seen], figures: Iterable[Figures], registry: str, may_see: Callable[[str], bool]) -> Page:
     """The page for somebody who `may_see` models by their names; `registry` is where MLflow's pages are, ending in /.
 
-    Of replicas that differ for a moment, the newest generation is shown.
+    Of replicas that differ, what most of them serve is shown.
     """
     found = tuple(seen)
     reports = {each.model: each for each in figures}
-    shown = (each for each in (newest(found) or _NONE)["models"] if may_see(each["name"]))
+    shown = (each for each in (usual(found) or _NONE)["models"] if may_see(each["name"]))
     models = tuple(_model(each, reports.get(each["name"]), registry) for each in shown)
     return Page(models, tuple(map(_host, found)))
 
 
-def newest(seen: Iterable[Seen]) -> Mapping[str, Any] | None:
-    """What the replica of the newest generation answers; None: none does."""
-    documents = (each.document for each in seen if each.document)
-    return max(documents, key=lambda each: each.get("generation", -1), default=None)
+def usual(seen: Iterable[Seen]) -> Mapping[str, Any] | None:
+    """What a replica answers that serves what most do; of as many, what changed last. None: none answers."""
+    documents = [each.document for each in seen if each.document]
+    alike = Counter(map(_served, documents))
+
+    def rank(document: Mapping[str, Any]) -> tuple[int, str, int]:
+        return alike[_served(document)], _changed(document), document.get("generation", -1)
+
+    return max(documents, key=rank, default=None)
+
+
+def _served(document: Mapping[str, Any]) -> frozenset[tuple[str, str, int]]:
+    found = ((each["name"], each["tracks"]) for each in document["models"])
+    return frozenset((name, track, entry["version"]) for name, tracks in found for track, entry in tracks.items())
+
+
+def _changed(document: Mapping[str, Any]) -> str:
+    """When a version came onto a track last."""
+    return max((entry["since"] for each in document["models"] for entry in each["tracks"].values()), default="")
 
 
 def generation(document: Mapping[str, Any]) -> int | None:
@@ -169,4 +189,4 @@ def _host(seen: Seen) -> Host:
     if document is None:
         return Host(replica.name, address, DOWN if not seen.trouble else STARTING, None, 0, seen.trouble)
     state = DRAINING if replica.draining else READY
-    return Host(replica.name, address, state, generation(document), len(document["models"]), "")
+    return Host(replica.name, address, state, generation(document), len(document["models"]), "", _served(document))

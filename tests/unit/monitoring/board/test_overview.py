@@ -127,3 +127,11 @@ def test_a_model_that_is_not_the_same_on_all_hosts_is_a_concern() -> None:
         (found,) = overview(Page(_MODELS, (_UP,)), known, lambda _: True, True, "/").concerns
         assert (found.title, found.text, found.model) == ("bread is not the same on all hosts", f"{text}.", "bread")
         assert found.urgency == urgency
+
+
+def test_a_host_that_is_not_well_is_one_concern() -> None:
+    """However many models it has; of one that does not answer that is said already."""
+    known = Known({}, {}, ailing={_UP.name: "It can't read MLflow.", "other": "Nothing was heard of it for 20 s."})
+    (found,) = overview(Page(_MODELS, (_UP,)), known, lambda _: True, True, "/").concerns
+    assert (found.title, found.text, found.model) == (f"{_UP.name} is not well", "It can't read MLflow.", "")
+    assert overview(Page(_MODELS, (_UP,)), known, lambda _: True, False, "/").concerns == ()

@@ -98,15 +98,28 @@ def test_of_replicas_that_differ_the_newest_is_shown() -> None:
 
 
 def test_a_host_that_does_not_say_its_generation_is_shown_all_the_same() -> None:
-    """An older one, during an upgrade: what hosts that do say it serve goes before, and it is no switch under way."""
+    """An older one, during an upgrade: what hosts that do say it serve goes before."""
     older = {"models": _document(Production=1)["models"]}
     upgraded = Replica("replica-2", "::1", 8001)
     alone, both = _page(Seen(_ONE, older)), _page(Seen(_ONE, older), Seen(upgraded, _document(0, Production=2)))
     assert [(each.state, each.generation) for each in both.hosts] == [("ready", None), ("ready", 0)]
     assert [page.models[0].places[0].version for page in (alone, both)] == [1, 2]
-    assert not both.split
     assert [each.generation for each in replicas([Seen(_ONE, older)], "a wine")] == [None]
     assert entry([Seen(_ONE, older)], "a wine") == older["models"][0]
+
+
+def test_of_replicas_that_differ_what_most_serve_is_shown() -> None:
+    """Generations are each machine's own: those of one that is behind may be far ahead, and those of all are others."""
+    three = [Replica(f"replica-{number}", f"10.0.0.{number}", 8000) for number in (1, 2, 3)]
+    behind = Seen(three[0], _document(90, Production=1))
+    page = _page(behind, *(Seen(each, _document(5, Production=2)) for each in three[1:]))
+    assert page.models[0].places[0].version == 2
+    assert page.split
+    alike = [Seen(each, _document(generation, Production=2)) for generation, each in enumerate(three)]
+    assert not _page(*alike).split
+    late = _document(3, Production=2)
+    late["models"][0]["tracks"]["Production"]["since"] = "2026-11-22T19:00:00Z"
+    assert _page(behind, Seen(three[1], late)).models[0].places[0].version == 2
 
 
 def test_nobody_there_is_an_empty_page() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cuelight.monitoring.board.view import DOWN, DRAINING, READY, STARTING, Seen, generation, newest
+from cuelight.monitoring.board.view import DOWN, DRAINING, READY, STARTING, Seen, generation, usual
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def ready(seen: Iterable[Seen]) -> str:
 
 
 def entry(seen: Iterable[Seen], model: str) -> Mapping[str, Any] | None:
-    """What the replica with the newest generation says of the model; None: it is served nowhere."""
-    document = newest(seen)
+    """What a replica says of the model that serves what most do; None: it is served nowhere."""
+    document = usual(seen)
     return _entry(document, model) if document else None
 
 

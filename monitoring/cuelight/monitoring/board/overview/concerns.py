@@ -53,6 +53,7 @@ def concerns(
     beats: Mapping[str, Beat],
     registry: str,
     spreads: Mapping[str, str] = MappingProxyType({}),
+    ailing: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Concern]:
     """All of them.
 
@@ -61,10 +62,13 @@ def concerns(
         beats: the last hour by a model's name.
         registry: where MLflow's pages are for the reader, ending in /.
         spreads: how far a version has come on all hosts, by the name of a model that they don't all serve alike.
+        ailing: what ails hosts, by their names.
     """
     found = [_trouble(topic, each, registry) for topic, each in troubles.items()]
     told = {each.model for each in found}
     found += _missing(hosts)
+    answering = {each.name for each in hosts if each.state not in (DOWN, STARTING)}
+    found += [Concern(Urgency.WARN, f"{name} is not well", text) for name, text in ailing.items() if name in answering]
     found += [_spread(name, each) for name, each in spreads.items()]
     found += [_failures(name, beat) for name, beat in beats.items() if is_failing(beat)]
     found += [
@@ -100,7 +104,7 @@ _ABSENT = "It does not answer; the gateway sends its requests to the others."
 
 def _spread(name: str, text: str) -> Concern:
     """A version on its way is no trouble; one that a host does not take, is."""
-    stopped = any(word in text for word in (" refused ", " rolled-back ", " failed ", " is silent"))
+    stopped = any(word in text for word in (" refused ", " rolled-back ", " failed ", " is silent", " serves version "))
     return Concern(Urgency.WARN if stopped else Urgency.SOFT, f"{name} is not the same on all hosts", f"{text}.", name)
 
 

@@ -19,13 +19,14 @@ class Known:
     """What was found out: alerts' troubles by topic, pulses by encoded model name, and what could not be read.
 
     None: it could not be read (`faults` say why), or is still being read. `spreads` say of models that hosts don't all
-    serve alike how far their version in Production has come.
+    serve alike how far their version in Production has come, `ailing` what ails hosts, by their names.
     """
 
     troubles: Mapping[str, Trouble] | None
     pulses: Mapping[str, Pulse] | None
     faults: tuple[str, ...] = ()
     spreads: Mapping[str, str] = field(default_factory=dict)
+    ailing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def overview(page: Page, known: Known, may_see: Callable[[str], bool], sees_all:
     pulses = known.pulses or {}
     seen = {each.name: pulses.get(encode_model(each.name), Pulse()) for each in page.models}
     beats = {name: each.whole for name, each in seen.items()}
-    found = concerns(known.troubles or {}, page.hosts, page.models, beats, registry, known.spreads)
+    found = concerns(known.troubles or {}, page.hosts, page.models, beats, registry, known.spreads, known.ailing)
     mine = tuple(each for each in found if (may_see(each.model) if each.model else sees_all))
     rows = [_row(each, seen[each.name] if known.pulses is not None else None, mine) for each in page.models]
     rows.sort(key=lambda each: (len(Urgency) if each.urgency is None else each.urgency, each.model.name))

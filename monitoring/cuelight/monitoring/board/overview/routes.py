@@ -31,7 +31,7 @@ def add_overview(app: Flask, sources: Sources, known: OverviewSources, guard: Gu
         page = view.page(sources.seen(), sources.reports(), registry, who.grant.covers)
         sees_all = ALL_MODELS in who.grant.models
         spreads = sources.spreads(each.name for each in page.models)
-        told = replace(known.known(), spreads=spreads)
+        told = replace(known.known(), spreads=spreads, ailing=sources.ailing())
         shown = overview(page, told, who.grant.covers, sees_all, registry)
         return render_template("overview.html", page=shown, visitor=who, live=LIVE_SECONDS)
 
