@@ -14,7 +14,8 @@ from cuelight.registry.names import check_alias, check_model, check_stage
 from cuelight.registry.rest import AnswerTooLong, Rest
 
 _API = "/api/2.0/mlflow/"
-_PAGE, _SMALLEST_PAGE = 1000, 10
+# MLflow works for some milliseconds on each model: a page of so many is there in time also where others ask as well.
+_PAGE, _SMALLEST_PAGE = 200, 10
 _MOST_DIGITS = 18  # below 2**63
 _LOGGED = "models:/m-"
 T = TypeVar("T")
@@ -163,7 +164,7 @@ class MlflowRegistry:
             except AnswerTooLong:  # tags may hold 100 KB each
                 if size <= _SMALLEST_PAGE:
                     raise
-                self._page_sizes[path] = size // 10
+                self._page_sizes[path] = max(_SMALLEST_PAGE, size // 10)
                 continue
             yield from items(document)
             token = document.get("next_page_token")

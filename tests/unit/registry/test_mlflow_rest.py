@@ -123,7 +123,7 @@ def test_pages_of_too_many_bytes_are_asked_for_in_smaller_ones(monkeypatch: pyte
     with answering(server):
         follower = MlflowRegistry(f"http://127.0.0.1:{server.server_port}")
         assert len(follower.snapshot().models) == 50
-        assert _Pages.sizes == [1000, 100, *[10] * 5] * 2
+        assert _Pages.sizes == [200, 20, *[10] * 5] * 2
         _Pages.sizes.clear()
         found = follower.snapshot().models
         assert {len(each.versions) for each in found.values()} == {1}
