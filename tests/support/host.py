@@ -34,6 +34,7 @@ from cuelight.serving.host.company import Company
 from cuelight.serving.host.deployment import Deployment, Generations
 from cuelight.serving.host.places import Places
 from cuelight.serving.versions.store import ModelStore
+from tests.support import trials
 from tests.support.load import Seen, steady
 from tests.support.ports import free_port
 
@@ -45,7 +46,7 @@ def eventually(what: Callable[[], Any], seconds: float = 120.0, reason: str = ""
 
     What it raises means: not yet. What must hold at every look is no part of it.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         trouble: Exception | None = None
         try:
@@ -53,9 +54,10 @@ def eventually(what: Callable[[], Any], seconds: float = 120.0, reason: str = ""
                 return value
         except Exception as error:  # one refused connection, or one missing entry, decides nothing
             trouble = error
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - began
+        if waited >= seconds:
             raise AssertionError(reason or f"not true within {seconds} s: {what}") from trouble
-        time.sleep(0.02)
+        time.sleep(min(0.02 + waited / 20, 0.1))  # who waits long leaves the cores to those who are waited for
 
 
 class Host:
@@ -133,7 +135,7 @@ class Host:
         chosen = self.settings
         store = ModelStore(Places(chosen.serving_folder).store)
         preparation = Preparation(
-            self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name)
+            self.registry, store, chosen, lambda name: recent_requests(chosen.journal_folder, name), trials.run
         )
         record, herald = self.record, Herald(self.feed) if self.feed else None
         if herald:

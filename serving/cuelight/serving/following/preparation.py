@@ -31,11 +31,13 @@ class Preparation:
         store: ModelStore,
         settings: Settings,
         recent: Callable[[str], Sequence[Sample]],
+        try_out: Callable[..., trial.Verdict] = trial.run,
     ) -> None:
         self._registry = registry
         self._store = store
         self._settings = settings
         self._recent = recent
+        self._try_out = try_out
 
     def keys(self) -> TrustedKeys:
         """The public keys that count now."""
@@ -85,7 +87,7 @@ class Preparation:
         except Refused:
             return Fact()  # gone or altered on disk: fetch it again
         chosen, began = self._settings, time.monotonic()
-        verdict = trial.run(
+        verdict = self._try_out(
             entry.files,
             fact.digest,
             fact.signed_by,

@@ -14,10 +14,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cuelight.kit.errors import Refused
 from cuelight.serving.versions import example
@@ -58,8 +58,35 @@ class Verdict:
     peak_bytes: int = 0
 
 
+class Process(Protocol):
+    """What is used of the process that a trial runs in."""
+
+    pid: int
+    returncode: int
+
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, Any]: ...  # noqa: A002
+
+
+def _process(environment: Mapping[str, str]) -> Process:
+    """A trial in a session of its own, which waits for its order."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cuelight.serving.versions.trial"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 def run(
-    files: Path, digest: str, signed_by: str, recent: Sequence[Sample], seconds: float, memory_bytes: int
+    files: Path,
+    digest: str,
+    signed_by: str,
+    recent: Sequence[Sample],
+    seconds: float,
+    memory_bytes: int,
+    start: Callable[[Mapping[str, str]], Process] = _process,
 ) -> Verdict:
     """Try the version in `files` for at most `seconds`, in at most `memory_bytes` of address space."""
     order = {
@@ -70,14 +97,7 @@ def run(
         "seconds": seconds,
         "recent": [asdict(each) | {"body": base64.b64encode(each.body).decode()} for each in recent],
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cuelight.serving.versions.trial"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**ONE_THREAD, **os.environ},
-        start_new_session=True,
-    )
+    process = start({**ONE_THREAD, **os.environ})
     try:
         answer, _ = process.communicate(json.dumps(order).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -92,7 +112,7 @@ def run(
         )
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: Process) -> None:
     """End the session we started, with whatever the model started in it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -139,7 +159,7 @@ def _shortcuts(order: Mapping[str, Any], version: LoadedVersion, recent: Sequenc
         return Shortcuts()
 
 
-def _main() -> None:
+def main() -> None:
     """Read an order from standard input, write a verdict to standard output."""
     order = json.loads(sys.stdin.buffer.read())
     answers = os.fdopen(os.dup(1), "w")
@@ -167,4 +187,4 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    main()

@@ -24,6 +24,7 @@ from cuelight.serving.versions import image
 from cuelight.serving.versions.demands import check_answer
 from cuelight.serving.versions.samples import Sample
 from cuelight.serving.versions.trial import Verdict, run
+from tests.support import trials
 from tests.support.host import eventually
 
 GB = 1 << 30
@@ -140,6 +141,25 @@ def test_a_model_that_kills_its_process_is_refused(tmp_path: Path) -> None:
     verdict = _try(_write(tmp_path / "m", crash))
     assert not verdict.ok
     assert "SIGKILL" in verdict.reason
+
+
+def test_a_trial_of_a_tests_host_finds_the_same(library: Callable[[str], Path], tmp_path: Path) -> None:
+    """Forked from a process that has imported much, it passes, refuses, dies and is ended as those above."""
+
+    def crash(_rows: Any) -> Any:
+        os.kill(os.getpid(), 9)
+
+    def hang(_rows: Any) -> Any:
+        time.sleep(3600)
+
+    files = [library("1"), library("nan"), _write(tmp_path / "crash", crash), _write(tmp_path / "hang", hang)]
+    limits = (30.0, 30.0, 30.0, 3.0)
+    passed, *others = (
+        trials.run(each, "d", "key", (GOOD,), limit, 8 * GB) for each, limit in zip(files, limits, strict=True)
+    )
+    assert (passed.ok, passed.tried, passed.compiled) == (True, 2, "linear")
+    for verdict, says in zip(others, ("NaN", "SIGKILL", "within 3 s"), strict=True):
+        assert (verdict.ok, says in verdict.reason) == (False, True)
 
 
 def test_a_trial_does_not_outlive_a_follower_that_was_killed(tmp_path: Path) -> None:
