@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.mlflow_server import MlflowServer, running
+from tests.support import mlflow_server as mlflow_servers
+from tests.support.mlflow_server import MlflowServer
 
 if TYPE_CHECKING:
     from tests.support.object_store import ObjectStore
@@ -15,10 +16,29 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of one MLflow server for the whole run: use names of models and experiments that no other test uses."""
-    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
-        yield server.url
+def one_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """The MLflow server behind `mlflow`."""
+    more = {"CUELIGHT_MLFLOW_USER_HEADER": "X-Forwarded-User"}
+    with mlflow_servers.running(MlflowServer(tmp_path_factory.mktemp("mlflow"), more=more)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mlflow(one_mlflow: MlflowServer) -> Iterator[MlflowServer]:
+    """One MLflow server for the whole run, which believes a proxy's header, and may be stopped.
+
+    A module leaves no models there: each host that follows it would fetch and try those of all modules before. Use
+    names of experiments that no other test uses.
+    """
+    yield one_mlflow
+    one_mlflow.recover()
+    mlflow_servers.clear(one_mlflow.url)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(mlflow: MlflowServer) -> str:
+    """Its URL."""
+    return mlflow.url
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ class Door(Up):
 
     def switches(self) -> list[tuple[int, str]]:
         """The versions that were put into Production, and by whom, as the history has it."""
-        events = map(json.loads, self.command_beside("history", _MODEL, "--json").stdout.splitlines())
+        events = map(json.loads, self.command_here("history", _MODEL, "--json").stdout.splitlines())
         return [(each["version"], each["detail"].get("by", "")) for each in events if each["kind"] == "switched"]
 
 

@@ -21,17 +21,17 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer) -> Iterator[Host]:
+def host(tmp_path_factory: pytest.TempPathFactory, mlflow: MlflowServer) -> Iterator[Host]:
     """A serving host that follows it, and gives up an answer after two seconds."""
-    registry = MlflowRegistry(server.url, connect_timeout=1.0, read_timeout=2.0)
+    registry = MlflowRegistry(mlflow.url, connect_timeout=1.0, read_timeout=2.0)
     with running(tmp_path_factory.mktemp("host"), registry) as host:
         yield host
 
 
 @pytest.mark.parametrize("outage", ["stopped", "hanging"])
-def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server: MlflowServer, host: Host) -> None:
+def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, mlflow: MlflowServer, host: Host) -> None:
     """No request fails, a restart serves the last good versions from disk, and a later promotion goes through."""
-    registrar = Registrar(server.url, host.settings.keys_folder)
+    registrar = Registrar(mlflow.url, host.settings.keys_folder)
     first, second, third = (registrar.add(outage, answer) for answer in (1.0, 2.0, 3.0))
     registrar.registry.set_stage(outage, first, "Production")
     registrar.registry.set_stage(outage, second, "Staging")
@@ -39,7 +39,7 @@ def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server:
     host.wait_for(outage, second, "Staging")
     eventually(lambda: host.tags(outage, second).get(tags.STATE) == "serving")
 
-    _take_away(server, outage)
+    _take_away(mlflow, outage)
     with steady(host.url, outage, ZEROS, pause=0.02) as load:
         eventually(lambda: _staleness(host) > 6.0, reason="the outage is not seen")
     assert load.failed == []
@@ -51,7 +51,7 @@ def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server:
     assert [_answer(host, outage, each) for each in ("", "/stages/Staging")] == [(200, first), (200, second)]
 
     with steady(host.url, outage, ZEROS, pause=0.02) as load:
-        _bring_back(server, outage)
+        _bring_back(mlflow, outage)
         eventually(lambda: _is_back(registrar.registry), reason="MLflow is not back")
         registrar.registry.set_stage(outage, third, "Production", archive_others=True)
         host.wait_for(outage, third)
@@ -61,18 +61,18 @@ def test_an_outage_of_mlflow_changes_nothing_that_is_served(outage: str, server:
     eventually(lambda: host.tags(outage, third).get(tags.STATE) == "serving")
 
 
-def _take_away(server: MlflowServer, outage: str) -> None:
+def _take_away(mlflow: MlflowServer, outage: str) -> None:
     if outage == "stopped":
-        server.stop()
+        mlflow.stop()
     else:
-        server.signal(signal.SIGSTOP)
+        mlflow.signal(signal.SIGSTOP)
 
 
-def _bring_back(server: MlflowServer, outage: str) -> None:
+def _bring_back(mlflow: MlflowServer, outage: str) -> None:
     if outage == "stopped":
-        server.start()
+        mlflow.start()
     else:
-        server.signal(signal.SIGCONT)
+        mlflow.signal(signal.SIGCONT)
 
 
 def _is_back(registry: Registry) -> bool:

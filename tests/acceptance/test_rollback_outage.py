@@ -25,11 +25,11 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, mlflow: MlflowServer) -> Iterator[Up]:
     """An installation that uses it, and gives up an answer after two seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUELIGHT_REGISTRY_READ_TIMEOUT", "2")
-        up = Up(tmp_path_factory.mktemp("up") / "home", registry_uri=server.url)
+        up = Up(tmp_path_factory.mktemp("up") / "home", registry_uri=mlflow.url)
         try:
             up.start()
             yield up
@@ -58,7 +58,7 @@ def _serves(up: Up, model: str, version: int) -> bool:
 
 def _lines(up: Up, model: str, kind: str) -> list[dict[str, Any]]:
     """Lines of the history of that kind."""
-    printed = _run(up, "history", model, "--json").stdout.splitlines()
+    printed = up.command_here("history", model, "--json").stdout.splitlines()
     return [line for line in map(json.loads, printed) if line["kind"] == kind]
 
 
@@ -80,13 +80,13 @@ def _promoted(up: Up, registrar: Registrar, model: str, versions: int) -> None:
 
 
 @pytest.mark.parametrize("outage", ["stopped", "hanging"])
-def test_a_rollback_needs_no_mlflow(outage: str, server: MlflowServer, up: Up, registrar: Registrar) -> None:
+def test_a_rollback_needs_no_mlflow(outage: str, mlflow: MlflowServer, up: Up, registrar: Registrar) -> None:
     """Under load without a failed request; it outlives the follower; then MLflow says the same, and history all."""
     _promoted(up, registrar, outage, 2)
     if outage == "stopped":
-        server.stop()
+        mlflow.stop()
     else:
-        server.signal(signal.SIGSTOP)
+        mlflow.signal(signal.SIGSTOP)
 
     with steady(up.url, outage, ZEROS, pause=0.02) as load:
         eventually(lambda: len(load.all) > 100)
@@ -96,13 +96,15 @@ def test_a_rollback_needs_no_mlflow(outage: str, server: MlflowServer, up: Up, r
             f"{outage} version 1 answers again. MLflow is told once it answers.\n",
         ), done.stderr
         assert _serves(up, outage, 1)
+        # Killed within a moment of the switch, it would take its line of the history with it.
+        eventually(lambda: len(_lines(up, outage, "switched")) == 3, reason="the switch is not on record")
         follower = up.programs()["follow"]
         follower.kill()
         eventually(lambda: up.programs().get("follow", follower).pid != follower.pid, reason="it is not started again")
         if outage == "stopped":
-            server.start()
+            mlflow.start()
         else:
-            server.signal(signal.SIGCONT)
+            mlflow.signal(signal.SIGCONT)
         eventually(lambda: _stages(registrar, outage) == {1: "Production", 2: "Archived"}, reason="MLflow is not told")
         eventually(lambda: _lines(up, outage, "rollback-settled"), reason="it is not settled")
     assert load.failed == []
@@ -119,17 +121,17 @@ def test_a_rollback_needs_no_mlflow(outage: str, server: MlflowServer, up: Up, r
     assert found["cuelight.state"] == "rolled-back"
 
 
-def test_what_somebody_put_there_meanwhile_counts(server: MlflowServer, up: Up, registrar: Registrar) -> None:
+def test_what_somebody_put_there_meanwhile_counts(mlflow: MlflowServer, up: Up, registrar: Registrar) -> None:
     """Who is quicker than Cuelight when MLflow is back overrules the rollback, and the history says so."""
     _promoted(up, registrar, "overruled", 2)
     third = registrar.add("overruled", 3.0)
     follower = up.programs()["follow"]
-    server.signal(signal.SIGSTOP)
+    mlflow.signal(signal.SIGSTOP)
     done = _run(up, "rollback", "overruled", "--yes")
     assert done.returncode == 0, done.stderr
     follower.suspend()  # so that the person is quicker
     try:
-        server.signal(signal.SIGCONT)
+        mlflow.signal(signal.SIGCONT)
         eventually(lambda: _stages(registrar, "overruled"), reason="MLflow is not back")
         registrar.registry.set_stage("overruled", third, "Production", archive_others=True)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from cuelight.kit.identity import new_id
 from cuelight.registry.edit_feed import MlflowFeed
 from cuelight.registry.edits import PATH, Edit
 from cuelight.registry.mlflow_rest import MlflowRegistry
-from cuelight.registry.rest import NoSuchPath
 from tests.support.host import eventually
-from tests.support.mlflow_server import MlflowServer, running, stock
+from tests.support.mlflow_server import MlflowServer, running
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -30,13 +28,6 @@ _POOL = urllib3.PoolManager(maxsize=200, retries=False)
 def name() -> str:
     """A model's name that no other test has."""
     return f"edits {new_id()}"
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server that these tests may stop."""
-    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
-        yield server
 
 
 def _newest(url: str) -> int:
@@ -155,30 +146,22 @@ def test_a_crowd_that_waits_holds_nobody_up(mlflow_server: str, name: str) -> No
     assert [[each["model"] for each in answer.json()["edits"]] for answer in answers] == [[name]] * crowd
 
 
-def test_a_server_that_stops_lets_its_polls_go(own: MlflowServer, name: str) -> None:
+def test_a_server_that_stops_lets_its_polls_go(mlflow: MlflowServer, name: str) -> None:
     """It would wait for them: they are answered early. What was noted is there after the restart, and goes on."""
-    registry = _with_two_versions(own.url, name)
+    registry = _with_two_versions(mlflow.url, name)
     registry.set_stage(name, 1, "Production")
-    first = _told(own.url, name, 1)[0]
+    first = _told(mlflow.url, name, 1)[0]
     answers: list[tuple[list[Edit], int]] = []
-    poll = threading.Thread(target=lambda: answers.append(MlflowFeed(own.url).read(first.number, 25.0)))
+    poll = threading.Thread(target=lambda: answers.append(MlflowFeed(mlflow.url).read(first.number, 25.0)))
     poll.start()
-    eventually(lambda: poll.is_alive() and _newest(own.url) == first.number)
-    own.stop()
+    eventually(lambda: poll.is_alive() and _newest(mlflow.url) == first.number)
+    mlflow.stop()
     poll.join(5)
     assert answers == [([], first.number)]
-    own.start()
-    assert _told(own.url, name, 1) == [first]
+    mlflow.start()
+    assert _told(mlflow.url, name, 1) == [first]
     registry.set_stage(name, 2, "Production")
-    assert [each.version for each in _told(own.url, name, 1, after=first.number)] == [2]
-
-
-def test_a_stock_server_tells_none(tmp_path: Path, name: str) -> None:
-    """MLflow without our app, or with a file that can't be written, does all else as ever."""
-    with running(MlflowServer(tmp_path / "stock", command=stock)) as server:
-        _with_two_versions(server.url, name).set_stage(name, 1, "Production")
-        with pytest.raises(NoSuchPath):
-            MlflowFeed(server.url).read(0, 0.0)
+    assert [each.version for each in _told(mlflow.url, name, 1, after=first.number)] == [2]
 
 
 def test_a_log_that_cant_be_had_breaks_nothing_else(tmp_path: Path, name: str) -> None:

@@ -23,7 +23,6 @@ from cuelight.operations.database import Operations
 from tests.support.fleet import Member, small_disk, variables
 from tests.support.gateway import POOL, Gateway
 from tests.support.host import eventually
-from tests.support.mlflow_server import MlflowServer, running
 from tests.support.models import ZEROS, constant, moody
 from tests.support.network import machines
 from tests.support.ports import free_port
@@ -131,17 +130,10 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def own_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server without the models of other tests: each host would look at all of them."""
-    with running(MlflowServer(tmp_path_factory.mktemp("mlflow"))) as server:
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_server: Postgres) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str, postgres_server: Postgres) -> Iterator[Scene]:
     """All three serve version 1, and the gateway has found them."""
     folder, port = tmp_path_factory.mktemp("several-hosts"), free_port()
-    home, mlflow = folder / "gateway", urlsplit(own_mlflow)
+    home, mlflow = folder / "gateway", urlsplit(mlflow_server)
     mint = Mint(Settings(home=home))
     shared: dict[str, Any] = {
         "access_required": True,
@@ -172,7 +164,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_se
             )
             hosts[name] = Member(name, folder / name, port, machine, chosen)
             (hosts[name].home / "keys").mkdir(parents=True, exist_ok=True)
-        registrar = Registrar(own_mlflow, hosts["a"].home / "keys")
+        registrar = Registrar(mlflow_server, hosts["a"].home / "keys")
         for each in (hosts["b"], hosts["c"]):  # what was signed there, is trusted here
             subprocess.run(["cp", "-r", f"{hosts['a'].home}/keys/.", f"{each.home}/keys"], check=True)
         gateway = Gateway(home, **shared, gateway_hedge_seconds=1.0)
@@ -180,7 +172,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, own_mlflow: str, postgres_se
             "gateway_port": gateway.settings.gateway_port,
             "gateway_admin_port": gateway.settings.gateway_admin_port,
         }
-        environment = variables(home=home, **shared, **asked, registry_uri=own_mlflow)
+        environment = variables(home=home, **shared, **asked, registry_uri=mlflow_server)
         operations = Operations(shared["database_url"])
         made = Scene(hosts, gateway, registrar, operations, mint.bearer("score"), environment, ways)
         made.promote()

@@ -13,6 +13,7 @@ from pathlib import Path
 import urllib3
 
 from cuelight.registry import server_process
+from cuelight.registry.mlflow_rest import MlflowRegistry
 from tests.support.ports import free_port
 
 
@@ -69,6 +70,13 @@ class MlflowServer:
             self._process.wait()
         self._process = None
 
+    def recover(self) -> None:
+        """Let it answer again, whatever was done to it."""
+        if self._process is None:
+            self.start()
+        else:
+            self.signal(signal.SIGCONT)
+
     def signal(self, number: int) -> None:
         """Send a signal to its process group."""
         assert self._process is not None
@@ -84,6 +92,13 @@ def running(server: MlflowServer, seconds: float = 120.0) -> Iterator[MlflowServ
         yield server
     finally:
         server.stop()
+
+
+def clear(url: str) -> None:
+    """Delete all models."""
+    registry = MlflowRegistry(url)
+    for name in registry.snapshot().models:
+        registry.delete_model(name)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, deadline: float) -> None:

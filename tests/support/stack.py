@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import urllib3
 
+from tests.support.command import asked
 from tests.support.host import eventually
 from tests.support.ports import free_port
 
@@ -96,6 +97,10 @@ class Up:
             timeout=200,
             check=False,
         )
+
+    def command_here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same in this process, where how it starts is beside the point."""
+        return asked(self.home.parent, self.environment, *arguments)
 
     @property
     def command(self) -> list[str]:

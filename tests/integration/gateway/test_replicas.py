@@ -94,7 +94,7 @@ def _are_ready(up: Up) -> bool:
 
 
 def _done(up: Up, *arguments: str) -> str:
-    ended = up.command_beside(*arguments)
+    ended = up.command_here(*arguments)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -134,7 +134,7 @@ def test_one_drains_and_comes_back_under_load(up: Up, name: str) -> None:
         assert "drained and stopped" in _done(up, "drain", name)
         states = {each["name"]: each["state"] for each in _status(up)["replicas"]}
         assert states == {name: "drained", other: "ready"}
-        last = up.command_beside("drain", other)
+        last = up.command_here("drain", other)
         assert (last.returncode, "last replica" in last.stderr) == (1, True)
         assert "takes requests again" in _done(up, "drain", name, "--undo")
         before = _seen(up)[name].requests
