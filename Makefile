@@ -27,7 +27,7 @@ up: $(READY) ## Run everything, from MLflow to the gateway and the board, until 
 
 # Three processes on two cores: tests of real servers wait for a good part of their time. In the order of the folders:
 # those with whole installations first. xdist would begin with files of many tests, end with the few long ones, and
-# leave a core idle meanwhile.
+# leave a core idle meanwhile. Files that share a host go together (tests/support/sharing.py).
 .PHONY: test
 test: $(READY) browser wrk promtool networks ## Run all tests.
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Files that share a host go to the same process, where there are several."""
+    from tests.support.sharing import Together
+
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="session")
 def one_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """The MLflow server behind `mlflow`."""

@@ -24,6 +24,7 @@ from cuelight.operations.database import Operations
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.server_process import READY_PATH
 from tests.support import mlflow_server
+from tests.support.command import asked
 from tests.support.host import POOL, eventually, running
 from tests.support.mlflow_server import MlflowServer
 from tests.support.postgres import Postgres
@@ -43,12 +44,22 @@ class Past:
 
 
 def cuelight(home: Path, *arguments: str, database: str = "") -> subprocess.CompletedProcess[str]:
-    """A command on an installation, to its end."""
-    environment = {**os.environ, "CUELIGHT_HOME": str(home), "CUELIGHT_DATABASE_URL": database}
+    """A command on an installation, to its end, in this process."""
+    return asked(home.parent, settings_of(home, database), *arguments)
+
+
+def process(home: Path, *arguments: str, database: str = "") -> subprocess.CompletedProcess[str]:
+    """The same as a person runs it."""
+    environment = {**os.environ, **settings_of(home, database)}
     command = [sys.executable, "-m", "cuelight.cli", *arguments]
     return subprocess.run(
         command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=200, check=False
     )
+
+
+def settings_of(home: Path, database: str) -> dict[str, str]:
+    """An installation's, as an environment."""
+    return {"CUELIGHT_HOME": str(home), "CUELIGHT_DATABASE_URL": database}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +84,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
             POOL.request("POST", f"{host.url}/models/model/feedback", json={"labels": labels})
             eventually(lambda: operations.history("model"))
             eventually(lambda: list((home / "journal" / "segments").glob("*/*.closed")))
-            done = cuelight(home, "backup", str(file))
+            done = process(home, "backup", str(file))
             assert done.returncode == 0, done.stderr
         operations.close()
     return Past(home, file, answered.json(), prediction)
@@ -84,7 +95,7 @@ def test_restored_into_postgresql_it_serves_the_same_answers(
 ) -> None:
     """Registry, history and keys are there, what is new gets numbers of its own; and back into files, row by row."""
     home, url = tmp_path / "home", postgres_server.url()
-    done = cuelight(home, "restore", str(past.file), database=url)
+    done = process(home, "restore", str(past.file), database=url)
     assert done.returncode == 0, done.stderr
     settings = Settings(home=home, database_url=url)
     operations = Operations(url, keys=settings.keys_folder)
@@ -140,7 +151,7 @@ def test_restored_into_files_it_is_what_it_was(past: Past, tmp_path: Path) -> No
     assert {name: table.num_rows for name, table in recorded.items()} == {"requests": 1, "rows": 2, "labels": 1}
     assert set(recorded["labels"]["prediction_id"].to_pylist()) == {past.prediction}
     assert (past.file.stat().st_mode & 0o777, home.stat().st_mode & 0o777) == (0o600, 0o700)
-    refused = cuelight(home, "restore", str(past.file))
+    refused = process(home, "restore", str(past.file))
     assert (refused.returncode, "is not empty" in refused.stderr) == (1, True)
     assert "is there already" in cuelight(home, "backup", str(past.file)).stderr
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.trusted_types import allowed_types
+from tests.support.command import asked
 from tests.support.host import POOL, Host, eventually
 from tests.support.models import Shelf
 
@@ -86,13 +85,8 @@ class _Served:
 
 
 def _cuelight(host: Host, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cuelight.cli", "compare", *arguments],
-        env={**os.environ, "CUELIGHT_HOME": str(host.settings.home), "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return asked(
+        host.settings.home, {"CUELIGHT_HOME": str(host.settings.home), "COLUMNS": "160"}, "compare", *arguments
     )
 
 
@@ -106,7 +100,7 @@ def _compared(host: Host, served: _Served, labelled: int) -> dict[str, Any]:
             return document if document["gain"]["rows"] == labelled else None
         return None
 
-    document: dict[str, Any] = eventually(found, reason=f"{served.name}: {_cuelight(host, served.name)}")
+    document: dict[str, Any] = eventually(found, reason=f"{served.name} is not compared on all its rows")
     return document
 
 

@@ -38,6 +38,7 @@ from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.model import Track
 from cuelight.registry.tracking import Tracking
+from tests.support.command import asked
 from tests.support.journal import prediction
 from tests.support.ports import free_port
 from tests.unit.monitoring.tables import scored
@@ -309,8 +310,6 @@ def test_the_command_ends_with_its_verdict(installation: Installation) -> None:
     assert document["verdict"] == "drift"
     assert document["link"].endswith("report.html")
     assert document["next"][-1].startswith("By its schedule the model is judged from ")
-    done = subprocess.run(
-        cuelight("drift", MODEL, "--no-page"), env=environment, capture_output=True, text=True, check=False
-    )
+    done = asked(installation.settings.home, environment, "drift", MODEL, "--no-page")
     assert done.returncode == 10, done.stderr
     assert "drift: Drift in 2,000 rows: " in done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from tests.support.host import POOL, Host, eventually
+from cuelight.registry.memory import MemoryRegistry
+from tests.support.host import POOL, Host, eventually, running
 from tests.support.models import Shelf
 
 _RANDOM = np.random.default_rng(5)
@@ -38,6 +39,13 @@ FEW = X.head(5)
 TABLE = X[["a", "b"]].assign(age=_RANDOM.integers(18, 90, 120), town=_RANDOM.choice(["Bath", "York"], 120))
 SPLIT = {"dataframe_split": {"columns": list("abcd"), "data": FEW.to_numpy().tolist()}}
 PROBABILITIES = {"params": {"predict_method": "predict_proba"}}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, registry: MemoryRegistry) -> Iterator[Host]:
+    """One worker: what it imports for all these flavors, each one would."""
+    with running(tmp_path_factory.mktemp("host"), registry, serving_workers=1) as host:
+        yield host
 
 
 @dataclass(frozen=True)

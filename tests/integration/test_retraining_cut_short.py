@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from cuelight.pipelines.retraining.retrainer import LOST, PUT_OFF, Outcome
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.tracking import Run
+from cuelight.registry.trusted_types import allowed_types
 from tests.support.processes import CLEAN
 from tests.support.theatre import Theatre, entered, opened
 
@@ -32,6 +35,51 @@ NAME = "cut_short"
 def _quick() -> Pipeline:
     """An estimator that is fitted at once."""
     return make_pipeline(StandardScaler(), LogisticRegression())
+
+
+class _Understudy:
+    """Carries out requests in processes that are killed at it, forked from one that has imported MLflow for all."""
+
+    def __init__(self, mlflow_server: str, folder: Path) -> None:
+        self._there = mlflow_server, folder
+        self._orders, orders = CLEAN.Pipe()
+        self._process = CLEAN.Process(target=_understudy, args=(orders,))
+        self._process.start()
+        orders.close()
+
+    def killed(self, now: float, owner: type, step: str, done: bool = True) -> None:
+        """A process is killed as soon as the step is done, or where it would begin."""
+        self._orders.send((*self._there, now, owner, step, done))
+        assert self._orders.poll(120)
+        assert self._orders.recv() == -signal.SIGKILL
+
+    def end(self) -> None:
+        """It is not needed any more."""
+        self._orders.close()
+        self._process.join(20)
+
+
+def _understudy(orders: Connection) -> None:
+    import mlflow.pyfunc
+    import mlflow.sklearn  # noqa: F401
+
+    allowed_types()  # all of scikit-learn
+    with suppress(EOFError):
+        while True:
+            order = orders.recv()
+            child = os.fork()
+            if child == 0:
+                _carry_out(*order)
+                os._exit(0)
+            orders.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+@pytest.fixture(scope="module")
+def understudy(mlflow_server: str, theatre: Theatre) -> Iterator[_Understudy]:
+    """One for all."""
+    made = _Understudy(mlflow_server, theatre.scratch)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +99,7 @@ def theatre(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     ],
 )
 def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
-    mlflow_server: str, theatre: Theatre, owner: type, step: str, runs: list[str]
+    understudy: _Understudy, theatre: Theatre, owner: type, step: str, runs: list[str]
 ) -> None:
     """A holder that is killed right after the step leaves, once the next has been there, what an unkilled one leaves.
 
@@ -59,7 +107,7 @@ def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
     """
     before = _versions(theatre)
     number = _asked(theatre)
-    _killed(theatre, mlflow_server, owner, step)
+    understudy.killed(theatre.clock.now(), owner, step)
     theatre.clock.advance(121.0)
     outcome = theatre.retrainer("two").run_next()
     assert outcome is None or outcome.outcome == STAGED, outcome
@@ -103,11 +151,11 @@ def test_a_registry_that_goes_away_at_the_end_puts_it_off(theatre: Theatre, monk
     assert theatre.version(new).stage == "Staging"
 
 
-def test_a_later_version_is_not_displaced(mlflow_server: str, theatre: Theatre) -> None:
+def test_a_later_version_is_not_displaced(understudy: _Understudy, theatre: Theatre) -> None:
     """What was registered before a long pause is not staged over a version that a person put there meanwhile."""
     before = _versions(theatre)
     _asked(theatre)
-    _killed(theatre, mlflow_server, MlflowRegistry, "set_stage", done=False)
+    understudy.killed(theatre.clock.now(), MlflowRegistry, "set_stage", done=False)
     (stalled,) = _versions(theatre) - before
     made = theatre.version(1)
     later = theatre.workshop.registry.create_version(made.name, made.source, made.run_id, {})
@@ -184,15 +232,6 @@ def _asked(theatre: Theatre) -> int:
     theatre.arrive(600)
     theatre.ask()
     return theatre.operations.retrains()[0].id
-
-
-def _killed(theatre: Theatre, mlflow_server: str, owner: type, step: str, done: bool = True) -> None:
-    """A process that carries out the request is killed as soon as the step is done, or where it would begin."""
-    there = (mlflow_server, theatre.scratch, theatre.clock.now())
-    process = CLEAN.Process(target=_carry_out, args=(*there, owner, step, done))
-    process.start()
-    process.join(120)
-    assert process.exitcode == -signal.SIGKILL
 
 
 def _carry_out(mlflow_server: str, folder: Path, now: float, owner: type, step: str, done: bool) -> None:

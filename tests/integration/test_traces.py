@@ -206,9 +206,3 @@ def test_a_collector_that_is_away_is_not_missed(traced: Host, collector: Collect
 def _dropped(host: Host) -> float:
     page = POOL.request("GET", f"{host.url}/metrics").data.decode()
     return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith("cuelight_spans_dropped_total"))
-
-
-def test_without_the_setting_no_worker_imports_opentelemetry(single: Host) -> None:
-    """A worker has not one of its modules, with a caller's `traceparent` neither."""
-    answer = single.score("traced", ZEROS, **_parent(1))
-    assert answer.json()["predictions"] == [0.0]

@@ -146,3 +146,9 @@ def test_chunked_bodies_are_read(single: Host) -> None:
         assert read_answer(connection) == (200, b'{"predictions":[1.0]}')
         connection.sendall(head("quick", len(BODY)) + BODY)
         assert read_answer(connection) == (200, b'{"predictions":[1.0]}')
+
+
+def test_without_traces_no_worker_imports_opentelemetry(single: Host) -> None:
+    """It has not one of its modules, with a caller's `traceparent` neither."""
+    answer = single.score("traced", ZEROS, traceparent=f"00-{1:032x}-{1:016x}-01")
+    assert answer.json()["predictions"] == [0.0]
