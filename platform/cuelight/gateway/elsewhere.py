@@ -61,25 +61,41 @@ class Elsewhere:
             return f"{error} The hosts stay as they were."
         others = elsewhere(self._settings, found)
         silent = {each.name for each in others if each.age > self._settings.hosts_silent_seconds}
-        known = {each.name for each in self.members}
-        self._left = left(silent, self._left, known, _unfit(self._settings.gateway_folder) if silent else ())
-        located, lost = _located(each for each in others if each.name not in self._left)
+        known, there = {each.name for each in self.members}, {each.name for each in found}
+        unfit = _unfit(self._settings.gateway_folder) if silent or known - there else set()
+        self._left = left(silent, self._left, known, unfit, {each.name for each in others})
+        located, lost = _located([each for each in others if each.name not in self._left], self.members)
+        kept = unlisted(self.members, there, unfit, located)
+        located = tuple(sorted((*located, *kept), key=lambda each: each.name))
         if located != self.members:
             files.replace(self._path, msgspec.json.encode(located))
             self.members = located
         said = [f"hosts on other machines: {', '.join(each.name for each in located) or 'none'}"]
         said += [f"silent: {', '.join(sorted(silent))}"] if silent else []
+        said += [f"not in the table any more: {', '.join(each.name for each in kept)}"] if kept else []
         said += [f"not to be found by their addresses: {', '.join(lost)}"] if lost else []
         return "; ".join(said)
 
 
-def left(silent: Set[str], before: Set[str], known: Set[str], unfit: Iterable[str]) -> frozenset[str]:
+def left(silent: Set[str], before: Set[str], known: Set[str], unfit: Iterable[str], others: Set[str]) -> frozenset[str]:
     """Who is gone: silent, and unfit by the gateway's own probes; and who was gone `before`, while silent. Pure.
 
     A host may lose the database and serve on: its silence alone takes it out of nothing. Of one that is silent and
-    was not `known`, probes are to tell first.
+    was not `known`, probes are to tell first. Where none of all `others` would be left, the last ones stay: should the
+    database be away when they come back, nobody else knows where they are.
     """
-    return frozenset(silent & (before | (known & {*unfit})))
+    gone = frozenset(silent & (before | (known & {*unfit})))
+    return gone - known if others <= gone else gone
+
+
+def unlisted(members: Members, there: Set[str], unfit: Set[str], located: Members) -> Members:
+    """Those that have no row any more and serve on: a table that was made anew takes nobody out of service. Pure.
+
+    Not those that are `located` there by another name.
+    """
+    places = {(each.address, each.port) for each in located}
+    gone = (each for each in members if each.name not in there and each.name not in unfit)
+    return tuple(each for each in gone if (each.address, each.port) not in places)
 
 
 def _unfit(folder: Path) -> set[str]:
@@ -92,15 +108,20 @@ def _unfit(folder: Path) -> set[str]:
     return {each["hostname"] for each in members if each["health_status"].get("failed_active_health_check")}
 
 
-def _located(hosts: Iterable[Host]) -> tuple[Members, list[str]]:
-    """Them as replicas by their IP addresses, and the names of those whose addresses nobody knows."""
-    found, lost = [], []
+def _located(hosts: Iterable[Host], before: Members) -> tuple[Members, list[str]]:
+    """Them as replicas by their IP addresses, and the names of those whose addresses nobody knows.
+
+    What was found `before` is good while nobody answers for names: it may be those who know names that are away.
+    """
+    found, lost, known = [], [], {each.name: each.address for each in before}
     for each in hosts:
         try:
             address = str(socket.getaddrinfo(each.address, each.port, type=socket.SOCK_STREAM)[0][4][0])
         except (OSError, UnicodeError):
             lost.append(each.name)
-            continue
+            if each.name not in known:
+                continue
+            address = known[each.name]
         found.append(as_replica(each, address))
     return tuple(found), lost
 

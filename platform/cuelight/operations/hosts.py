@@ -39,9 +39,9 @@ def beat(connection: sa.Connection, record: Record, settle: Settle, silent: floa
         )
     others = [each for each in before if each.name != record.name]
     settled = settle(record, others)
-    _write(connection, settled, new=namesake is None)
+    _write(connection, settled, namesake)
     leader = _lead(connection, record.name, silent, candidate)
-    own = Host(**msgspec.structs.asdict(settled), draining=namesake is not None and namesake.draining)
+    own = Host(**msgspec.structs.asdict(settled), draining=_is_drained(settled, namesake))
     return Roll(tuple(sorted([*others, own], key=lambda each: each.name)), leader)
 
 
@@ -71,11 +71,16 @@ def leave(connection: sa.Connection, name: str) -> None:
         leases.extend(connection, lease, 0.0)
 
 
-def _write(connection: sa.Connection, record: Record, new: bool) -> None:
+def _is_drained(record: Record, namesake: Host | None) -> bool:
+    """Whether people drained this host; another one that has its name by now was never drained."""
+    return namesake is not None and namesake.draining and namesake.folder == record.folder
+
+
+def _write(connection: sa.Connection, record: Record, namesake: Host | None) -> None:
     values: dict[str, Any] = {**msgspec.structs.asdict(record), "seen": _now()}
-    values["roles"] = msgspec.json.encode(record.roles).decode()
-    if new:
-        connection.execute(sa.insert(hosts).values(**values, draining=False))
+    values |= {"roles": msgspec.json.encode(record.roles).decode(), "draining": _is_drained(record, namesake)}
+    if namesake is None:
+        connection.execute(sa.insert(hosts).values(**values))
     else:
         connection.execute(sa.update(hosts).where(hosts.c.name == record.name).values(**values))
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cuelight.gateway.elsewhere import Elsewhere, left
+from cuelight.gateway.elsewhere import Elsewhere, left, unlisted
 from cuelight.gateway.watcher import Watcher
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
@@ -81,10 +82,47 @@ def test_who_is_silent_stays_while_it_answers(settings: Settings, tmp_path: Path
 
 def test_who_is_silent_and_fails_is_gone_until_it_is_heard() -> None:
     """Neither alone is enough, and one who is gone, which no probes are made of any more, stays so."""
-    silent, nobody = frozenset({"b"}), frozenset[str]()
-    assert left(silent, nobody, {"a", "b"}, {"a"}) == nobody
-    assert left(nobody, nobody, {"a", "b"}, {"b"}) == nobody
-    assert left(silent, nobody, {"a", "b"}, {"b"}) == {"b"}
-    assert left(silent, nobody, {"a"}, {"b"}) == nobody
-    assert left(silent, silent, {"a"}, nobody) == {"b"}
-    assert left(nobody, silent, {"a"}, nobody) == nobody
+    silent, nobody, both = frozenset({"b"}), frozenset[str](), {"a", "b"}
+    assert left(silent, nobody, {"a", "b"}, {"a"}, both) == nobody
+    assert left(nobody, nobody, {"a", "b"}, {"b"}, both) == nobody
+    assert left(silent, nobody, {"a", "b"}, {"b"}, both) == {"b"}
+    assert left(silent, nobody, {"a"}, {"b"}, both) == nobody
+    assert left(silent, silent, {"a"}, nobody, both) == {"b"}
+    assert left(nobody, silent, {"a"}, nobody, both) == nobody
+
+
+def test_the_last_ones_stay() -> None:
+    """All fell silent and fail: when they come back and the database does not, they are found where they were."""
+    assert left({"a", "b"}, {"a"}, {"b"}, {"b"}, {"a", "b"}) == {"a"}
+    assert left({"a", "b"}, frozenset(), {"a", "b"}, {"a", "b"}, {"a", "b"}) == frozenset()
+
+
+def test_a_table_that_was_made_anew_takes_nobody_away(settings: Settings, tmp_path: Path) -> None:
+    """Nor one from which a host was deleted that had not been heard of for a day, as long as it passes probes."""
+    join(settings, "b")
+    elsewhere = Elsewhere(settings)
+    elsewhere.look()
+    (tmp_path / "shared.db").unlink()
+    elsewhere._operations = None
+    join(settings, "c", port=8001)
+    assert elsewhere.look() == "hosts on other machines: b, c; not in the table any more: b"
+    assert unlisted(elsewhere.members, {"c"}, {"b"}, ()) == ()
+    join(settings, "renamed")
+    assert elsewhere.look() == "hosts on other machines: c, renamed"
+
+
+def test_names_that_nobody_knows_for_a_moment_take_nobody_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a host was found before, it is still."""
+    join(settings, "b", address="localhost")
+    elsewhere = Elsewhere(settings)
+    elsewhere.look()
+    before = elsewhere.members
+
+    def fails(*_: object, **__: object) -> None:
+        raise socket.gaierror("Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert elsewhere.look() == "hosts on other machines: b; not to be found by their addresses: b"
+    assert elsewhere.members == before

@@ -112,6 +112,18 @@ def test_draining_stays_through_signs_of_life(url: str) -> None:
     assert not operations.drain_host("nobody", draining=True)
 
 
+def test_a_host_that_takes_over_a_name_is_not_drained(url: str) -> None:
+    """Who was drained and taken down is another one; the same that comes back after a while stays drained."""
+    operations = Operations(url)
+    beat(operations, record("a"))
+    operations.drain_host("a", draining=True)
+    pass_time(url, SILENT + 1.0)
+    assert [each.draining for each in beat(operations, record("a")).hosts] == [True]
+    pass_time(url, SILENT + 1.0)
+    assert [each.draining for each in beat(operations, record("a", folder="another")).hosts] == [False]
+    assert [each.draining for each in operations.hosts()] == [False]
+
+
 def test_only_those_gone_for_a_day_are_forgotten(url: str) -> None:
     """The others stay, however silent."""
     operations = Operations(url)

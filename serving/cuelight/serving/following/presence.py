@@ -192,10 +192,10 @@ class Presence:
             return  # another came at the same moment: at the next beat
         others = tuple(each for each in roll.hosts if each.name != record.name)
         own = next(each for each in roll.hosts if each.name == record.name)
-        self._adopt(next((each for each in others if each.name == roll.leader), None))
         parts = {each.name: pooled.read(each.bakes) for each in roll.hosts if each.age <= silent}
         counted = {name: known for name, known in parts.items() if known is not None}
         self.sight = Sight(at, others, roll.leader, own.roles, counted)
+        self._adopt(next((each for each in others if each.name == roll.leader), None))  # a full disk keeps it from that
         self._steady += 1
         if self._steady > _STEADY_BEATS and roll.leader == record.name:
             self._steady = 0

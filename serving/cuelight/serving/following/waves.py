@@ -111,7 +111,8 @@ def _is_gone(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:
 
 
 def _is_done(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:
-    return role.serves == wanted and host.clock - role.since >= pace.bake
+    served = host.clock - role.since
+    return role.serves == wanted and not 0.0 <= served < pace.bake  # below 0: its clock was set back meanwhile
 
 
 def marked(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cuelight.kit import files
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
@@ -174,3 +175,22 @@ def test_who_can_not_read_the_registry_says_so_and_does_not_speak_for_all(tmp_pa
         each.beat()
     assert (one.leads(), two.leads()) == (False, True)
     assert [each.trouble for each in two.sight.others] == [CANT_READ]
+
+
+def test_a_full_disk_keeps_nobody_from_seeing_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only how far rollouts are can't be taken up."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    one.beat()
+    two.beat()
+    kept = Settings(home=tmp_path / "a").serving_folder / "rollouts.json"
+    kept.write_text('{"wine": {}}')
+    one.tell(Bearing(7, ROLES))
+    one.beat()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        two.beat()
+    assert [each.generation for each in two.sight.others] == [7]

@@ -43,6 +43,7 @@ FIRST = "It waits for its turn: {} first, for 30 s of version 7."
         ([host("c", WAITS)], 1, ""),
         ([host("a", role(since=980.0))], 1, FIRST.format("a")),
         ([host("a", role(since=980.0))], 2, ""),
+        ([host("a", role(since=4600.0))], 1, ""),  # its clock was set back by an hour
         ([host("a", role("trial", serves=OLD))], 1, FIRST.format("a")),
         ([host("a", role("refused", serves=OLD))], 9, STOPPED),
         ([host("c", role("refused", serves=OLD))], 1, ""),
