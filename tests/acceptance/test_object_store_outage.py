@@ -9,7 +9,7 @@ import pytest
 from cuelight.registry import tags
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from tests.support import object_store
-from tests.support.host import Host, eventually, running
+from tests.support.host import POOL, Host, eventually, running
 from tests.support.load import steady
 from tests.support.mlflow_server import MlflowServer
 from tests.support.mlflow_server import running as mlflow_running
@@ -74,3 +74,27 @@ def test_an_outage_changes_nothing_that_is_served(
     assert load.failed == []
     assert {each.version for each in load.all} == {first, second}
     eventually(lambda: host.tags(outage, second).get(tags.STATE) == "serving")
+
+
+@pytest.mark.parametrize("outage", ["gone", "hanging"])
+def test_who_writes_or_reads_a_file_is_told(outage: str, store: ObjectStore, server: MlflowServer) -> None:
+    """As MLflow tells errors, with the store's name; and afterwards the file that was there is there, whole."""
+    url, content = f"{server.url}/api/2.0/mlflow-artifacts/artifacts/files/{outage}", bytes(range(256)) * (1 << 16)
+    assert POOL.request("PUT", url, body=content).status == 200
+    store.cut() if outage == "gone" else store.stall()
+    try:
+        for method, where, body in (("PUT", f"{url}-new", b"new"), ("GET", url, None)):
+            answer = POOL.request(method, where, body=body)
+            assert answer.status == 503, answer.data
+            assert "The artifact store s3://cuelight/mlflow does not answer" in answer.json()["message"]
+    finally:
+        store.mend()
+    assert POOL.request("GET", url).data == content
+
+
+def test_a_store_that_refuses_is_named(store: ObjectStore, server: MlflowServer) -> None:
+    """What is not there, and a bucket that is gone: an error of MLflow's form, which says whose it is."""
+    artifacts = f"{server.url}/api/2.0/mlflow-artifacts/artifacts/files"
+    answer = POOL.request("GET", f"{artifacts}/nothing")
+    assert answer.status >= 400
+    assert "s3://cuelight/mlflow" in answer.json()["message"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import socket
+import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -204,6 +206,26 @@ def test_a_file_that_drips_is_given_up(tmp_path: Path) -> None:
             version = ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/x")
             with pytest.raises(RegistryUnavailable):
                 registry(url).fetch(version, tmp_path / str(id(slow)))
+
+
+@pytest.mark.timeout(60)
+def test_a_large_file_may_begin_late(tmp_path: Path) -> None:
+    """MLflow has it whole from its object store first: beyond the usual time-out, by its size; a small one may not."""
+    late = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    for size, comes in ((8 << 20, True), (1 << 10, False)):
+        content = bytes(size)
+
+        def send(connection: socket.socket, ended: threading.Event, content: bytes = content) -> None:
+            ended.wait(2 * READ + CONNECT)
+            connection.sendall(late % len(content) + content)
+
+        listing = answer(json.dumps({"files": [{"path": "a", "is_dir": False, "file_size": size}]}).encode())
+        requests = iter([listing, send])
+        with failing(lambda connection, ended, queue=requests: next(queue)(connection, ended)) as url:  # type: ignore[misc]
+            version, folder = ModelVersion("m", 1, 1, 1, "mlflow-artifacts:/x"), tmp_path / str(size)
+            with contextlib.nullcontext() if comes else pytest.raises(RegistryUnavailable):
+                registry(url).fetch(version, folder)
+        assert (folder / "a").is_file() is comes
 
 
 def test_credentials_go_with_each_request() -> None:

@@ -39,13 +39,13 @@ def create_app() -> Starlette:
     if os.environ.get(BACKEND_STORE_URI_ENV_VAR):
         initialize_backend_stores()  # before anybody is answered: first requests that come at once get in its way
 
-    artifacts = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "")
-    if object_store.is_object_store(artifacts):
-        object_store.check(artifacts)
-        behind.attach(registry_app, artifacts)
     edits = EditLog(Path(chosen.mlflow_edits or _DEFAULT_FILE))
     Observer(edits, chosen.mlflow_user_header, chosen.registry_user).attach(registry_app)
     app = _inner(chosen.mlflow_app)
+    artifacts = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "")
+    if object_store.is_object_store(artifacts):
+        object_store.check(artifacts)
+        behind.attach(registry_app, app, artifacts)
     prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
     # First: MLflow's last route takes whatever is left.
     app.router.routes.insert(0, Route(prefix + PATH, Polls(app, edits, prefix).answer))
