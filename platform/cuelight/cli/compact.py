@@ -19,7 +19,7 @@ def command(once: bool) -> None:
     from cuelight.kit.loop import Loop
 
     settings = compose.settings()
-    compactor = compose.compactor(settings)
+    compactor = compose.compactor(settings, archives=True)
     if once:
         with output.busy("Compacting the journal"):
             click.echo(compactor.run_once())

@@ -95,11 +95,16 @@ def tracking(chosen: Settings) -> Tracking:
     return Tracking(chosen.tracking_uri, user=who.user, password=who.password, pages=mlflow_url(chosen))
 
 
-def compactor(chosen: Settings) -> Compactor:
-    """What turns the journal's closed segments into Parquet, and deletes old days."""
+def compactor(chosen: Settings, archives: bool = False) -> Compactor:
+    """What turns the journal's closed segments into Parquet, and deletes old days; `archives`: and puts them away."""
+    from cuelight.journal.archive import Terms
     from cuelight.journal.compactor import Compactor
 
-    return Compactor(chosen.journal_folder, chosen.journal_retention_days, chosen.journal_retention_bytes)
+    archive = chosen.journal_archive if archives else ""
+    terms = Terms(archive, chosen.journal_local_days, chosen.journal_local_bytes) if archive else None
+    return Compactor(
+        chosen.journal_folder, chosen.journal_retention_days, chosen.journal_retention_bytes, archive=terms
+    )
 
 
 def operations(chosen: Settings) -> Operations:

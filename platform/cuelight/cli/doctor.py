@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cuelight.cli import compose, exit_codes, output
 from cuelight.cli.checkup import (
+    archive,
     artifacts,
     clocks,
     database,
@@ -39,6 +40,7 @@ CHECKS: Mapping[str, Check] = {
     "programs": programs.findings,
     "registry": registry.findings,
     "artifacts": artifacts.findings,
+    "archive": archive.findings,
     "store": store.findings,
     "database": database.findings,
     "clocks": clocks.findings,

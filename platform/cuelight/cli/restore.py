@@ -66,11 +66,21 @@ def _show(settings: Settings, manifest: dict[str, Any], left: list[str], found: 
         click.echo("It has no keys: put those from elsewhere into its folder `keys` before you start.")
     for line in found.sentences() if found else ():
         click.echo(line)
+    for archive in sorted(_archives(settings)):
+        click.echo(f"Days of its journal are in the archive {archive}, as it is now, and not in the backup.")
     if found and not settings.mlflow_artifacts:
         click.echo(f"Before you start, set mlflow.artifacts (CUELIGHT_MLFLOW_ARTIFACTS) to {found.uri}.")
     if settings.mlflow_artifacts and not (found or settings.registry_uri):
         folder = settings.home / "mlflow" / "artifacts"
         click.echo(f"Artifacts are in {folder}: copy what is in it to {settings.mlflow_artifacts} before you start.")
+
+
+def _archives(settings: Settings) -> set[str]:
+    """Where files are whose content is not in the home."""
+    from cuelight.journal import layout, stubs
+
+    marks = settings.journal_folder.glob(f"*/model=*/date=*/host=*/.*{layout.STUB}")
+    return {stub.store for each in marks if (stub := stubs.read(each))}
 
 
 def _artifacts(file: Path, settings: Settings, manifest: dict[str, Any]) -> Check | None:

@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 
 from cuelight.journal import layout, segment, storage, tables
+from cuelight.journal.archive import Archiver, Terms
 from cuelight.journal.merging import Merger
 from cuelight.journal.record import Label, Prediction, Record, Schema
 from cuelight.journal.retention import Retention
@@ -84,8 +85,8 @@ class _Content:
 class Compactor:
     """Turns what the writers of all hosts left in `folder` into Parquet; one at a time does so.
 
-    `behind` says whether segments were left for the next run, which may begin at once. `checkpoint` is called with
-    the name of each step as it is done, for tests that stop there.
+    `behind` says whether work was left for the next run, which may begin at once. `archive` says where ended days go.
+    `checkpoint` is called with the name of each step as it is done, for tests that stop there.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Compactor:
         retention_bytes: int = 0,
         clock: Clock | None = None,
         checkpoint: Callable[[str], None] = lambda _step: None,
+        archive: Terms | None = None,
     ) -> None:
         self.behind = False
         self._folder = folder
@@ -102,6 +104,7 @@ class Compactor:
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._merger = Merger(folder, checkpoint)
+        self._archiver = Archiver(folder, archive, checkpoint) if archive else None
 
     def run_once(self) -> str:
         """Compact what is closed or abandoned, delete what is too old; what was done, as a sentence."""
@@ -124,7 +127,15 @@ class Compactor:
             self.behind = len(waiting) > _SEGMENTS_PER_RUN and not failed
             expired = self._retention.run(self._clock.now())
             merged = self._merger.run(layout.day(self._clock.now()), _MERGES_PER_RUN)
-        return _sentence(counts, failed, expired, merged)
+            archived = self._archive()
+        return _sentence(counts, failed, expired, merged, archived)
+
+    def _archive(self) -> list[str]:
+        if self._archiver is None:
+            return []
+        said = self._archiver.run(self._clock.now(), self._merger.is_settled)
+        self.behind |= self._archiver.behind
+        return said
 
     def _segments(self) -> list[Path]:
         """Segments that nobody writes to any more, oldest first."""
@@ -234,7 +245,7 @@ def _side_file(damages: list[segment.Damage]) -> bytes:
     )
 
 
-def _sentence(counts: _Counts, failed: int, expired: int, merged: int) -> str:
+def _sentence(counts: _Counts, failed: int, expired: int, merged: int, archived: list[str]) -> str:
     parts = []
     if counts.segments:
         parts.append(
@@ -249,4 +260,4 @@ def _sentence(counts: _Counts, failed: int, expired: int, merged: int) -> str:
         parts.append(f"{expired} days past retention deleted")
     if merged:
         parts.append(f"small files merged into {merged}")
-    return "; ".join(parts) or "nothing to compact"
+    return "; ".join(parts + archived) or "nothing to compact"

@@ -1,7 +1,8 @@
 """What the journal holds of somebody, taken out: rows, requests and labels of a model.
 
 Rows say which requests and labels go, so rows go last: killed in between, the next run finds the rest by them. Each
-file is the old one or the new one.
+file is the old one or the new one. One that is in the archive comes back first, and its object is deleted; a compactor
+archives what is left of it as any other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cuelight.journal import fresh, layout, merging, storage
+from cuelight.journal import archive, fresh, layout, merging, storage, stubs
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.labels import of_keys
 from cuelight.journal.layout import Day
@@ -68,7 +69,7 @@ def erase(
     """Take out what is there by now, or with `dry_run` count it; `tell` hears of files looked at, of how many.
 
     Raises:
-        Unavailable: what is being written now is not compacted after so many seconds.
+        Unavailable: what is being written now is not compacted after so many seconds, or the archive does not answer.
     """
     deadline = time.monotonic() + seconds
     written = {path.stem for path in fresh.paths(folder)}
@@ -118,7 +119,10 @@ class Eraser:
         ]
         for number, (step, path) in enumerate(steps):
             self.tell(number, len(steps))
-            step(path)
+            try:
+                step(path)
+            except Unavailable as error:
+                raise Unavailable(f"Not all of it is erased: run it again once this is mended. {error}") from error
         return self._erased
 
     def _find(self, path: Path) -> None:
@@ -131,11 +135,11 @@ class Eraser:
         """Those of their rows that came by a key."""
         for label in of_keys(folder, self.model):
             if label["row"] in self._found.get(label["prediction_id"], ()):
-                self._keyed[label["filename"]].add(label["position"])
+                self._keyed[str(layout.here(label["filename"]))].add(label["position"])
 
     def _files(self, dataset: str) -> list[Path]:
         days = layout.dates(self.folder, dataset, self.model)
-        return [Path(path) for date in days for path in Day(date).files()]
+        return [layout.here(path) for date in days for path in Day(date).files()]
 
     def _columns(self) -> list[str]:
         return [f"{kind}.{name}" for name in self.who for kind in ("input", "personal")]
@@ -154,7 +158,7 @@ class Eraser:
         self._erased.requests += int((fates == _GONE).sum())
         self._erased.emptied += int((fates == _EMPTIED).sum())
         if fates.any() and not self.dry_run:
-            self._replace(path, _emptied(pq.ParquetFile(path).read(), fates))
+            self._replace(path, _emptied(_opened(path).read(), fates))
 
     def _fate(self, request: Mapping[str, Any]) -> int:
         if request["status"] == 200:
@@ -178,7 +182,7 @@ class Eraser:
         return _of(sum(map(all, zip(*hits, strict=True))), rows.count)
 
     def _labels(self, path: Path) -> None:
-        table = pq.ParquetFile(path).read()
+        table = _opened(path).read()
         hits = np.array([self._is_theirs(str(path), each) for each in table.to_pylist()], dtype=bool)
         self._erased.labels += self._take_out(path, table, hits)
 
@@ -192,7 +196,7 @@ class Eraser:
         columns = _read(path, tuple(self._columns()))
         hits = self._hits(columns).to_numpy(zero_copy_only=False)
         if hits.any():
-            self._erased.rows += self._take_out(path, pq.ParquetFile(path).read(), hits)
+            self._erased.rows += self._take_out(path, _opened(path).read(), hits)
 
     def _damaged(self, path: Path) -> None:
         records = [orjson.loads(line) for line in path.read_bytes().splitlines()]
@@ -216,6 +220,7 @@ class Eraser:
         return int(hits.sum())
 
     def _replace(self, path: Path, left: pa.Table) -> None:
+        archive.recall(path, self.checkpoint)
         if left.num_rows:
             storage.place(path, storage.encode(left), self.checkpoint, path.stat().st_mtime_ns)
         else:
@@ -224,8 +229,14 @@ class Eraser:
             self.checkpoint("deleted")
 
 
+def _opened(path: Path) -> pq.ParquetFile:
+    """A file of the journal, here or in the archive."""
+    stub = None if path.exists() else stubs.read(layout.stub(path))
+    return pq.ParquetFile(stub.open() if stub else path)
+
+
 def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    file = pq.ParquetFile(path)
+    file = _opened(path)
     return file.read([each for each in columns if each in file.schema_arrow.names] or ["time"])
 
 

@@ -35,7 +35,7 @@ _LAST = """
     SELECT prediction_id, "row", label, label_time FROM (
         SELECT prediction_id, "row", label, "time" AS label_time FROM ({given}) {known}
         QUALIFY row_number() OVER (
-            PARTITION BY prediction_id, "row" ORDER BY "time" DESC, filename DESC, position DESC
+            PARTITION BY prediction_id, "row" ORDER BY "time" DESC, {file} DESC, position DESC
         ) = 1
     ) WHERE label <> 'null'
 """
@@ -68,12 +68,14 @@ class LastLabels:
     files: Mapping[str, Sequence[layout.Day]]
 
 
-def last_labels(folder: Path, model: str, since: float | None = None, until: float | None = None) -> LastLabels:
+def last_labels(
+    folder: Path, model: str, since: float | None = None, until: float | None = None, local: bool = False
+) -> LastLabels:
     """The last labels of rows that were answered from `since` on, as they were at `until` (seconds since the epoch)."""
-    given = _Given(folder, model, since, until)
+    given = _Given(folder, model, since, until, local)
     files = {"labels": given.labels, **({"keyed": given.rows} if given.by_key else {})}
     known, values = ("", {}) if until is None else ('WHERE "time" < $labels_until', {"labels_until": until})
-    sql = _LAST.format(given=" UNION ALL ".join([_BY_ID, *given.by_key]), known=known)
+    sql = _LAST.format(given=" UNION ALL ".join([_BY_ID, *given.by_key]), known=known, file=parquet.FILE)
     return LastLabels(sql, {**given.values, **values}, files)
 
 
@@ -106,7 +108,7 @@ def of_keys(
         return []
     sql = f"""
         SELECT * FROM ({" UNION ALL ".join(given.by_key)}) WHERE prediction_id = coalesce($id, prediction_id)
-        ORDER BY "time", filename, position
+        ORDER BY "time", {parquet.FILE}, position
     """
     found = parquet.run(sql, {**given.values, "id": prediction_id}, labels=given.labels, keyed=given.rows)
     return [] if found is None else found.to_pylist()
@@ -115,11 +117,14 @@ def of_keys(
 class _Given:
     """The files of a model's labels, and of the rows that they may be about; labels by key as labels of rows."""
 
-    def __init__(self, folder: Path, model: str, since: float | None, until: float | None = None) -> None:
+    def __init__(
+        self, folder: Path, model: str, since: float | None, until: float | None = None, local: bool = False
+    ) -> None:
         before = None if since is None else since - _DAY  # clocks of hosts differ, never by a day
-        self.labels = layout.days(folder, layout.LABELS, model, since=before, until=until)
+        self.labels = layout.days(folder, layout.LABELS, model, since=before, until=until, local=local)
         # All versions and all later rows: a label by key may belong to one that the window leaves out.
-        self.rows = [day for day in layout.days(folder, layout.ROWS, model, since=since) if day.files()]
+        days = layout.days(folder, layout.ROWS, model, since=since, local=local)
+        self.rows = [day for day in days if day.files()]
         self.has_keys = "key" in parquet.columns(_LABELS, labels=self.labels)
         spelled = dict(self._spelled()) if self.has_keys else {}
         lost = superseded(folder, model, self.rows) if spelled else []

@@ -92,15 +92,8 @@ def _request_files(folder: Path, moment: float | None) -> list[str]:
     if moment is None:
         return [path for day in sorted(days, reverse=True) for path in layout.Day(day).files()]
     near = {f"date={layout.day(max(0.0, moment + hours))}" for hours in (-_HOUR, _HOUR)}
-    files = [(_written(path), path) for day in days if day.name in near for path in layout.Day(day).files()]
+    files = [(layout.written(path) / 1e9, path) for day in days if day.name in near for path in layout.Day(day).files()]
     return [path for _, path in sorted(files, key=lambda file: (file[0] < moment, file))]
-
-
-def _written(path: str) -> float:
-    try:
-        return Path(path).stat().st_mtime
-    except FileNotFoundError:  # deleted in this moment: merged, or past its retention
-        return 0.0
 
 
 def _batches(files: Iterable[str]) -> Iterator[list[str]]:
@@ -121,7 +114,7 @@ def _seen(row: dict[str, Any]) -> Seen:
 def _compacted_labels(folder: Path, prediction: Prediction) -> Iterator[Label]:
     sql = f"""
         SELECT "time", "row", label, source FROM {parquet.relation("labels")}
-        WHERE prediction_id = $id ORDER BY "time", filename, position
+        WHERE prediction_id = $id ORDER BY "time", {parquet.FILE}, position
     """
     since = prediction.time - _DAY  # clocks of hosts differ, never by a day
     days = layout.days(folder, layout.LABELS, prediction.model, since=since)

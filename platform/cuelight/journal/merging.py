@@ -59,6 +59,10 @@ class Merger:
                 self._known[partition] = partition.stat().st_mtime_ns, ended
         return merged
 
+    def is_settled(self, partition: Path) -> bool:
+        """Whether nothing of an ended day is left to merge."""
+        return self._known.get(partition) == (partition.stat().st_mtime_ns, True)
+
     def _tidy(self, partition: Path, many: int) -> int:
         settle(partition)
         groups = [
@@ -72,11 +76,12 @@ class Merger:
         return len(groups)
 
     def _by_version(self, partition: Path) -> dict[str, list[Path]]:
-        """Small files by version and digest; without those of a segment that is still there, to be compacted anew."""
+        """Small files by version and digest; without those in the archive, and those of a segment that is still there,
+        to be compacted anew."""
         segments = self._folder / layout.SEGMENTS / unquote(partition.name.partition("=")[2])
         waiting = {path.stem for path in segments.glob("*")}
         found: dict[str, list[Path]] = defaultdict(list)
-        for path in partition.glob("[!.]*.parquet"):
+        for path in set(partition.glob("[!.]*.parquet")) - layout.marked(partition):
             segment, _, version = path.name.partition(".")
             if segment not in waiting and path.stat().st_size < _SMALL:
                 found[version].append(path)

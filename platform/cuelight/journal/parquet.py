@@ -6,9 +6,9 @@ import functools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from cuelight.journal import layout
 from cuelight.kit.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ATTEMPTS = 5
+FILE = f"replace(filename, '{layout.AWAY}', '')"  # the same for a file that is archived as before
 _BATCH = 10_000  # rows
+_UNREACHED = re.compile(r"\bUnavailable: (.+?)\n\nAt:", re.DOTALL)
 _Result = TypeVar("_Result")
 
 
 class Moved(Unavailable):
-    """The compactor merged files that were listed, or deleted a day past its retention, before they were read."""
+    """The compactor merged or archived files that were listed, or deleted a day past its retention, before they were
+    read."""
 
 
 class Listing(Protocol):
@@ -46,12 +49,13 @@ def run(sql: str, values: Mapping[str, Any], **relations: Sequence[Listing]) -> 
 
     Raises:
         Moved: files that were listed are gone, each time they were.
+        Unavailable: some are archived, and the archive does not answer.
     """
     import duckdb
 
     def read(files: dict[str, list[str]]) -> pa.Table:
         try:
-            with _database().cursor() as cursor:
+            with prepared(_database(), files).cursor() as cursor:
                 return cursor.execute(sql, {**values, **files}).to_arrow_table()
         except (duckdb.FatalException, duckdb.InternalException):
             _database.cache_clear()  # it would answer nothing more
@@ -66,14 +70,18 @@ def stream(sql: str, values: Mapping[str, Any], rows: Sequence[Listing]) -> pa.R
     import pyarrow as pa
 
     def read(files: dict[str, list[str]]) -> pa.RecordBatchReader:
-        connection = duckdb.connect()
+        connection = prepared(duckdb.connect(), files)
         found = connection.execute(sql, {**values, **files}).to_arrow_reader(_BATCH)
 
         def batches() -> Iterator[pa.RecordBatch]:
             with connection:
                 try:
                     yield from found
-                except (duckdb.IOException, OSError) as error:
+                except (duckdb.Error, OSError) as error:
+                    if unreached := _unreached(error):
+                        raise unreached from error
+                    if lasting(files):
+                        raise
                     raise Moved("The journal's files were merged meanwhile. Try again.") from error
 
         return pa.RecordBatchReader.from_batches(found.schema, batches())
@@ -89,9 +97,29 @@ def lazy(sql: str, values: Mapping[str, Any], rows: Sequence[Listing]) -> duckdb
         known = {**values, **files}
         # DuckDB reads all of a relation with parameters at once: they are written into the text.
         texts = re.sub(r"\$(\w+)|'(?:[^']|'')*'", lambda found: _literal(known, found), sql)
-        return duckdb.connect().sql(texts)
+        return prepared(duckdb.connect(), files).sql(texts)
 
     return _listed(read, {"rows": rows})
+
+
+def prepared(database: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> duckdb.DuckDBPyConnection:
+    """The database, which then reads those files, wherever they are."""
+    if any(path.startswith(layout.AWAY) for paths in files.values() for path in paths):
+        from cuelight.journal import remote
+
+        remote.register(database)
+    return database
+
+
+def lasting(files: Mapping[str, Sequence[str]]) -> bool:
+    """Whether all files are still where their list said."""
+    return all(layout.lasts(path) for paths in files.values() for path in paths)
+
+
+def _unreached(error: Exception) -> Unavailable | None:
+    """What the archive's reader told; DuckDB hands on the text of an error, and no more."""
+    found = _UNREACHED.search(str(error))
+    return Unavailable(found[1]) if found else None
 
 
 @functools.cache
@@ -128,7 +156,9 @@ def _listed(
             return None
         try:
             return read(files)
-        except duckdb.IOException:
-            if all(Path(path).exists() for paths in files.values() for path in paths):
+        except duckdb.Error as error:
+            if lasting(files):
+                if unreached := _unreached(error):
+                    raise unreached from error
                 raise
     raise Moved("The journal's files are being merged all the time. Try again.")

@@ -130,11 +130,11 @@ class Pulses:
             try:
                 for start in range(0, len(new), _AT_ONCE):
                     batch = new[start : start + _AT_ONCE]
-                    table.execute(_FILL, {"files": batch, "since": since})
+                    parquet.prepared(table, {"files": batch}).execute(_FILL, {"files": batch, "since": since})
                     self._known |= set(batch)
                 break
-            except duckdb.IOException:
-                if all(Path(each).exists() for each in new):
+            except duckdb.Error:
+                if parquet.lasting({"files": new}):
                     raise
         else:
             raise parquet.Moved("The journal's files are being merged all the time. Try again.")

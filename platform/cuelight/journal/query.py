@@ -110,11 +110,12 @@ class Journal:
 
     `columns` names the columns to read besides `time`, `prediction_id` and `row`, `input.*` all that begin so; None
     reads all. Where versions disagree on a column's type, it has the type that holds both (whole numbers and fractions:
-    double; else text).
+    double; else text). `local`: what is only in the archive is passed by.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, local: bool = False) -> None:
         self._folder = folder
+        self._local = local
 
     def rows(self, query: Query, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per predicted row, in the order of time: the columns of `rows_table`."""
@@ -242,7 +243,7 @@ class Journal:
         return _newest_last(select, _KEYS[dataset], query.last_rows), values, days
 
     def _labelled(self, query: Query, columns: Sequence[str] | None) -> pa.Table:
-        last = last_labels(self._folder, query.model, query.since, query.labels_until)
+        last = last_labels(self._folder, query.model, query.since, query.labels_until, self._local)
         days = self._days(layout.ROWS, query)
         conditions, values = self._heard(layout.ROWS, query, days)
         source = f"""
@@ -256,7 +257,7 @@ class Journal:
 
     def _days(self, dataset: str, query: Query) -> list[layout.Day]:
         """The days that may hold rows of the query, the newest first."""
-        return layout.days(self._folder, dataset, query.model, query.version, query.since, query.until)
+        return layout.days(self._folder, dataset, query.model, query.version, query.since, query.until, self._local)
 
     def _conditions(self, dataset: str, query: Query) -> tuple[str, dict[str, Any]]:
         """The window as SQL. Rows know neither status (it is 200) nor the request's ids: their requests do."""

@@ -6,10 +6,12 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from cuelight.journal import layout
+from cuelight.journal import layout, stubs
+from cuelight.kit.errors import Unavailable
 from cuelight.kit.log import Log
 
 _DAY = 86_400.0
+_PAUSE_SECONDS = 60.0  # until an archive that did not answer is asked again
 _log = Log("journal")
 
 
@@ -17,7 +19,8 @@ class Retention:
     """Deletes whole days of all models: those that ended longer ago than `days`, then the oldest while all the Parquet
     takes more than `most_bytes` (0: as many as there are). The day that goes on is kept, whatever it takes.
 
-    A day's folder loses its name before its files: readers see all of it or nothing.
+    A day's folder loses its name before its files: readers see all of it or nothing. What is in the archive goes first:
+    a folder whose objects can't be deleted waits for the next run, without its name.
     """
 
     def __init__(self, folder: Path, days: float, most_bytes: int = 0) -> None:
@@ -26,11 +29,13 @@ class Retention:
         self._most = most_bytes
         self._sizes: dict[Path, tuple[int, int]] = {}  # of partitions: when they changed, and bytes
         self._warned = ""
+        self._down = False
+        self._asked_again = 0.0
 
     def run(self, now: float) -> int:
         """Delete what is too old or too much at `now`, in seconds since the epoch; how many folders of a day."""
         for gone in self._folder.glob("*/model=*/.date=*"):  # killed while it was being deleted
-            shutil.rmtree(gone, ignore_errors=True)
+            self._clear(gone, now)
         days: dict[str, list[Path]] = defaultdict(list)
         for date in self._folder.glob("*/model=*/date=*"):
             days[date.name.partition("=")[2]].append(date)
@@ -39,7 +44,7 @@ class Retention:
         if self._most:
             chosen |= self._surplus({day: days[day] for day in days.keys() - chosen}, layout.day(now))
         self._delete_damaged(now - self._seconds)
-        return sum(self._delete(date) for day in sorted(chosen) for date in days[day])
+        return sum(self._delete(date, now) for day in sorted(chosen) for date in days[day])
 
     def _surplus(self, days: dict[str, list[Path]], today: str) -> set[str]:
         sizes = {day: sum(map(self._size, folders)) for day, folders in days.items()}
@@ -59,18 +64,44 @@ class Retention:
         for partition in date.glob("host=*"):
             changed, size = self._sizes.get(partition, (0, 0))
             if changed != (written := partition.stat().st_mtime_ns):
-                size = sum(path.stat().st_size for path in partition.iterdir())
+                size = _size(partition)
                 self._sizes[partition] = written, size
             total += size
         return total
 
-    def _delete(self, date: Path) -> bool:
+    def _delete(self, date: Path, now: float) -> bool:
         hidden = date.with_name(f".{date.name}")
+        if hidden.exists():  # it waits for the archive, and more came since
+            return False
         date.rename(hidden)
-        shutil.rmtree(hidden, ignore_errors=True)
+        self._clear(hidden, now)
         return True
+
+    def _clear(self, hidden: Path, now: float) -> None:
+        marks = [mark for ending in (layout.STUB, layout.GOING) for mark in hidden.glob(f"host=*/.*{ending}")]
+        if marks and now < self._asked_again:
+            return
+        try:
+            for mark in marks:
+                if stub := stubs.read(mark):
+                    stub.remove()
+                mark.unlink()
+        except Unavailable as error:
+            if not self._down:
+                _log.warning("retention-waits", f"{hidden.name.removeprefix('.')} is not deleted in whole yet. {error}")
+            self._down, self._asked_again = True, now + _PAUSE_SECONDS
+        else:
+            self._down = self._down and not marks
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def _delete_damaged(self, before: float) -> None:
         for path in self._folder.glob(f"{layout.DAMAGED}/*/*.jsonl"):
             if path.stat().st_mtime < before:
                 path.unlink()
+
+
+def _size(partition: Path) -> int:
+    """Bytes of the partition's files, in the archive or here."""
+    here = {path: path.stat().st_size for path in partition.glob("[!.]*.parquet")}
+    away = layout.marked(partition) - here.keys()
+    return sum(here.values()) + sum(each.size for path in away for each in stubs.of(path)[:1])

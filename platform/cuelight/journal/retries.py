@@ -29,7 +29,7 @@ def superseded(folder: Path, model: str, days: Sequence[layout.Day]) -> list[str
     dates = layout.dates(folder, layout.REQUESTS, model)
     later = [each for each in dates if each.name > max(names)]  # what was asked before midnight is retried after it
     chosen = [each for each in dates if min(names) <= each.name <= max(names)] + later[-1:]
-    requests = [layout.Day(each) for each in chosen]
+    requests = [layout.Day(each, local=all(day.local for day in days)) for each in chosen]
     if "attempt" not in parquet.columns(_REQUESTS, requests=requests):
         return []  # all are older than that field
     found = parquet.run(_SUPERSEDED, {}, requests=requests)

@@ -1,8 +1,13 @@
-"""Where tables lie: a local path, or a URL of an object store, by PyArrow's file systems or else by fsspec's."""
+"""Where files lie: a local path, or a URL of an object store, by PyArrow's file systems or else by fsspec's.
+
+What S3 needs besides (its endpoint, region, keys) is read from the environment and the files of AWS's own tools.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -18,6 +24,11 @@ from cuelight.kit import files
 from cuelight.kit.errors import BadInput, Unavailable
 
 _WILD = re.compile(r"[*?\[]")
+_BLOCK = 8 << 20  # bytes
+_ENDPOINTS = "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"
+_REGIONS = "AWS_REGION", "AWS_DEFAULT_REGION"
+# What does not answer costs some seconds, and is tried again by whoever asked.
+_CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 3, 10, 2
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,12 @@ class Place:
             found = self._system.get_file_info(self.path)
         return bool(found.type == pafs.FileType.File)
 
+    def is_folder(self) -> bool:
+        """Whether there is a folder, or a bucket."""
+        with _reached(self.path):
+            found = self._system.get_file_info(self.path)
+        return bool(found.type == pafs.FileType.Directory)
+
     def open(self) -> Any:
         """The file, to be read from any position.
 
@@ -103,6 +120,14 @@ class Place:
         with _reached(self.path), self._system.open_output_stream(self.path) as file:
             file.write(content)
 
+    def copy(self, source: Path) -> None:
+        """Put a local file's content there, in several parts where it is large."""
+        if self.local:
+            files.replace(self.local, source.read_bytes())
+            return
+        with _reached(self.path), source.open("rb") as given, self._system.open_output_stream(self.path) as file:
+            shutil.copyfileobj(given, file, _BLOCK)
+
     def remove(self) -> None:
         """Delete the file."""
         with _reached(self.path):
@@ -110,11 +135,32 @@ class Place:
 
 
 def _open(url: str) -> tuple[pafs.FileSystem, str]:
+    if url.startswith("s3://"):
+        return _s3(url)
     try:
         system, path = pafs.FileSystem.from_uri(url)
         return system, path
     except pa.ArrowInvalid:  # PyArrow knows no such URLs; fsspec may
         return _by_fsspec(url)
+
+
+def _s3(url: str) -> tuple[pafs.FileSystem, str]:
+    """As PyArrow reads such URLs, and the environment that it passes by; with an end to its patience."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    if "@" in parts.netloc or not given.keys() <= {"region", "scheme", "endpoint_override"}:
+        raise BadInput(f"s3://{parts.hostname}: keys and options come from the environment, such as AWS_ACCESS_KEY_ID.")
+    with _reached(parts.netloc):
+        given.setdefault("endpoint_override", next(filter(None, map(os.environ.get, _ENDPOINTS)), ""))
+        if not any(map(os.environ.get, _REGIONS)) and not given["endpoint_override"]:
+            given.setdefault("region", pafs.resolve_s3_region(parts.netloc))
+        system = pafs.S3FileSystem(
+            connect_timeout=_CONNECT_SECONDS,
+            request_timeout=_SILENT_SECONDS,
+            retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+            **given,
+        )
+    return system, f"{parts.netloc}{unquote(parts.path)}".rstrip("/")
 
 
 def _by_fsspec(url: str) -> tuple[pafs.FileSystem, str]:

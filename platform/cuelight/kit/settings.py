@@ -218,6 +218,16 @@ class Settings:
         0, "bytes", "While the compacted journal is larger, its oldest days are deleted; 0: by age alone."
     )
 
+    journal_archive: str = _setting(
+        "", "URL", "Object store that ended days of the journal go to, s3://bucket/prefix, or a folder; empty: none."
+    )
+    journal_local_days: float = _setting(
+        7.0, "days", "With an archive: days that are in it, and ended longer ago, are deleted here."
+    )
+    journal_local_bytes: int = _setting(
+        0, "bytes", "With an archive: while the journal here is larger, its oldest files are deleted here; 0: any size."
+    )
+
     telemetry_traces: str = _setting(
         "",
         "URL",

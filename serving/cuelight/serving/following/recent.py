@@ -17,7 +17,7 @@ _COLUMNS = ("status", "media_type", "request", "protocol", "header_length", "red
 def recent_requests(folder: Path, model: str) -> Sequence[Sample]:
     """The last answered requests of at most a MiB; none where the journal can't be read (a trial goes on without)."""
     try:
-        frame = Journal(folder).requests(Query(model, last_rows=_MOST), _COLUMNS)
+        frame = Journal(folder, local=True).requests(Query(model, last_rows=_MOST), _COLUMNS)
     except Exception as error:  # noqa: BLE001  the journal must never stand in a promotion's way
         Log("serving.recent").warning("journal-unreadable", str(error), model=model)
         return []

@@ -69,7 +69,7 @@ def count(folder: Path, model: str, since: float, edge: float | None) -> dict[Ar
     A class is wrong if it is another one than the label. A number is if it is further off than `edge`; without that,
     numbers are not counted.
     """
-    table = Journal(folder).labelled_table(Query(model, since=since), _COLUMNS)
+    table = Journal(folder, local=True).labelled_table(Query(model, since=since), _COLUMNS)
     if "output.prediction" not in table.column_names:
         return {}
     found: dict[Arm, Tally] = {}
@@ -86,7 +86,7 @@ def count(folder: Path, model: str, since: float, edge: float | None) -> dict[Ar
 def usual_error(folder: Path, model: str, before: float) -> float | None:
     """How far off three in four of Production's newest labelled numbers were at most; None: there are too few."""
     query = Query(model, arm=CHAMPION, until=before, last_rows=_MOST)
-    table = Journal(folder).labelled_table(query, _COLUMNS)
+    table = Journal(folder, local=True).labelled_table(query, _COLUMNS)
     if "output.prediction" not in table.column_names:
         return None
     pairs = zip(table.column("output.prediction").to_pylist(), table.column("label").to_pylist(), strict=True)
@@ -108,12 +108,5 @@ def _is_number(value: object) -> bool:
 
 def _newest(folder: Path, model: str, since: float) -> int:
     """When the newest file of labels was written, in nanoseconds; 0: there is none."""
-    days = layout.days(folder, layout.LABELS, model, since=since)
-    return max((_written(path) for day in days for path in day.files()), default=0)
-
-
-def _written(path: str) -> int:
-    try:
-        return Path(path).stat().st_mtime_ns
-    except FileNotFoundError:  # merged in this moment
-        return 0
+    days = layout.days(folder, layout.LABELS, model, since=since, local=True)
+    return max((layout.written(path) for day in days for path in day.files()), default=0)
