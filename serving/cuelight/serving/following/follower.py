@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from cuelight.kit import files
@@ -23,6 +23,7 @@ from cuelight.serving.following import policy
 from cuelight.serving.following.demand import Demand
 from cuelight.serving.following.desk import Desk
 from cuelight.serving.following.errand import Errand
+from cuelight.serving.following.hearsay import words
 from cuelight.serving.following.ledger import Ledger
 from cuelight.serving.following.outlook import Outlook
 from cuelight.serving.following.policy import View, Wish
@@ -47,7 +48,7 @@ from cuelight.serving.host.orders import Orders
 from cuelight.serving.host.places import Places
 from cuelight.serving.rollouts import meters
 from cuelight.serving.rollouts.bake import Rule
-from cuelight.serving.rollouts.bakes import Bakes, ends
+from cuelight.serving.rollouts.bakes import Bakes, Conviction, ends
 from cuelight.serving.rollouts.labelled import Labelled
 from cuelight.serving.rollouts.recall import Recall, to_move
 from cuelight.serving.rollouts.walks import Walks
@@ -215,7 +216,7 @@ class Follower:
         self._bakes.look()
         self._presence.count(self._bakes.parts())
         recalled = {each.version for each in self._ledger.recalls if each.in_force}
-        for worse in self._bakes.worse():
+        for worse in (*self._bakes.worse(), *self._hearsay()):
             model, version = worse.key[0], worse.case.candidate.id
             if version in recalled or (self._reading is None and worse.key[1] == Track.STAGING):
                 continue  # before a first reading it can't be said which share of a canary is spent
@@ -224,6 +225,13 @@ class Follower:
                 move = self._settings.rollback_move_stage or self._presence.several
                 self._recall(worse.recall(self._clock.now(), move))
                 self._tell([worse.line()])
+                recalled.add(version)
+
+    def _hearsay(self) -> Iterator[Conviction]:
+        """What others took back and can't say in the registry: who speaks for all does."""
+        if self._presence.leads():
+            for word in words(self._presence.heard, self._settings.hosts_silent_seconds):
+                yield from self._bakes.convicted(*word)
 
     def _recall(self, recall: Recall) -> None:
         """Serve the version before from now on; where it was a canary, end its share."""

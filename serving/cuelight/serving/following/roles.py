@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cuelight.operations.host import Role, Version
+from cuelight.operations.host import Role
 from cuelight.registry.model import VersionId
 from cuelight.serving.following.policy import Wish
 from cuelight.serving.following.statuses import ROLLED_BACK, SERVING, Status, progress
 from cuelight.serving.host.deployment import Deployment, Key, Served
 from cuelight.serving.host.facts import Fact
+from cuelight.serving.rollouts.pooled import mark
 from cuelight.serving.rollouts.recall import Recall
 
 
@@ -29,11 +30,6 @@ def roles(
         since = served.since if served else 0.0
         found.append(Role(key[0], key[1].value, wanted, status.state, status.reason, serves, since))
     return tuple(found)
-
-
-def mark(version: VersionId) -> Version:
-    """By what other hosts know a version of a model."""
-    return Version(version.version, version.created_ms)
 
 
 def _status(wish: Wish, served: Served | None, recall: Recall | None, facts: Mapping[VersionId, Fact]) -> Status:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from cuelight.operations.host import Host, Role
 from cuelight.registry.model import VersionId
-from cuelight.serving.following.roles import mark
 from cuelight.serving.following.statuses import FAILED, READY, REFUSED, ROLLED_BACK, SERVING, Status
 from cuelight.serving.following.waves import SWITCHING, WAITING
+from cuelight.serving.rollouts.pooled import mark
 
 # Whatever keeps a version from serving everywhere comes first.
 _ORDER = (ROLLED_BACK, REFUSED, FAILED, "fetching", "trial", READY, SERVING)

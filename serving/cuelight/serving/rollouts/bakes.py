@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cuelight.journal.record import CANARY, CHAMPION, CONTROL
+from cuelight.operations.host import Version
 from cuelight.registry.model import Track
 from cuelight.serving.host.changes import Line
 from cuelight.serving.host.deployment import Deployment, Key, Served
@@ -184,6 +185,12 @@ class Bakes:
             if verdict.standing == Standing.WORSE and key not in found:
                 found[key] = Conviction(key, watch.case, bake, pooled.charged(verdict, whose), whose)
         return [*found.values()]
+
+    def convicted(self, key: Key, candidate: Version, reason: str) -> Iterator[Conviction]:
+        """By what another host has seen, if the version that it speaks of is held against another one here."""
+        watch = self._watches.get(key)
+        if watch and pooled.mark(watch.case.candidate.id) == candidate:
+            yield Conviction(key, watch.case, watch.bake, Verdict(Standing.WORSE, reason))
 
     def parts(self) -> tuple[Part, ...]:
         """What the other machines are to know."""

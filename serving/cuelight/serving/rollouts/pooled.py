@@ -42,7 +42,7 @@ Parts = Mapping[str, Sequence[Part]]
 
 def part(key: Key, candidate: VersionId, control: VersionId, bake: Bake) -> Part:
     """What the others are to know of a bake."""
-    versions = _mark(candidate), _mark(control)
+    versions = mark(candidate), mark(control)
     return Part(key[0], key[1].value, *versions, bake.share, bake.ours, bake.theirs, bake.mark, bake.quality)
 
 
@@ -61,7 +61,7 @@ def read(document: str) -> tuple[Part, ...] | None:
 
 def of(parts: Parts, key: Key, candidate: VersionId, control: VersionId) -> dict[str, Part]:
     """The parts of one bake, by host."""
-    wanted = key[0], key[1].value, _mark(candidate), _mark(control)
+    wanted = key[0], key[1].value, mark(candidate), mark(control)
     return {
         host: each
         for host, known in parts.items()
@@ -128,5 +128,6 @@ def _both(one: Evidence, other: Evidence) -> Evidence:
     return Evidence(one.control + other.control, one.candidate + other.candidate, one.log + other.log)
 
 
-def _mark(version: VersionId) -> Version:
+def mark(version: VersionId) -> Version:
+    """By what other hosts know a version of a model."""
     return Version(version.version, version.created_ms)
