@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cuelight.operations.database import Operations
 
 CANT_READ = "It can't read MLflow."
+_NO_ROLLOUTS = "{}"
 _HEALED_SECONDS = 10.0
 _STEADY_BEATS = 30  # in a row, until those that were not heard of meanwhile are taken for gone
 
@@ -187,7 +188,8 @@ class Presence:
         def take_turns(record: Record, others: Sequence[Host]) -> Record:
             return settle(record, others, bearing.sizes, pace)
 
-        roll = self._operations.beat(record, take_turns, silent, self._is_candidate(record))
+        new = self.sight.at == float("-inf") and record.rollouts == _NO_ROLLOUTS
+        roll = self._operations.beat(record, take_turns, silent, self._is_candidate(record) and not new)
         if roll is None:
             return  # another came at the same moment: at the next beat
         others = tuple(each for each in roll.hosts if each.name != record.name)
@@ -195,7 +197,11 @@ class Presence:
         parts = {each.name: pooled.read(each.bakes) for each in roll.hosts if each.age <= silent}
         counted = {name: known for name, known in parts.items() if known is not None}
         self.sight = Sight(at, others, roll.leader, own.roles, counted)
-        self._adopt(next((each for each in others if each.name == roll.leader), None))  # a full disk keeps it from that
+        youngest = min(others, key=lambda each: each.age, default=None) if new else None
+        self._adopt(next((each for each in others if each.name == roll.leader), youngest))  # not with a full disk
+        if new and not roll.leader:
+            self._look(at)  # now that it knows how far rollouts are, it may lead
+            return
         self._steady += 1
         if self._steady > _STEADY_BEATS and roll.leader == record.name:
             self._steady = 0
@@ -214,7 +220,7 @@ class Presence:
 
     def _rollouts(self) -> str:
         path = self._company.rollouts
-        return path.read_text() if path.exists() else "{}"
+        return path.read_text() if path.exists() else _NO_ROLLOUTS
 
     def _record(self, bearing: Bearing) -> Record:
         known = introduced(self._settings, self._started)

@@ -194,3 +194,17 @@ def test_a_full_disk_keeps_nobody_from_seeing_the_others(tmp_path: Path, monkeyp
     with pytest.raises(OSError, match="No space"):
         two.beat()
     assert [each.generation for each in two.sight.others] == [7]
+
+
+def test_a_new_host_that_leads_at_once_goes_on_with_rollouts(tmp_path: Path) -> None:
+    """Whoever led is gone: those that are left would take up from a new one that each rollout begins anew."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    kept = Settings(home=tmp_path / "a").serving_folder / "rollouts.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text('{"wine": {}}')
+    one.beat()
+    pass_time(tmp_path, SILENT + 1.0)
+    assert two.beat() == "1 other hosts, silent: a; b speaks for all"
+    one.beat()
+    for each in (kept, Settings(home=tmp_path / "b").serving_folder / "rollouts.json"):
+        assert each.read_text() == '{"wine": {}}'
