@@ -40,6 +40,7 @@ from benchmarks import (
     tables,
     wrk,
 )
+from benchmarks.capacity.command import capacity, estimate
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
@@ -239,6 +240,10 @@ def overloaded(rounds: int, seconds: int) -> None:
     figures = _measured(rows, overload.table, f"{size}.")
     if size == overload.SIZE:
         gateway_figures.keep("overload", figures)
+
+
+main.add_command(capacity)
+main.add_command(estimate)
 
 
 @main.command("show")

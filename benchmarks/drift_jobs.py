@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,11 @@ def measure(folder: Path, sizes: tuple[int, ...] = ROWS) -> Iterator[list[str]]:
     with mlflow_server(folder / "mlflow") as uri:
         for rows in sizes:
             home = folder / str(rows)
-            _fill(home, 2 * rows)
-            _register(home, uri)
-            yield [f"{rows:,}", "`cuelight drift`, from journal to published report", *_command(home, uri, rows)]
-            previous = _command(home, uri, rows, "--against", "previous")
-            yield [f"{rows:,}", "the same with `--against previous`, of as many rows", *previous]
+            fill(home, 2 * rows)
+            register(home, uri)
+            yield [f"{rows:,}", "`cuelight drift`, from journal to published report", *command(home, uri, rows).cells]
+            previous = command(home, uri, rows, "--against", "previous")
+            yield [f"{rows:,}", "the same with `--against previous`, of as many rows", *previous.cells]
             for part, figures in _parts(home, rows).items():
                 yield [f"{rows:,}", part, *figures]
 
@@ -75,7 +76,7 @@ def scored(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _fill(home: Path, rows: int) -> None:
+def fill(home: Path, rows: int) -> None:
     """A journal of so many rows of version 1, as merging leaves it, and the version's reference."""
     import pyarrow as pa
 
@@ -100,7 +101,7 @@ def _fill(home: Path, rows: int) -> None:
         storage.place(place / name, storage.encode(pa.table({**known, **values})), lambda _: None)
 
 
-def _register(home: Path, uri: str) -> None:
+def register(home: Path, uri: str) -> None:
     """A version on Production whose reference is in MLflow; nothing serves it."""
     tracking, registry = Tracking(uri), MlflowRegistry(uri)
     path = home / "reference.parquet"
@@ -117,16 +118,35 @@ def _register(home: Path, uri: str) -> None:
         registry.set_stage(MODEL, version.version, "Production")
 
 
-def _command(home: Path, uri: str, rows: int, *more: str) -> list[str]:
+@dataclass(frozen=True)
+class Taken:
+    """What a whole command took: seconds, processor seconds, and the peak of its tree's memory in bytes."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: int
+
+    @property
+    def cells(self) -> list[str]:
+        """As a table shows them."""
+        return [f"{self.seconds:.1f}", f"{self.cpu_seconds:.1f}", _megabytes(self.peak)]
+
+
+def command(home: Path, uri: str, rows: int, *more: str) -> Taken:
+    """One drift job on a window of so many rows.
+
+    Raises:
+        RuntimeError: it published no report.
+    """
     variables = {
         "CUELIGHT_HOME": str(home),
         "CUELIGHT_REGISTRY_URI": uri,
         "CUELIGHT_JOURNAL_RETENTION_DAYS": "1000000",
     }
-    command = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--window", f"{rows} rows", "--json", *more]
+    words = [PYTHON, "-m", "cuelight.cli", "drift", MODEL, "--window", f"{rows} rows", "--json", *more]
     began, used = time.perf_counter(), _ended_children()
     with tempfile.TemporaryFile() as output:
-        started = subprocess.Popen(command, env={**os.environ, **variables}, stdout=output)
+        started = subprocess.Popen(words, env={**os.environ, **variables}, stdout=output)
         with _watched(started.pid) as peak:
             code = started.wait()
         seconds, used = time.perf_counter() - began, _ended_children() - used
@@ -134,7 +154,7 @@ def _command(home: Path, uri: str, rows: int, *more: str) -> list[str]:
         document = json.loads(output.read() or b"{}")
     if code not in (0, 10) or not document.get("link"):
         raise RuntimeError(f"`cuelight drift` ended with {code}: {document.get('notes')}")
-    return [f"{seconds:.1f}", f"{used:.1f}", _megabytes(peak[0])]
+    return Taken(seconds, used, peak[0])
 
 
 def _parts(home: Path, rows: int) -> dict[str, list[str]]:
@@ -228,14 +248,21 @@ def _watched(pid: int) -> Iterator[list[int]]:
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
     """The address of a server of its own, while the block runs."""
+    with mlflow_process(folder) as (uri, _):
+        yield uri
+
+
+@contextmanager
+def mlflow_process(folder: Path, database: str = "") -> Iterator[tuple[str, int]]:
+    """The same with its process's id; its tables are in `database`, if there is one (PostgreSQL's URL)."""
     folder.mkdir(parents=True)
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
-    command = server_process.command(port)
-    with process(command, server_process.environment(folder), folder / "server.log", folder):
+    variables = server_process.environment(folder, database)
+    with process(server_process.command(port), variables, folder / "server.log", folder) as started:
         pool = urllib3.PoolManager(retries=urllib3.Retry(200, backoff_factor=0.1, backoff_max=0.5))
         pool.request("GET", uri + server_process.READY_PATH, timeout=60.0)
-        yield uri
+        yield uri, started.pid
 
 
 def _megabytes(count: int) -> str:

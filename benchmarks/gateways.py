@@ -63,17 +63,20 @@ class Turn:
 
 
 @contextmanager
-def gateway(running: Running, folder: Path, more: Mapping[str, str]) -> Iterator[Gateway]:
-    """A gateway in front of a server; `more`: settings of `[gateway]`, in capitals.
+def gateway(
+    running: Running, folder: Path, more: Mapping[str, str], others: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """A gateway in front of a server; `more`: settings of `[gateway]`, in capitals; `others`: variables.
 
     Raises:
         Missing: it does not come up.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     port, scheme = free_port(), "https" if "TLS" in more else "http"
     chosen = {"PORT": str(port), "ADMIN_PORT": str(free_port()), "SLOW_START_SECONDS": "0", **more}
     variables = {f"CUELIGHT_GATEWAY_{name}": value for name, value in chosen.items()}
     variables |= {"CUELIGHT_HOME": str(folder), "CUELIGHT_SERVING_PORT": running.url.rpartition(":")[2]}
+    variables |= others or {}
     with process([PYTHON, "-m", "cuelight.cli", "gateway"], variables, folder / "gateway.log") as started:
         found = Gateway(f"{scheme}://127.0.0.1:{port}", started.pid)
         _await(found.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -65,19 +66,43 @@ def windows(folder: Path, size: Size) -> Iterator[list[str]]:
 def compaction(folder: Path, size: Size) -> Iterator[list[str]]:
     """Rows a second from segments to Parquet, by single rows and by batches; bytes a request on disk."""
     for rows, name in ((1, "single rows"), (1000, "batches of 1,000 rows")):
-        place, count = folder / str(rows), max(10, size.requests // rows)
-        raw = _write(place, count, rows)
-        seconds = answered.seconds(Compactor(place, clock=FakeClock(_BEGAN)).run_once)
-        merged = answered.seconds(Compactor(place, clock=FakeClock(_BEGAN + 2 * _DAY)).run_once)
-        disk = {each: _bytes(place / each) / count for each in (layout.REQUESTS, layout.ROWS)}
-        yield [f"compaction, {name}", f"{count * rows / seconds:,.0f} rows/s"]
-        yield [f"merging, {name}", f"{count * rows / merged:,.0f} rows/s"]
-        yield [f"bodies as JSON, {name}", f"{raw / count:,.0f} bytes a request"]
+        count = max(10, size.requests // rows)
+        found = compacted(folder / str(rows), count, rows)
+        raw, disk = found.json_bytes / count, [each / count for each in (found.requests_bytes, found.rows_bytes)]
+        share = sum(disk) / raw
+        yield [f"compaction, {name}", f"{count * rows / found.compacting:,.0f} rows/s"]
+        yield [f"merging, {name}", f"{count * rows / found.merging:,.0f} rows/s"]
+        yield [f"bodies as JSON, {name}", f"{raw:,.0f} bytes a request"]
         yield [
             f"on disk, {name}",
-            f"{disk[layout.REQUESTS]:,.0f} + {disk[layout.ROWS]:,.0f} bytes a request (as it came + as rows), "
-            f"{sum(disk.values()) / (raw / count):.2f} of the JSON",
+            f"{disk[0]:,.0f} + {disk[1]:,.0f} bytes a request (as it came + as rows), {share:.2f} of the JSON",
         ]
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """Seconds of compacting and of merging; processor seconds of both; bytes as JSON, in segments, and on disk."""
+
+    compacting: float
+    merging: float
+    cpu_seconds: float
+    json_bytes: int
+    segment_bytes: int
+    requests_bytes: int
+    rows_bytes: int
+
+
+def compacted(place: Path, count: int, rows: int) -> Compacted:
+    """So many requests of so many rows, from the writer through compactor and merging."""
+    raw = _write(place, count, rows)
+    segments = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    used = time.process_time()
+    seconds, merged = (
+        answered.seconds(Compactor(place, clock=FakeClock(moment)).run_once) for moment in (_BEGAN, _BEGAN + 2 * _DAY)
+    )
+    used = time.process_time() - used
+    disk = (_bytes(place / each) for each in (layout.REQUESTS, layout.ROWS))
+    return Compacted(seconds, merged, used, raw, segments, *disk)
 
 
 def requests(model: Model, folder: Path, size: Size) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from rich.table import Table as Shown
 
 from benchmarks.tables import Table
 
-_MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
+FIGURES = "figures"
 
 
 def console() -> Console:
@@ -37,10 +37,12 @@ def show(tables: Iterable[Table], conditions: str) -> None:
     console().print(conditions.replace("**", ""))
 
 
-def write(tables: Iterable[Table], conditions: str, page: Path) -> None:
-    """Put them into a page, between its marks."""
-    parts = [conditions + "\n"]
+def write(tables: Iterable[Table], conditions: str, page: Path, mark: str = FIGURES) -> None:
+    """Put them into a page, between its marks `<!-- MARK -->` and `<!-- end of MARK -->`."""
+    marks = re.compile(rf"(<!-- {mark} -->\n).*(<!-- end of {mark} -->)", re.DOTALL)
+    parts = [conditions + "\n"] if conditions else []
     for each in tables:
         lines = [each.columns, ["---"] * len(each.columns), *each.rows]
-        parts.append(f"### {each.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
-    page.write_text(_MARKS.sub(lambda found: found[1] + "\n" + "\n".join(parts) + "\n" + found[2], page.read_text()))
+        title = f"### {each.title}\n\n" if each.title else ""
+        parts.append(title + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    page.write_text(marks.sub(lambda found: found[1] + "\n" + "\n".join(parts) + "\n" + found[2], page.read_text()))

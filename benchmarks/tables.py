@@ -13,8 +13,8 @@ from benchmarks.records import Asking, Results, Shadowing, Single
 _REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
 
 
-_MOST_LOAD = 0.7  # processes that wanted to run, on average over the minute before
-_BUSY = " **The machine did other work at the same time: this shows what is measured, and not how fast it is.**"
+MOST_LOAD = 0.7  # processes that wanted to run, on average over the minute before
+BUSY = " **The machine did other work at the same time: this shows what is measured, and not how fast it is.**"
 
 
 @dataclass(frozen=True)
@@ -180,15 +180,15 @@ def conditions(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
     fewer = ", with two workers half as many" if any(each.workers > 1 for each in results.singles) else ""
     shadow = known.get("shadow", {})
-    disturbed = ", while the machine did other work too" if shadow.get("load_before", 0) > _MOST_LOAD else ""
+    disturbed = ", while the machine did other work too" if shadow.get("load_before", 0) > MOST_LOAD else ""
     guests = known.get("guests", {})
-    others = ", while the machine did other work too" if guests.get("load_before", 0) > _MOST_LOAD else ""
+    others = ", while the machine did other work too" if guests.get("load_before", 0) > MOST_LOAD else ""
     return (
         f"{known.get('machine', 'Unknown machine')}; {known.get('system', 'unknown system')}. "
         f"Rounds a cell: {known.get('rounds', 0)} of {known.get('seconds', 0)} s{fewer}; "
         f"with and without a shadow {shadow.get('rounds', 0)} of {shadow.get('seconds', 0)} s{disturbed}; "
         f"versions on no track {guests.get('rounds', 0)} of {guests.get('seconds', 0)} s{others}. "
-        f"{versions}.{_BUSY if known.get('load_before', 0) > _MOST_LOAD else ''}"
+        f"{versions}.{BUSY if known.get('load_before', 0) > MOST_LOAD else ''}"
     )
 
 

@@ -51,6 +51,12 @@ class Postgres:
         self._numbers = count()
         self._shared = ""
 
+    @property
+    def pid(self) -> int:
+        """The process from which all of its are forked."""
+        assert self._process is not None
+        return self._process.pid
+
     def create(self) -> None:
         """Make its data folder."""
         secret = self._folder / "password"

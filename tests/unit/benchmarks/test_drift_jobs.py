@@ -8,7 +8,7 @@ from cuelight.journal.query import Journal, Query
 
 def test_what_is_timed_is_a_window_of_so_many_rows(tmp_path: Path) -> None:
     """The journal that is filled has the rows, 20 inputs and the answer; each part is timed, with its memory."""
-    drift_jobs._fill(tmp_path / "home", 2000)
+    drift_jobs.fill(tmp_path / "home", 2000)
     rows = Journal(tmp_path / "home" / "journal").rows(Query(drift_jobs.MODEL, version=1))
     assert len(rows) == 2000
     assert sum(name.startswith("input.") for name in rows) == 20

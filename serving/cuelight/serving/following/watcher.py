@@ -15,7 +15,7 @@ from cuelight.registry.port import Registry
 
 # A sweep's time is mostly the server's CPU; waiting 25 times as long keeps one follower below about 2 % of a core
 # for many models, since a sweep of a few takes well under a fortieth of a second.
-_REST_FACTOR = 25
+REST_FACTOR = 25
 # The same while somebody edits it: a crowd of edits must not make it sweep without end.
 _HURRIED_FACTOR = 4
 
@@ -103,7 +103,7 @@ class Watcher:
         if not snapshot.models and self._expecting:
             self._complain("The registry says that it holds no models at all: taken for a fault, nothing is unloaded.")
             return False
-        rest = _REST_FACTOR * (ended - began)
+        rest = REST_FACTOR * (ended - began)
         self._probe, self._sparse = probe, rest > self._poll_seconds
         self._sweep_due = ended + (rest if self._sparse and probe else 0.0)
         self._soonest = ended + _HURRIED_FACTOR * (ended - began)
