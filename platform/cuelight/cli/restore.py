@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ import click
 from cuelight.cli import compose, exit_codes, output
 
 if TYPE_CHECKING:
-    from cuelight.cli.archives.databases import Address
     from cuelight.cli.archives.objects import Check
     from cuelight.kit.settings import Settings
 
@@ -106,19 +106,15 @@ def _restore(file: Path, settings: Settings, manifest: dict[str, Any]) -> None:
     try:
         archive.extract(file, "home/", draft)
         archive.extract(file, "settings/", draft / "restored-settings")
-        for address in databases.addresses(replace(settings, home=draft)):
-            if known := manifest["databases"].get(address.name):
-                _load(file, address, known["revision"])
-        if home.exists():
-            home.rmdir()
+        with ExitStack() as stack:  # no tables without all tables
+            for address in databases.addresses(replace(settings, home=draft)):
+                if known := manifest["databases"].get(address.name):
+                    tables = archive.content(file, f"tables/{address.name}/")
+                    rows = ((name, iter(stream)) for name, stream in tables)
+                    stack.enter_context(databases.filled(address, known["revision"], rows))
+            if home.exists():
+                home.rmdir()
         draft.rename(home)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-
-
-def _load(file: Path, address: Address, revision: str) -> None:
-    from cuelight.cli.archives import archive, databases
-
-    tables = archive.content(file, f"tables/{address.name}/")
-    databases.load(address, revision, ((name, iter(stream)) for name, stream in tables))

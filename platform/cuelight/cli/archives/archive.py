@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ from cuelight.kit.files import sync_folder
 FORMAT = 1
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1 << 30
+_BLOCK = 1 << 20  # read at a time: memory for as much is taken, however little there is
 
 
 class _Digested:
@@ -60,6 +62,7 @@ class Writer:
             info.uname = info.gname = ""
             stream = _Digested(file)
             self._tar.addfile(info, stream)
+            self._tar.members.clear()  # type: ignore[attr-defined]  # of which it keeps each that was written
         self._members[name] = stream.digest
         return True
 
@@ -109,9 +112,10 @@ def verified(path: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = {}
     for name, stream in _members(path):
         if name == _MANIFEST:
-            manifest = _parsed(path, stream.read(_LARGEST_MANIFEST))
+            blocks = islice(iter(lambda: stream.read(_BLOCK), b""), _LARGEST_MANIFEST // _BLOCK)  # noqa: B023  read at once
+            manifest = _parsed(path, b"".join(blocks))
             continue
-        while stream.read(1 << 20):
+        while stream.read(_BLOCK):
             pass
         if seen.setdefault(name, stream.digest) != stream.digest:
             raise BadInput(f"{path}: {name} is in it twice: it is damaged, or not ours.")
@@ -135,7 +139,7 @@ def extract(path: Path, prefix: str, folder: Path) -> None:
             raise BadInput(f"{path}: {name} is not within the folder that it is restored to.")
         target.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stream.mode), "wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
+            shutil.copyfileobj(stream, file, _BLOCK)
 
 
 def _members(path: Path) -> Iterator[tuple[str, _Digested]]:
@@ -145,7 +149,8 @@ def _members(path: Path) -> Iterator[tuple[str, _Digested]]:
             zstandard.ZstdDecompressor().stream_reader(file) as packed,
             tarfile.open(fileobj=packed, mode="r|") as tar,
         ):
-            for member in tar:
+            while member := tar.next():
+                tar.members.clear()  # type: ignore[attr-defined]
                 place = PurePosixPath(member.name)
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is None or place.is_absolute() or ".." in place.parts:

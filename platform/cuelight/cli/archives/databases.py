@@ -18,10 +18,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from cuelight.kit.errors import Misconfigured
+from cuelight.kit.errors import BadInput, Misconfigured
 from cuelight.kit.settings import Settings
 from cuelight.operations import migrations, postgres
 from cuelight.operations.engine import told
+from cuelight.operations.texts import storable
 from cuelight.registry import server_database
 
 OPERATIONS, MLFLOW = "operations", "mlflow"
@@ -122,15 +123,25 @@ def must_be_empty(address: Address) -> None:
     with told(address.url, f"database of {address.name}"), address.engine().connect() as connection:
         if revision(connection):
             raise Misconfigured(
-                f"The database of database.url has {address.name}'s tables already: name an empty one to restore into."
+                f"The database of database.url has {address.name}'s tables already: name an empty one to restore into,"
+                " or, if these are of a restore that was cut off, drop it and make it anew (dropdb, createdb)."
             )
 
 
-def load(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[bytes]]]) -> None:
-    """Make the tables of a schema, fill them with what `lines` gave, and bring them to the newest one."""
-    engine = address.engine()
-    _create(address, engine, wanted)
-    with engine.begin() as connection:
+@contextmanager
+def filled(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[bytes]]]) -> Iterator[None]:
+    """Make the tables of a schema, fill them with what `lines` gave, and bring them to the newest one.
+
+    On a server others see them once the block has ended, all at once; what fails, also in the block, leaves none.
+
+    Raises:
+        BadInput: rows don't fit their table.
+        Unavailable: the database does not answer, or can't be used.
+    """
+    if address.file:
+        address.file.parent.mkdir(parents=True, exist_ok=True)
+    with told(address.url, f"database of {address.name}"), address.engine().begin() as connection:
+        _create(address, connection, wanted)
         known = tables(connection)
         for table in reversed(known):
             connection.execute(sa.delete(table))
@@ -138,30 +149,32 @@ def load(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[by
             _fill(connection, next(each for each in known if each.name == name), rows)
         if not address.file:
             _reset_sequences(connection, known)
-    _create(address, engine, "head")
+        _create(address, connection, "head")
+        yield
 
 
-def _create(address: Address, engine: sa.Engine, wanted: str) -> None:
-    if address.file:
-        address.file.parent.mkdir(parents=True, exist_ok=True)
+def _create(address: Address, connection: sa.Connection, wanted: str) -> None:
     if address.name == MLFLOW:
-        server_database.create(engine, wanted)
+        server_database.create(connection, wanted)
         return
-    with engine.begin() as connection:
-        if not address.file:
-            postgres.prepare(connection, 600.0)
-        migrations.upgrade(connection, wanted)
+    if not address.file:
+        postgres.prepare(connection, 600.0)
+    migrations.upgrade(connection, wanted)
 
 
 def _fill(connection: sa.Connection, table: sa.Table, rows: Iterator[bytes]) -> None:
+    is_server = connection.dialect.name != "sqlite"
     names: list[str] = json.loads(next(rows))
     columns = [table.columns[name] for name in names]
     for each in columns:
         if isinstance(each.type, sa.JSON):
             each.type.none_as_null = True
     while some := list(islice(rows, _ROWS)):
-        values = [map(_typed, columns, json.loads(row)) for row in some]
-        connection.execute(sa.insert(table), [dict(zip(names, each, strict=True)) for each in values])
+        values = [dict(zip(names, map(_typed, columns, json.loads(row)), strict=True)) for row in some]
+        try:
+            connection.execute(sa.insert(table), storable(values) if is_server else values)
+        except sa.exc.IntegrityError as error:
+            raise BadInput(f"The backup's rows of {table.name} don't fit that table: {error.orig}.") from error
 
 
 def _reset_sequences(connection: sa.Connection, known: Iterable[sa.Table]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +103,24 @@ def test_members_that_its_manifest_does_not_have_are_damage(tmp_path: Path) -> N
     path = packed(tmp_path / "other", member("home/x"))
     with pytest.raises(BadInput, match="damaged"):
         archive.verified(path)
+
+
+def test_memory_is_the_same_at_any_size(tmp_path: Path) -> None:
+    """Of a large file, a long table and many small files nothing stays but a line of the manifest for each."""
+    (tmp_path / "small").touch()
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(100 << 20)
+    tracemalloc.start()
+    try:
+        with archive.written(tmp_path / "backup") as writer:
+            writer.add("home/large", tmp_path / "large")
+            writer.add_lines("tables/operations/history", (b"%099d\n" % number for number in range(100_000)))
+            for number in range(5_000):
+                writer.add(f"home/{number}", tmp_path / "small")
+            writer.describe()
+        assert len(archive.verified(tmp_path / "backup")["members"]) == 5_002
+        archive.extract(tmp_path / "backup", "home/large", tmp_path / "out")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8 << 20, f"{most:,} bytes"
