@@ -343,24 +343,28 @@ def test_a_verdict_is_no_crash() -> None:
     assert found == {"FailJob": sorted({code for code in OF_VERDICT.values() if code}), "Ignore": [BUSY]}
 
 
-def test_the_object_store_is_mlflows_alone() -> None:
-    """No other container gets its key, no other pod may ask it, and MLflow is told a place that there can be."""
+def test_who_has_the_key_of_the_object_store() -> None:
+    """MLflow, and who writes or reads the journal: their pods may ask it, and no others. The URLs can be ones."""
     manifests = WHOLE["object-storage"]
     holders = {
-        container["name"]
+        container["name"]: container
         for each in manifests
         for container in containers(each)
-        if "cuelight-object-storage" in json.dumps(container)
+        if "cuelight-object-storage" in json.dumps(container["envFrom"])
     }
-    assert holders == {"mlflow"}
+    assert set(holders) == {"mlflow", "compact", "board", "scheduler", "drift", "retrain"}
     policies = {each["metadata"]["name"]: each["spec"] for each in manifests if each["kind"] == "NetworkPolicy"}
-    plain = {each["metadata"]["name"]: each["spec"] for each in WHOLE["production"] if each["kind"] == "NetworkPolicy"}
-    assert {name for name, spec in policies.items() if spec != plain[name]} == {"mlflow"}
-    assert {"ports": [{"port": 443, "protocol": "TCP"}]} in policies["mlflow"]["egress"]
-    (server,) = containers(one("object-storage", "Deployment", "mlflow"))
-    given = dict(variables(server, "object-storage"))
-    settings = read(environment={key: value for key, value in given.items() if key.startswith("CUELIGHT_")})
-    object_store.check(settings.mlflow_artifacts)
+    asks = {
+        name
+        for name, spec in policies.items()
+        for rule in spec.get("egress", [])
+        if "to" not in rule and 443 in {port["port"] for port in rule["ports"]}
+    }
+    assert asks == {"mlflow", "job", "gateway", "scheduler"}
+    told = dict(itertools.chain(*(variables(each, "object-storage") for each in holders.values())))
+    settings = read(environment={key: value for key, value in told.items() if key.startswith("CUELIGHT_")})
+    for each in (settings.mlflow_artifacts, settings.journal_archive):
+        object_store.check(each)
 
 
 def test_the_secret_of_the_object_store_is_what_boto3_reads() -> None:
