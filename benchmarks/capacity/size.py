@@ -19,7 +19,7 @@ class Size:
     followers: int = 10
     follow_seconds: float = 6.0
     hosts: Sequence[int] = (10, 100, 1000)
-    drift_rows: Sequence[int] = (10_000, 300_000)
+    drift_rows: Sequence[int] = (10_000, 250_000)
 
     def __str__(self) -> str:
         several = f"medians of {self.rounds} rounds" if self.rounds > 1 else "one round"
