@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cuelight.cli import exit_codes
+from cuelight.kit import garbage
 from cuelight.kit.errors import Busy, CuelightError
 from cuelight.kit.text import meant
 
@@ -118,6 +119,7 @@ def main() -> None:
 
     Where another process is at the same work the code is 75, sysexits.h's EX_TEMPFAIL: nothing has failed.
     """
+    garbage.look_seldom()
     # Told to stop, a command unwinds as by Ctrl-C: leases are given back, and no run in MLflow is left open.
     signal.signal(signal.SIGTERM, _leave)
     try:

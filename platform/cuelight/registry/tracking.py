@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from cuelight.kit import garbage
 from cuelight.kit.errors import BadInput, CuelightError, NotFound, RegistryUnavailable
 from cuelight.kit.log import Log
 from cuelight.registry import object_store
@@ -296,6 +297,7 @@ def _download_from_stdin() -> None:
 
 
 if __name__ == "__main__":
+    garbage.look_seldom()
     try:
         _download_from_stdin()
     except CuelightError as error:

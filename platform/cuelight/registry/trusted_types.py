@@ -66,13 +66,16 @@ _FUNCTIONS = {
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
 }
 
+# What scikit-learn's own modules import where it is installed; its estimators do without.
+_LEFT_OUT = ("torch", "dask", "cupy", "jax", "pytest")
+
 
 @cache
 def allowed_types() -> frozenset[str]:
     """Full names of all types that may be loaded without a signature; imports scikit-learn at its first call."""
     from sklearn.utils import all_estimators
 
-    with _without_pytorch():
+    with _alone():
         public = {f"{each.__module__}.{each.__qualname__}" for _, each in all_estimators()}
     named = {
         f"{module}.{name}"
@@ -86,26 +89,26 @@ def allowed_types() -> frozenset[str]:
 @cache  # once, before there are other threads: they may look for PyTorch, too
 def skops_io() -> ModuleType:
     """`skops.io`, imported without what it would bring along."""
-    with _without_pytorch():
+    with _alone():
         from skops import io
 
     return io  # type: ignore[no-any-return]
 
 
 class _Absent:
-    """A finder of modules that finds none, and lets nobody else find PyTorch."""
+    """A finder of modules that finds none, and lets nobody else find those that are left out."""
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        if name == "torch":
-            raise ModuleNotFoundError("PyTorch is left out here.", name=name)
+        if name in _LEFT_OUT:
+            raise ModuleNotFoundError(f"{name} is left out here.", name=name)
 
 
 @contextlib.contextmanager
-def _without_pytorch() -> Iterator[None]:
-    """Whoever enumerates scikit-learn's estimators, as skops does, imports PyTorch where it is installed.
+def _alone() -> Iterator[None]:
+    """Whoever enumerates scikit-learn's estimators, as skops does, imports what is installed of `_LEFT_OUT`.
 
-    That is 200 MB and seconds in every process, and before the fork in those that must not have it then.
+    PyTorch alone is 200 MB and seconds in every process, and before the fork in those that must not have it then.
     """
     sys.meta_path.insert(0, _Absent)
     try:

@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 
 from cuelight.access import exposure
 from cuelight.journal.writer import Writer
+from cuelight.kit import garbage
 from cuelight.kit.errors import Misconfigured
 from cuelight.kit.log import Log, adopt_libraries
 from cuelight.kit.settings import Settings
@@ -227,6 +228,7 @@ def _roll(journal: Writer) -> None:
 
 def _before_the_first_fork(_server: Any) -> None:
     memory.share()
+    garbage.look_as_usual()
 
 
 def _on_child_exit(_server: Any, worker: Any) -> None:

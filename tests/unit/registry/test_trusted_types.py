@@ -130,3 +130,15 @@ def test_importing_it_is_light() -> None:
     """The module is imported without scikit-learn, since every worker imports it."""
     script = "import sys, cuelight.registry.trusted_types; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_skops_comes_alone() -> None:
+    """What scikit-learn's modules import where it is installed stays out of processes that load models."""
+    script = """
+import sys
+from cuelight.registry.trusted_types import allowed_types, skops_io
+skops_io(), allowed_types()
+print(sorted({"torch", "dask", "cupy", "jax", "pytest"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cuelight.kit import garbage
 from cuelight.kit.log import Log
 from cuelight.monitoring.examination.columns import Kind
 from cuelight.monitoring.quality.performance import Labelled
@@ -142,4 +143,5 @@ def _take_over(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    garbage.look_seldom()
     _take_over(Path(sys.argv[1]))

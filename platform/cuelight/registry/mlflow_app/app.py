@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from cuelight.kit import configuration, log
+from cuelight.kit import configuration, garbage, log
 from cuelight.kit.errors import Misconfigured
 from cuelight.registry import object_store
 from cuelight.registry.edits import PATH
@@ -28,6 +28,7 @@ def create_app() -> Starlette:
     Raises:
         Misconfigured: a setting is wrong, or the server is not MLflow's default one, uvicorn.
     """
+    garbage.look_seldom()
     chosen = configuration.read(environment=os.environ)
     log.configure(chosen.log_level)
     if os.environ.get("_MLFLOW_SGI_NAME", "uvicorn") != "uvicorn":
@@ -49,6 +50,7 @@ def create_app() -> Starlette:
     prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
     # First: MLflow's last route takes whatever is left.
     app.router.routes.insert(0, Route(prefix + PATH, Polls(app, edits, prefix).answer))
+    garbage.look_as_usual()
     return app
 
 
