@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cuelight.kit import garbage
 from tests.support import mlflow_server as mlflow_servers
 from tests.support.mlflow_server import MlflowServer
 
 if TYPE_CHECKING:
     from tests.support.object_store import ObjectStore
     from tests.support.postgres import Postgres
+
+garbage.look_seldom()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_of_mlflow(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """MLflow's tables are made once: with several workers, in the folder above theirs."""
+    folder = tmp_path_factory.getbasetemp()
+    mlflow_servers.share_tables(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.hookimpl(optionalhook=True)

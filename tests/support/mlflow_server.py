@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import urllib3
@@ -15,6 +17,18 @@ import urllib3
 from cuelight.registry import server_process
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from tests.support.ports import free_port
+
+_DATABASE = "mlflow.db"
+_prepared: Path | None = None
+
+
+def share_tables(folder: Path) -> None:
+    """Let servers without a database begin with the tables that the first of them has made, kept in `folder`.
+
+    Each else makes them by all of MLflow's migrations, for a second.
+    """
+    global _prepared
+    _prepared = folder / _DATABASE
 
 
 def stock(port: int) -> list[str]:
@@ -46,6 +60,10 @@ class MlflowServer:
 
     def start(self, seconds: float = 120.0) -> None:
         """Start it, and wait until it has answered one request."""
+        database = self._folder / _DATABASE
+        fresh = not database.exists() and str(database) in self._environment["_MLFLOW_SERVER_FILE_STORE"]
+        if fresh and _prepared and _prepared.exists():
+            shutil.copyfile(_prepared, database)
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command(self._port),
@@ -56,6 +74,8 @@ class MlflowServer:
                 start_new_session=True,
             )
         _wait(self.url, self._process, self._log, time.monotonic() + seconds)
+        if fresh and _prepared and database.exists() and not _prepared.exists():
+            _keep(database, _prepared)
 
     def stop(self) -> None:
         """Stop it with its whole process group, also when it hangs."""
@@ -99,6 +119,14 @@ def clear(url: str) -> None:
     registry = MlflowRegistry(url)
     for name in registry.snapshot().models:
         registry.delete_model(name)
+
+
+def _keep(database: Path, copy: Path) -> None:
+    """Several may do so at once."""
+    draft = copy.with_name(f"{copy.name}-{os.getpid()}")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(draft)) as target:
+        source.backup(target)
+    draft.rename(copy)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, deadline: float) -> None:

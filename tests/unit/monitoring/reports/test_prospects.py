@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 
 import pytest
 
@@ -12,12 +14,15 @@ from cuelight.operations.verdict import Verdict
 from tests.unit.monitoring.reports.outcomes import judged
 from tests.unit.monitoring.tables import scored
 
-PLAIN = judged(scored(900, 2))
+
+@cache
+def _plain() -> Outcome:
+    return judged(scored(900, 2))
 
 
-def _with(verdict: Verdict, **signals: bool) -> Outcome:
+def _with(verdict: Verdict, rows: int = 900, **signals: bool) -> Outcome:
     decision = Decision(verdict, "why", signals)
-    return replace(PLAIN, assessment=replace(PLAIN.assessment, decision=decision))
+    return replace(_plain(), rows=rows, assessment=replace(_plain().assessment, decision=decision))
 
 
 def _request(number: int, state: str, finished_at: float | None = None) -> RetrainRequest:
@@ -27,20 +32,26 @@ def _request(number: int, state: str, finished_at: float | None = None) -> Retra
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        (_with(Verdict.OK), "No retraining: nothing asks for one."),
-        (_with(Verdict.WATCH, data=False), "No retraining: nothing asks for one."),
-        (_with(Verdict.BAD_DATA), "Nothing is retrained on bad data: mend the source"),
-        (_with(Verdict.DEGRADED, quality=True, data=True), "If one of the next two windows with 100 new labels"),
-        (_with(Verdict.DRIFT, data=True, prediction=True), "If the next window with 500 new rows drifts in both too"),
-        (_with(Verdict.DRIFT, data=True, prediction=False), "Features alone ask for no retraining"),
-        (_with(Verdict.DRIFT, data=False, prediction=True), "Predictions alone ask for no retraining"),
-        (replace(_with(Verdict.NOT_ENOUGH_DATA), rows=380), "120 more rows, and the window is judged."),
-        (_with(Verdict.NOT_ENOUGH_DATA), "Nothing can be judged."),
+        (partial(_with, Verdict.OK), "No retraining: nothing asks for one."),
+        (partial(_with, Verdict.WATCH, data=False), "No retraining: nothing asks for one."),
+        (partial(_with, Verdict.BAD_DATA), "Nothing is retrained on bad data: mend the source"),
+        (
+            partial(_with, Verdict.DEGRADED, quality=True, data=True),
+            "If one of the next two windows with 100 new labels",
+        ),
+        (
+            partial(_with, Verdict.DRIFT, data=True, prediction=True),
+            "If the next window with 500 new rows drifts in both too",
+        ),
+        (partial(_with, Verdict.DRIFT, data=True, prediction=False), "Features alone ask for no retraining"),
+        (partial(_with, Verdict.DRIFT, data=False, prediction=True), "Predictions alone ask for no retraining"),
+        (partial(_with, Verdict.NOT_ENOUGH_DATA, rows=380), "120 more rows, and the window is judged."),
+        (partial(_with, Verdict.NOT_ENOUGH_DATA), "Nothing can be judged."),
     ],
 )
-def test_each_verdict_has_its_prospect(outcome: Outcome, said: str) -> None:
+def test_each_verdict_has_its_prospect(outcome: Callable[[], Outcome], said: str) -> None:
     """What is missing for a retraining is named by the signals, in one sentence."""
-    (found,) = prospects(outcome, "", "", (), 500, None)
+    (found,) = prospects(outcome(), "", "", (), 500, None)
     assert found.startswith(said)
 
 
