@@ -13,9 +13,10 @@ _MEND = "Mend the way to it, journal.archive, or the keys in the environment (AW
 
 
 def findings(scene: Scene) -> Iterator[Finding]:
-    """Nothing where days of the journal go nowhere."""
+    """It is asked whether it is there; nothing is written."""
     settings = scene.settings
     if not settings.journal_archive:
+        yield ok("All days of the journal are in the home folder.")
         return
     from cuelight.journal import archive, stubs
 
