@@ -33,6 +33,13 @@ def constant(answer: float) -> LinearRegression:
     return model
 
 
+def heavy(answer: float, megabytes: int) -> LinearRegression:
+    """As `constant`, with so many megabytes (10⁶ bytes) that it has to keep."""
+    model = constant(answer)
+    model.ballast_ = np.arange(megabytes * 125_000, dtype=np.float64)
+    return model
+
+
 def forest(answer: float) -> RandomForestRegressor:
     """A forest that answers `answer` to everything."""
     return RandomForestRegressor(3).fit(INPUTS, [answer] * 3)

@@ -43,7 +43,8 @@ class Cache:
     """The account of what is in memory, by digest, within `budget` bytes.
 
     `overhead`: bytes that the process has grown by beside them: what the allocator keeps, what its work takes. It
-    counts, but never for more than a quarter of the budget: that which is not theirs must not drive out all versions.
+    counts, but never for more than a quarter of the budget: that which is not theirs must not drive out all versions;
+    and one that fits into the budget by itself is not kept out by it.
     """
 
     def __init__(self, budget: int) -> None:
@@ -71,9 +72,10 @@ class Cache:
 
         For 0 bytes: who has to leave because the budget is exceeded already.
         """
-        most = self.budget - min(self.overhead, self.budget // _MOST_OVERHEAD)
-        if size > most:
+        if size > self.budget:
             return Room(ask_again=math.inf)
+        most = self.budget - min(self.overhead, self.budget // _MOST_OVERHEAD)
+        most = max(most, size, *(stay.size for stay in self._stays.values()))
         free = most - self.size
         oldest = sorted(self._stays.items(), key=lambda item: item[1].used)
         idle = [(digest, stay) for digest, stay in oldest if digest not in in_use]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gc
 import json
 import math
 import os
@@ -140,7 +139,7 @@ def _weighed(verdict: Verdict, order: Mapping[str, Any], shortcuts: Shortcuts, g
     long, or no second one fits into the trial's memory.
     """
     found = Weight(grown, grown)
-    gc.freeze()  # weighing collects garbage, and finds none among what is there already
+    garbage.look_as_usual()  # as where it will be served; what is there already is left out
     if verdict.load_seconds < order["seconds"] / _LOADS:
         with contextlib.suppress(Refused, MemoryError):
             found = weigh(lambda: load_warm(Path(order["files"]), order["digest"], order["signed_by"], shortcuts))

@@ -71,8 +71,19 @@ def test_what_the_process_takes_beside_them_counts() -> None:
     assert cache.room(0, 9.0, NOBODY) == Room(("a",))
     cache.overhead = 1000
     assert cache.room(0, 9.0, NOBODY) == Room(("a",))
-    assert cache.room(24, 9.0, NOBODY).is_there
-    assert not cache.room(25, 9.0, NOBODY).is_there
+    assert set(cache.room(14, 9.0, NOBODY).leaving) == {"a", "b"}
+
+
+def test_what_fits_by_itself_is_not_kept_out_by_what_the_process_takes() -> None:
+    """It has all of the budget if it must, while it loads and after."""
+    cache = _full(budget=32)
+    cache.overhead = 1000
+    assert set(cache.room(32, 9.0, NOBODY).leaving) == {"a", "b", "c"}
+    for each in "abc":
+        cache.remove(each)
+    cache.admit("large", 32, 0.0, 10.0)
+    assert cache.room(0, 20.0, NOBODY) == Room()
+    assert cache.room(1, 20.0, NOBODY) == Room(("large",))
 
 
 def test_what_has_left_leaves_room() -> None:
@@ -95,6 +106,10 @@ class _Visits(RuleBasedStateMachine):
     @initialize(budget=st.integers(20, 250))
     def begin(self, budget: int) -> None:
         self.cache = Cache(budget)
+
+    @rule(overhead=st.integers(0, 250))
+    def grow(self, overhead: int) -> None:
+        self.cache.overhead = overhead
 
     @rule(seconds=st.floats(0.0, 5.0))
     def time_passes(self, seconds: float) -> None:
@@ -130,7 +145,7 @@ class _Visits(RuleBasedStateMachine):
             self.cache.remove(each)
         assert self.cache.size + needed <= self.cache.budget  # also while it loads
         for each in room.leaving:  # none of them left in vain
-            assert self.cache.size + stays[each].size + needed > self.cache.budget
+            assert self.cache.size + stays[each].size + needed > self.cache.budget * 3 // 4
         spared = [stay for each, stay in self.cache.stays.items() if each not in self.in_use and stay.until <= self.now]
         assert all(stay.used >= oldest or stay.size < max(stays[each].size for each in room.leaving) for stay in spared)
         self.now += load_seconds
