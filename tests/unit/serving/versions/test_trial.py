@@ -62,13 +62,19 @@ def _write(folder: Path, act: Callable[[Any], Any]) -> Path:
     return folder
 
 
-def _try(folder: Path, *recent: Sample, seconds: float = 30.0, memory: int = 8 * GB, key: str = "key") -> Verdict:
+def _try(folder: Path, *recent: Sample, key: str = "key") -> Verdict:
+    """What it finds, forked as those of tests' hosts: a trial costs imports."""
+    return trials.run(folder, "d", key, recent or (GOOD,), 30.0, 8 * GB)
+
+
+def _begin(folder: Path, *recent: Sample, seconds: float = 30.0, memory: int = 8 * GB, key: str = "key") -> Verdict:
+    """The same from nothing: what becomes of its process."""
     return run(folder, "d", key, recent or (GOOD,), seconds, memory)
 
 
 def test_a_good_model_passes(library: Callable[[str], Path]) -> None:
     """Its example and the recent requests that fit are predicted; how long that takes is measured."""
-    verdict = _try(library("1"), GOOD, OTHER, key="")
+    verdict = _begin(library("1"), GOOD, OTHER, key="")
     assert (verdict.ok, verdict.tried, verdict.labels_from_probabilities) == (True, 2, False)
     assert verdict.load_seconds > 0
     assert verdict.predict_ms > 0
@@ -91,7 +97,7 @@ def test_a_model_that_hangs_is_refused_in_time(tmp_path: Path) -> None:
         pid.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
         time.sleep(3600)
 
-    verdict = _try(_write(tmp_path / "m", hang), seconds=3.5)
+    verdict = _begin(_write(tmp_path / "m", hang), seconds=3.5)
     assert (verdict.ok, verdict.reason) == (False, "It did not load and predict within 4 s (trial_seconds).")
     if pid.exists():
         assert _gone(int(pid.read_text()))
@@ -110,7 +116,7 @@ def test_a_model_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
     def grab(_rows: Any) -> Any:
         return np.ones(1 << 31)
 
-    verdict = _try(_write(tmp_path / "m", grab), memory=4 * GB)
+    verdict = _begin(_write(tmp_path / "m", grab), memory=4 * GB)
     assert not verdict.ok
     assert verdict.reason == f"It needs more than {4 * GB} bytes of memory (trial_memory_bytes)."
 
@@ -127,7 +133,7 @@ def test_a_model_that_prints_and_leaves_a_process_behind_does_not_matter(tmp_pat
             pid.write_text(str(subprocess.Popen(["sleep", "60"]).pid))
         return np.zeros(len(rows))
 
-    verdict = _try(_write(tmp_path / "m", noisy))
+    verdict = _begin(_write(tmp_path / "m", noisy))
     assert (verdict.ok, verdict.reason, verdict.tried) == (True, "", 1)
     assert _gone(int(pid.read_text()))
 
@@ -138,7 +144,7 @@ def test_a_model_that_kills_its_process_is_refused(tmp_path: Path) -> None:
     def crash(_rows: Any) -> Any:
         os.kill(os.getpid(), 9)
 
-    verdict = _try(_write(tmp_path / "m", crash))
+    verdict = _begin(_write(tmp_path / "m", crash))
     assert not verdict.ok
     assert "SIGKILL" in verdict.reason
 
