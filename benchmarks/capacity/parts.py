@@ -52,7 +52,8 @@ PARTS: Mapping[str, Part] = {
     "disk": Part(
         "a host's disk, for the journal",
         "its size",
-        "`journal.retention_days`, `journal.retention_bytes`, or larger disks.",
+        "`journal.archive`: ended days go to an object store, and `journal.local_days` or `journal.local_bytes` bound "
+        "what is here. `journal.retention_days`, `journal.retention_bytes`, or larger disks.",
     ),
     "fetching": Part(
         "MLflow's server, when a version is promoted",

@@ -13,11 +13,13 @@ from cuelight.kit.log import Log
 from cuelight.registry.model import Snapshot
 from cuelight.registry.port import Registry
 
-# A sweep's time is mostly the server's CPU; waiting 25 times as long keeps one follower below about 2 % of a core
-# for many models, since a sweep of a few takes well under a fortieth of a second.
+# A sweep's time is mostly the server's CPU; waiting 25 times as long keeps one follower below 4 % of a core.
 REST_FACTOR = 25
 # The same while somebody edits it: a crowd of edits must not make it sweep without end.
 _HURRIED_FACTOR = 4
+# What fails after a long wait was too much for the server, and so were all who asked with us: rest as long, and up to
+# so many times as long when it fails again and again. What fails at once costs it nothing.
+_MOST_FAILURES = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Watcher:
         self._probe = ""
         self._sparse = False
         self._sweep_due = self._soonest = 0.0
+        self._failures, self._rested = 0, 0.0
         self._heard = self._clock.monotonic()
         self._trouble = ""
 
@@ -85,6 +88,8 @@ class Watcher:
         if self._hurried.is_set():
             self._hurried.clear()
             self._sweep_due = min(self._sweep_due, self._soonest)
+        if now < self._rested:
+            return False
         try:
             if now < self._sweep_due and self._registry.probe() == self._probe:
                 self._recover()
@@ -92,6 +97,9 @@ class Watcher:
             return self._sweep()
         except CuelightError as error:
             self._complain(str(error))
+            self._failures = min(self._failures + 1, _MOST_FAILURES)
+            ended = self._clock.monotonic()
+            self._rested = ended + self._failures * (ended - now)
             return False
 
     def _sweep(self) -> bool:
@@ -115,6 +123,7 @@ class Watcher:
 
     def _recover(self) -> None:
         self._heard = self._clock.monotonic()
+        self._failures = 0
         if self._trouble:
             self._log.info("registry-back", "The registry answers again.")
             self._trouble = ""

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from cuelight.kit.clock import FakeClock
+from cuelight.kit.errors import RegistryUnavailable
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import Snapshot
 from cuelight.serving.following.watcher import Watcher
@@ -16,7 +17,7 @@ class _Slow(MemoryRegistry):
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
         self.clock, self.seconds, self.snapshots, self.probes, self.empty = clock, 0.0, 0, 0, False
-        self.strange = False
+        self.strange = self.late = False
 
     def probe(self) -> str:
         self.probes += 1
@@ -25,6 +26,8 @@ class _Slow(MemoryRegistry):
     def snapshot(self) -> Snapshot:
         self.snapshots += 1
         self.clock.advance(self.seconds)
+        if self.late:
+            raise RegistryUnavailable("it took too long")
         if self.strange:
             raise ValueError("strange")
         return Snapshot() if self.empty else super().snapshot()
@@ -73,6 +76,30 @@ def test_how_long_nothing_was_read_is_known(watcher: Watcher, registry: _Slow, c
     clock.advance(250.0)
     watcher.poll()
     assert watcher.unread == 267.0
+
+
+def test_a_server_that_takes_too_long_is_left_alone_for_as_long(
+    watcher: Watcher, registry: _Slow, clock: FakeClock
+) -> None:
+    """Longer and longer, up to four times; one good answer ends that, and what fails at once is asked at every poll."""
+    watcher.poll()
+    registry.seconds, registry.late = 10.0, True
+    for times in (1.0, 2.0, 3.0, 4.0, 4.0):
+        asked = registry.snapshots
+        assert not watcher.poll()
+        clock.advance(10.0 * times - 0.5)
+        assert not watcher.poll()
+        assert registry.snapshots == asked + 1
+        clock.advance(1.0)
+    registry.late, registry.seconds = False, 0.0
+    assert watcher.poll()
+    registry.seconds, registry.late = 10.0, True
+    watcher.poll()
+    clock.advance(10.5)
+    registry.seconds = 0.0
+    asked = registry.snapshots
+    assert [watcher.poll() for _ in range(3)] == [False] * 3
+    assert registry.snapshots == asked + 3
 
 
 def test_bad_readings_keep_the_last_and_recovery_is_said(
