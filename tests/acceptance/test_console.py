@@ -96,7 +96,7 @@ def test_a_person_logs_in_promotes_and_leaves(door: Door, page: Page, tmp_path: 
     page.goto(door.gateway_url)
     expect(page.get_by_role("row", name=_MODEL)).to_contain_text("v2")
     expect(page.get_by_role("row", name="replica-1")).to_contain_text("ready")
-    assert door.switches()[-1] == (2, "Ada")
+    eventually(lambda: door.switches()[-1] == (2, "Ada"), reason="the history does not name who promoted")
     page.get_by_role("link", name=f"Roll back {_MODEL}").click()
     expect(page.get_by_text("version 2 is archived")).to_be_visible()
     page.get_by_role("button", name="Roll back to version 1").click()

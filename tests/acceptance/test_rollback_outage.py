@@ -117,8 +117,8 @@ def test_a_rollback_needs_no_mlflow(outage: str, mlflow: MlflowServer, up: Up, r
     (settled,) = _lines(up, outage, "rollback-settled")
     assert (settled["version"], settled["detail"]["outcome"]) == (2, "moved")
     assert [line["version"] for line in _lines(up, outage, "switched")] == [1, 2, 1]
-    found = eventually(lambda: registrar.registry.snapshot().models[outage].versions[2].tags)
-    assert found["cuelight.state"] == "rolled-back"
+    snapshot = registrar.registry.snapshot
+    eventually(lambda: snapshot().models[outage].versions[2].tags["cuelight.state"] == "rolled-back")
 
 
 def test_what_somebody_put_there_meanwhile_counts(mlflow: MlflowServer, up: Up, registrar: Registrar) -> None:

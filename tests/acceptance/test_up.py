@@ -132,7 +132,7 @@ def _doctor(up: Up) -> dict[str, Any]:
 
 def test_a_killed_program_is_started_again(up: Up) -> None:
     """A follower killed by SIGKILL is replaced, and scoring is ready all the while."""
-    victim = up.programs()["follow"]
+    victim = eventually(lambda: up.programs().get("follow"))
     victim.kill()
     eventually(lambda: up.programs().get("follow", victim) != victim, reason="the follower is not started again")
     assert answers(f"{up.url}/readyz")

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 _PATIENCE_MS = 120_000  # the first page of a server takes long on busy cores
+expect.set_options(timeout=_PATIENCE_MS)  # five seconds otherwise, whatever a page's own time-out is
 _QUIET = [
     "--no-sandbox",
     "--disable-dev-shm-usage",

@@ -51,7 +51,7 @@ def scheduler(home: Path, receiver: Hook, mail: MailServer) -> Iterator[Path]:
         yield log
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
     assert process.returncode == 0
 
 
@@ -88,13 +88,14 @@ def test_a_refused_promotion_gets_to_people(follower: Host, registry: MemoryRegi
         receiver.up()
         with scheduler(home, receiver, mail) as log:
             (body,) = eventually(lambda: receiver.bodies, reason="the webhook was not told")
-            assert "churn version 1 is refused" in log.read_text()
+            eventually(lambda: "churn version 1 is refused" in log.read_text())
             assert mail.messages[0]["Subject"] == "[Cuelight] churn version 1 is refused"
             assert "not signed" in mail.messages[0].get_content()
             assert body["text"].startswith("churn version 1 is refused. ")
             trust(follower, "churn", version)
             eventually(lambda: len(receiver.bodies) == 2, reason="the recovery was not told")
             assert receiver.bodies[1]["text"].startswith("Recovered: churn version 1 is refused. ")
+            eventually(lambda: len(mail.messages) == 2, reason="no letter told the recovery")
     assert len(mail.messages) == 2
     assert "s3cret" not in log.read_text()
 

@@ -18,6 +18,7 @@ import pytest
 import zstandard
 
 from cuelight.cli.archives import archive, databases
+from cuelight.journal.record import Label, Prediction
 from cuelight.kit.errors import BadInput
 from cuelight.kit.settings import Settings
 from cuelight.operations.database import Operations
@@ -26,6 +27,7 @@ from cuelight.registry.server_process import READY_PATH
 from tests.support import mlflow_server
 from tests.support.command import asked
 from tests.support.host import POOL, eventually, running
+from tests.support.journal import stored
 from tests.support.mlflow_server import MlflowServer
 from tests.support.postgres import Postgres
 from tests.support.registered import Registrar
@@ -83,7 +85,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
             labels = [{"prediction_id": prediction, "row": 0, "label": 7.0}]
             POOL.request("POST", f"{host.url}/models/model/feedback", json={"labels": labels})
             eventually(lambda: operations.history("model"))
-            eventually(lambda: list((home / "journal" / "segments").glob("*/*.closed")))
+            eventually(lambda: {*map(type, stored(home / "journal", "*.closed"))} >= {Prediction, Label})
             done = process(home, "backup", str(file))
             assert done.returncode == 0, done.stderr
         operations.close()

@@ -115,7 +115,7 @@ def test_requests_sent_ahead_of_their_answers_are_answered_in_order(host: Host, 
     body = json.dumps(ZEROS)
     head = f"POST /models/{served}/invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
     requests = [f"{head}X-Request-Id: n{i}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for i in range(5)]
-    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", host.settings.serving_port), timeout=60) as connection:
         connection.sendall("".join(requests).encode())
         received = b""
         while received.count(b"predictions") < 5:
@@ -129,7 +129,7 @@ def test_requests_sent_ahead_of_their_answers_are_answered_in_order(host: Host, 
 def test_bodies_that_nobody_wants_do_not_hang_the_connection(way: Host, served: str) -> None:
     """On one keep-alive connection, requests with a body to URLs that need none are all answered at once."""
     for _ in range(300):
-        answer = POOL.request("GET", f"{way.url}/nowhere", body=json.dumps(ZEROS).encode(), timeout=5.0)
+        answer = POOL.request("GET", f"{way.url}/nowhere", body=json.dumps(ZEROS).encode(), timeout=30.0)
         assert answer.status == 404
 
 

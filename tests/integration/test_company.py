@@ -74,6 +74,10 @@ def test_a_rollback_by_one_is_followed_by_all(
     eventually(lambda: registry.snapshot().models[MODEL].versions[good].stage == "Production")
     assert {ask(host) for _ in range(100) for host in pair} == {200}
     eventually(lambda: pair[0].tags(MODEL, worse).get("cuelight.state") == "rolled-back")
-    assert any(line[0] == "rolled-back" for host in pair for line in host.history)
-    moves = [(line[2], line[3]["stage"]) for host in pair for line in host.history if line[0] == "moved"]
-    assert moves.count((worse, "Production")) == 1
+    eventually(lambda: any(line[0] == "rolled-back" for host in pair for line in host.history))
+
+    def moves() -> list[tuple[int, str]]:
+        return [(line[2], line[3]["stage"]) for host in pair for line in host.history if line[0] == "moved"]
+
+    eventually(lambda: (worse, "Production") in moves())
+    assert moves().count((worse, "Production")) == 1

@@ -122,7 +122,7 @@ def _follower(host: Host, url: str) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
 
 
 def test_an_answer_is_explained_down_to_its_data(loop: Loop) -> None:
@@ -135,7 +135,12 @@ def test_an_answer_is_explained_down_to_its_data(loop: Loop) -> None:
     last = loop.host.generation().generation
     label = {"labels": [{"prediction_id": prediction_id, "row": 0, "label": 1}]}
     assert POOL.request("POST", f"{loop.host.url}/models/{PIPELINE.name}/feedback", json=label).status == 202
-    known = loop.explain(prediction_id)
+
+    def told() -> dict[str, Any] | None:  # the history and the journal are written a moment later
+        found = loop.explain(prediction_id)
+        return found if found["labels"] and (found["in_charge"] or {}).get("before") == 1 else None
+
+    known = eventually(told)
 
     asked = known["prediction"]
     assert (asked["model"], asked["version"], asked["track"], asked["arm"]) == (

@@ -38,9 +38,9 @@ def test_twenty_promotions_under_load_fail_no_request(host: Host, served: str, r
             version = 2 - step % 2
             registry.set_stage(served, version, "Production", archive_others=True)
             host.wait_for(served, version)
+            eventually(lambda version=version: load.answers[0][-1].version == version)  # type: ignore[misc]
     assert load.failed == []
     assert load.backward() == []
-    assert len(load.all) > 500
     assert {each.version for each in load.all} == {1, 2}
     assert len({each.generation for each in load.all}) >= 20
     assert all(f'{{"predictions":[{each.version}.0]}}'.encode() == each.body for each in load.all)
@@ -113,7 +113,7 @@ def test_a_broken_version_is_refused_with_its_reason(
     assert load.failed == []
     assert {each.version for each in load.all} == {1}
     assert not (tmp_path / "ran").exists()
-    assert ("refused", "guarded", bad) in [line[:3] for line in host.history]
+    eventually(lambda: ("refused", "guarded", bad) in [line[:3] for line in host.history])
 
 
 def test_a_signed_pickle_is_served(host: Host, shelf: Shelf, registry: MemoryRegistry) -> None:

@@ -96,7 +96,7 @@ def test_metrics_are_right_when_workers_are_killed(host: Host, served: str) -> N
         for _ in range(2):
             _kill_a_worker(host, load)
             pages.append(_page(host))
-    pages.append(_page(host))
+    pages.append(eventually(lambda: _counting(host, _requests(served), before, load)))
     counters = [name for name in before if name.partition("{")[0].endswith(("_total", "_count", "_bucket", "_sum"))]
     assert len(counters) > 100
     for earlier, later in pairwise(pages):
@@ -168,6 +168,12 @@ def _page(host: Host) -> dict[str, float]:
     lines = answer.data.decode().splitlines()
     assert answer.status == 200, lines
     return {name: float(value) for name, _, value in (each.rpartition(" ") for each in lines if each[0] != "#")}
+
+
+def _counting(host: Host, name: str, before: dict[str, float], load: Load) -> dict[str, float] | None:
+    """The page, once it has every answer."""
+    page = _page(host)
+    return page if page[name] - before[name] >= sum(each.status == 200 for each in load.all) else None
 
 
 def _requests(model: str) -> str:

@@ -200,7 +200,7 @@ def test_a_request_that_failed_leaves_no_version(theatre: Theatre, monkeypatch: 
 
     def stalled(registry: MlflowRegistry, *arguments: Any) -> Any:
         stalls.set()
-        assert goes_on.wait(60.0)
+        assert goes_on.wait(250.0)
         return plain(registry, *arguments)
 
     def work() -> None:
@@ -213,13 +213,13 @@ def test_a_request_that_failed_leaves_no_version(theatre: Theatre, monkeypatch: 
 
     def _go_on() -> None:
         goes_on.set()
-        holder.join(60.0)
+        holder.join(250.0)
         assert len(_versions(theatre) - before) == (1 if first == "holder" else 0)
 
     monkeypatch.setattr(MlflowRegistry, "create_version", stalled)
     holder = threading.Thread(target=work)
     holder.start()
-    assert stalls.wait(60.0)
+    assert stalls.wait(250.0)
     theatre.clock.advance(121.0)
     outcomes["successor"] = theatre.retrainer("two", find=lambda _: replace(theatre.pipeline, load=broken)).run_next()
     if first == "successor":

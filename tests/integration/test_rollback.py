@@ -67,6 +67,11 @@ class _Story:
         """What the history has of that kind."""
         return [line for line in self.host.history if line[:2] == (kind, self.name)]
 
+    def rolled_back(self) -> tuple[Any, ...]:
+        """The one line about it, once it is written."""
+        (line,) = eventually(lambda: self.lines("rolled-back"))
+        return tuple(line)
+
     def state(self, version: int) -> tuple[str, str]:
         """What the version's tags say."""
         found = self.host.tags(self.name, version)
@@ -88,7 +93,7 @@ def test_a_version_that_fails_gives_way_to_the_one_before(story: _Story) -> None
     assert not story.host.generation().standby
     eventually(lambda: story.state(worse)[0] == "rolled-back", reason="the tag does not say so")
     assert "failed or gave no valid answer on" in story.state(worse)[1]
-    (line,) = story.lines("rolled-back")
+    line = story.rolled_back()
     assert line[2] == worse
     assert (line[3]["track"], line[3]["to"], line[3]["figures"]["signal"]) == ("Production", 1, "bad answers")
     for _ in range(100):
@@ -128,7 +133,7 @@ def test_what_is_slow_is_rolled_back(story: _Story) -> None:
     eventually(lambda: story.name in story.host.generation().traffic)
     assert {story.ask().headers["X-Model-Version"] for _ in range(20)} == {"1", "2"}
     story.ask_until(lambda: story.production().id.version == 1)
-    (line,) = story.lines("rolled-back")
+    line = story.rolled_back()
     assert line[3]["figures"]["signal"] == "latency"
     assert story.name not in story.host.generation().traffic
     page = POOL.request("GET", f"{story.host.url}/metrics").data.decode()
@@ -153,7 +158,7 @@ def test_what_gives_no_valid_answer_is_rolled_back(story: _Story) -> None:
     """NaN where the version before has a number."""
     story.add("Production", moody(2.0, gives_nothing=70.0))
     story.ask_until(lambda: story.production().id.version == 1)
-    (line,) = story.lines("rolled-back")
+    line = story.rolled_back()
     assert line[3]["figures"]["invalid"][0] > 0
 
 
@@ -201,7 +206,7 @@ def test_labels_show_what_is_wrong(story: _Story) -> None:
         return story.name not in story.host.generation().traffic
 
     eventually(withdrawn)
-    (line,) = story.lines("rolled-back")
+    line = story.rolled_back()
     assert line[3]["figures"]["signal"] == "quality"
 
 
@@ -214,10 +219,10 @@ def test_a_version_that_answers_nobody_is_taken_off(story: _Story) -> None:
     story.add("Production", moody(2.0, hangs=50.0, seconds=0.02))
 
     def back() -> bool:
-        story.ask(75.0, **{"X-Request-Timeout-Ms": "200"})
+        story.ask(75.0, **{"X-Request-Timeout-Ms": "400"})
         return story.production().id.version == 1
 
     eventually(back)
-    (line,) = story.lines("rolled-back")
+    line = story.rolled_back()
     assert line[3]["figures"]["signal"] == "silence"
     assert story.ask(75.0).status == 200

@@ -66,7 +66,7 @@ def test_a_rollout_walks_up_under_traffic(host: Host, registry: MemoryRegistry, 
     registry.set_stage(model, 2, "Production", archive_others=True)
     host.wait_for(model, 2)
     eventually(lambda: registry.snapshot().models[model].tags["cuelight.rollout"] == "off", reason="it does not end")
-    assert _shown(host, model) is None
+    eventually(lambda: _shown(host, model) is None)
 
 
 def test_without_traffic_a_rollout_waits(host: Host, shelf: Shelf, registry: MemoryRegistry, model: str) -> None:
@@ -85,10 +85,10 @@ def test_without_traffic_a_rollout_waits(host: Host, shelf: Shelf, registry: Mem
         registry.set_stage(model, version, "Staging")
         host.wait_for(model, version, "Staging")
         eventually(lambda: registry.snapshot().models[model].tags["cuelight.rollout"] == "off")
-        assert _shown(host, model) is None
+        eventually(lambda: _shown(host, model) is None)
         answers = [host.score(model, ZEROS).headers["X-Model-Version"] for _ in range(50)]
     assert set(answers) == {"1"}
-    assert _shares(host, model) == [20.0, 60.0, 0.0]
+    eventually(lambda: _shares(host, model) == [20.0, 60.0, 0.0])
 
 
 def test_a_version_that_does_worse_goes_back(host: Host, shelf: Shelf, registry: MemoryRegistry, model: str) -> None:
@@ -103,7 +103,7 @@ def test_a_version_that_does_worse_goes_back(host: Host, shelf: Shelf, registry:
         eventually(lambda: _shares(host, model) == [50.0, 0.0], reason="it is not withdrawn")
     eventually(lambda: registry.snapshot().models[model].tags["cuelight.rollout"] == "off")
     eventually(lambda: host.tags(model, worse)["cuelight.state"] == "rolled-back")
-    assert _shown(host, model) is None
+    eventually(lambda: _shown(host, model) is None)
     assert {host.score(model, SEVENTIES).status for _ in range(20)} == {200}
 
 

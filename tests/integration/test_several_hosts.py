@@ -81,6 +81,12 @@ class Scene:
         time.sleep(_LOOK_SECONDS)
         return {name for name, faults in self.gateway.members().items() if not faults}
 
+    def switched(self, version: int) -> dict[str, float]:
+        """When each host took it, once the history has all of them."""
+        events = self.operations.history(MODEL)
+        found = {each.writer: each.at for each in events if (each.version, each.kind) == (version, "switched")}
+        return found if found.keys() == {*NAMES} else {}
+
     def tags(self) -> Mapping[str, str]:
         """Those of the version in Production."""
         return self.registrar.registry.snapshot().models[MODEL].versions[self.version].tags
@@ -139,7 +145,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str, postgres
         "access_required": True,
         "access_folder": home / "access",
         "hosts_heartbeat_seconds": 0.5,
-        "hosts_silent_seconds": 8.0,
+        "hosts_silent_seconds": 20.0,
         "hosts_wave_seconds": 1.0,
     }
     with small_disk(folder / "c"), machines(len(NAMES), port) as there:
@@ -211,11 +217,7 @@ def test_a_wave_goes_from_host_to_host(scene: Scene) -> None:
         version = scene.promote()
         scene.wait_for(version)
     scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "false"})
-    lines = {
-        each.writer: each.at
-        for each in scene.operations.history(MODEL)
-        if each.version == version and each.kind == "switched"
-    }
+    lines = eventually(lambda: scene.switched(version))
     assert lines["b"] - lines["a"] >= 1.0
     assert lines["c"] - lines["b"] >= 1.0
     assert Counter(status for status, _ in heard).keys() == {200}

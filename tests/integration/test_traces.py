@@ -176,8 +176,7 @@ def test_no_input_is_in_a_trace_and_a_failure_is(traced: Host, collector: Collec
     assert span.attributes["error.type"] == "500"
     assert not any(each.failed for each in others)
     assert PLANTED.encode() not in collector.raw
-    lines = [json.loads(each) for each in (traced.settings.home / "serve.log").read_text().splitlines()]
-    assert f"{8:032x}" in {each.get("trace_id") for each in lines if each["action"] == "model-fault"}
+    eventually(lambda: f"{8:032x}" in {each.get("trace_id") for each in _said(traced, "model-fault")})
 
 
 def test_a_new_worker_traces_as_the_one_that_was_killed(traced: Host, collector: Collector) -> None:
@@ -199,8 +198,13 @@ def test_a_collector_that_is_away_is_not_missed(traced: Host, collector: Collect
     collector.up()
     traced.score("quick", ZEROS, **_parent(14))
     _spans(collector, 14, STAGES | {SPAN})
-    lines = [json.loads(each) for each in (traced.settings.home / "serve.log").read_text().splitlines()]
-    assert [each for each in lines if each["action"] == "traces"]
+    eventually(lambda: _said(traced, "traces"))
+
+
+def _said(host: Host, action: str) -> list[dict[str, Any]]:
+    """The log's lines about that."""
+    lines = map(json.loads, (host.settings.home / "serve.log").read_text().splitlines())
+    return [each for each in lines if each["action"] == action]
 
 
 def _dropped(host: Host) -> float:

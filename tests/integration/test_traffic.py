@@ -96,7 +96,7 @@ def test_the_next_version_starts_at_nothing(host: Host, shelf: Shelf, registry: 
     _shared(host, model, 0.0)
     assert set(_versions(host, model).values()) == {1}
     eventually(lambda: registry.snapshot().models[model].tags["cuelight.canary"] == "0", reason="the tag stays")
-    assert ("traffic", model) in {(line[0], line[1]) for line in host.history}
+    eventually(lambda: ("traffic", model) in {(line[0], line[1]) for line in host.history})
 
 
 def test_a_shadow_is_heard_by_the_journal_only(host: Host, registry: MemoryRegistry, model: str) -> None:
@@ -122,5 +122,5 @@ def test_a_shadow_is_heard_by_the_journal_only(host: Host, registry: MemoryRegis
     eventually(lambda: model not in host.generation().traffic)
     host.score(model, ZEROS)
     assert len(shadows()) == len(ids)
-    page = POOL.request("GET", f"{host.url}/metrics").data.decode()
-    assert f'cuelight_requests_total{{arm="shadow",model="{model}",status="200",track="Staging"' in page
+    counted = f'cuelight_requests_total{{arm="shadow",model="{model}",status="200",track="Staging"'
+    eventually(lambda: counted in POOL.request("GET", f"{host.url}/metrics").data.decode())

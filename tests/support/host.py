@@ -70,7 +70,7 @@ class Host:
             registry_poll_seconds=0.1,
             registry_artifact_roots="file:,mlflow-artifacts:",
             journal_segment_seconds=1.0,
-            serving_prepare_seconds=3.0,
+            serving_prepare_seconds=5.0,
         )
         self.settings = replace(self.settings, **settings)
         self.url = f"http://127.0.0.1:{self.settings.serving_port}"

@@ -56,9 +56,9 @@ def write(folder: Path, *records: Record, schemas: Iterable[Schema] = (schema(),
     writer.close()
 
 
-def stored(folder: Path) -> list[Record]:
-    """All records in all segments, in the order of names."""
-    paths = sorted(folder.glob("segments/*/*"))
+def stored(folder: Path, names: str = "*") -> list[Record]:
+    """All records in all segments, or in those whose names match, in the order of names."""
+    paths = sorted(folder.glob(f"segments/*/{names}"))
     return [
         item[1] for path in paths for item in segment.read(path.read_bytes()) if not isinstance(item, segment.Damage)
     ]
