@@ -35,7 +35,7 @@ def capacity(quick: bool) -> None:
     pages.show([*tables.measured(figures), *tables.at_scale(figures, Assumptions())], page.conditions(figures))
     if not quick:
         figures.write(PUBLISHED)
-        page.write(figures)
+        page.write(Figures.read(PUBLISHED))  # which has fewer digits
 
 
 def _assuming(command: Callable[..., None]) -> Callable[..., None]:

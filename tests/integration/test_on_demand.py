@@ -196,7 +196,8 @@ def test_a_broken_version_is_refused_with_its_reason(kind: str, host: Host, mode
     eventually(lambda: host.tags(model, number).get(tags.STATE) == "refused")
     assert reason in host.tags(model, number)[tags.REASON]
     assert ("refused", model, number) not in [line[:3] for line in host.history]
-    assert POOL.request("GET", f"{host.url}/v2/models/{model}/versions/{number}/ready").status == 409
+    # A worker hears of it a moment later than the other.
+    eventually(lambda: POOL.request("GET", f"{host.url}/v2/models/{model}/versions/{number}/ready").status == 409)
 
 
 def test_a_version_that_is_signed_later_is_tried_again(
