@@ -38,7 +38,7 @@ from cuelight.serving.following.statuses import statuses
 from cuelight.serving.following.strangers import sentence, strangers
 from cuelight.serving.following.together import together
 from cuelight.serving.following.watcher import Reading, Watcher
-from cuelight.serving.following.waves import held, marked, under_way
+from cuelight.serving.following.waves import held, marked, undecided, under_way
 from cuelight.serving.host.board import Board
 from cuelight.serving.host.changes import Line, changes
 from cuelight.serving.host.company import Company
@@ -94,6 +94,7 @@ class Follower:
         self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
         self._lock = -1
         self._told: dict[VersionId, str] = {}
+        self._switched: dict[Key, float] = {}
         self._refusals = Refusals(self._ledger, preparation, self._clock)
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
@@ -178,19 +179,21 @@ class Follower:
         self._take_reading()
         self._tell(self._desk.attend(self._committed, self._outlook.versions))
         self._judge()
-        action = policy.decide(self._view())
+        view = self._view()
+        action = policy.decide(view)
         handler = self._handlers.get(type(action))
         if handler:
             handler(action)
         elif self._reading is None:
             return "waiting for a first good reading of the registry; serving what was served"
-        self._attend(idle=handler is None and not self._errand.version and self._rehearsals.deployment is None)
+        idle = handler is None and not self._errand.version and self._rehearsals.deployment is None
+        if idle and self._reading and not undecided(view.held, view.wishes, self._presence.roles):
+            self._board.note_settled(self._reading.at)
+        self._attend(idle)
         return action.sentence
 
     def _attend(self, idle: bool) -> None:
         """What callers ask for, once nothing on a track is waited for."""
-        if idle and self._reading:
-            self._board.note_settled(self._reading.at)
         if self._reading and self._demand.tick(self._reading.snapshot, {*self._outlook.versions.values()}, idle):
             self._report()
             self._clean()
@@ -315,6 +318,7 @@ class Follower:
     def _prepare(self, action: policy.Prepare) -> None:
         self._generations.write(action.deployment, self._board.committed)
         self._rehearsals.begin(action.deployment)
+        self._introduce()
         self._log.info("prepare", action.sentence, generation=action.deployment.generation)
 
     def _commit(self, action: policy.Commit) -> None:
@@ -324,9 +328,11 @@ class Follower:
         ended = self._bakes.begin(action.deployment)
         self._board.commit(action.deployment.generation)
         self._drops.clear("")
-        for served in action.deployment.tracks.values():
+        for key, served in action.deployment.tracks.items():
             self._refusals.forget(served.id)
             self._told.pop(served.id, None)
+            if key not in before.tracks or before.tracks[key].id != served.id:
+                self._switched[key] = self._clock.now()
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
         self._tell(changes(before, action.deployment))
         self._tell(ends(ended, action.deployment))
@@ -354,6 +360,7 @@ class Follower:
             if not action.culprits or served.digest in action.culprits:
                 fact = Fact(Phase.REFUSED, served.digest, served.signed_by, action.sentence, self._clock.now())
                 self._learn(served.id, fact, self._basis_of(served.id))
+        self._introduce()
 
     def _clean(self) -> None:
         preparing = self._rehearsals.deployment
@@ -375,7 +382,7 @@ class Follower:
         """Have the other hosts see how this one stands."""
         if self._presence.joins:
             wishes = self._outlook.wishes()
-            here = roles(self._committed, wishes, self._facts(wishes), self._ledger.recalls)
+            here = roles(self._committed, wishes, self._facts(wishes), self._ledger.recalls, self._switched)
             changing = under_way(self._committed, self._rehearsals.deployment)
             here = marked(here, self._held(wishes), self._presence.permits, changing)
             self._presence.tell(Bearing(self._committed.generation, here, self._outlook.waves.sizes))

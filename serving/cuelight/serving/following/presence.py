@@ -119,9 +119,14 @@ class Presence:
         return not self.shared or (self.fresh and self.sight.leader == self._settings.host_name)
 
     @property
+    def roles(self) -> tuple[Role, ...]:
+        """This host's, as it wrote them down last; nothing while it can't see the others."""
+        return self.sight.roles if self.fresh else ()
+
+    @property
     def permits(self) -> Permits:
-        """What it is this host's turn to take; nothing while it can't see the others."""
-        return granted(self.sight.roles) if self.fresh else ()
+        """What it is this host's turn to take."""
+        return granted(self.roles)
 
     @property
     def parts(self) -> Parts:
@@ -140,8 +145,8 @@ class Presence:
         """One tick of the follower; what keeps it from going on, such as a full disk, the other hosts see."""
         try:
             sentence = tick()
-        except OSError as error:
-            self._trouble, self._troubled = f"Its follower can't go on: {error.strerror}.", self._clock.monotonic()
+        except Exception as error:
+            self._trouble, self._troubled = f"Its follower can't go on: {_cause(error)}.", self._clock.monotonic()
             raise
         if self._clock.monotonic() - self._troubled > _HEALED_SECONDS:  # ticks in between may have nothing to write
             self._trouble = ""
@@ -182,11 +187,11 @@ class Presence:
         if self._operations is None:
             assert self._open
             self._operations = self._open()
-        bearing, silent = self._bearing, self._settings.hosts_silent_seconds
+        permits, bearing, silent = self.permits, self._bearing, self._settings.hosts_silent_seconds
         record, pace = self._record(bearing), Pace(self._settings.hosts_wave_seconds, silent)
 
         def take_turns(record: Record, others: Sequence[Host]) -> Record:
-            return settle(record, others, bearing.sizes, pace)
+            return settle(record, others, bearing.sizes, pace, permits)
 
         new = self.sight.at == float("-inf") and record.rollouts == _NO_ROLLOUTS
         roll = self._operations.beat(record, take_turns, silent, self._is_candidate(record) and not new)
@@ -208,9 +213,10 @@ class Presence:
             self._operations.forget_hosts()
 
     def _is_candidate(self, record: Record) -> bool:
-        """Whether this host may speak for all: not while it can't read the registry, and another can."""
-        silent = self._settings.hosts_silent_seconds
-        better = record.unread > silent and any(each.unread < silent / 2.0 for each in self.heard)
+        """Whether this host may speak for all: not while it can't go on or read the registry, and another can."""
+        able = (each for each in self.heard if each.bakes and not each.trouble)  # one speaks for its machine
+        patience = self._settings.hosts_silent_seconds / 2.0
+        better = record.trouble and any(each.unread < patience for each in able)
         return self._company.leads() and not better
 
     def _adopt(self, leader: Host | None) -> None:
@@ -229,3 +235,9 @@ class Presence:
         said["unread"] = self.unread()
         deaf = CANT_READ if said["unread"] > self._settings.hosts_silent_seconds else ""
         return msgspec.structs.replace(known, clock=self._clock.now(), trouble=self._trouble or deaf, **said)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, OSError | CuelightError):
+        return str(getattr(error, "strerror", None) or error).rstrip(".")
+    return f"{type(error).__name__}: {error}"

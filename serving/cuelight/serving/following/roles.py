@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from cuelight.operations.host import Role
 from cuelight.registry.model import VersionId
@@ -19,15 +20,20 @@ def roles(
     wishes: Mapping[Key, Wish],
     facts: Mapping[VersionId, Fact],
     recalls: Iterable[Recall] = (),
+    switched: Mapping[Key, float] = MappingProxyType({}),
 ) -> tuple[Role, ...]:
-    """One role a track that is wished for or served, in the order of models."""
+    """One role a track that is wished for or served, in the order of models.
+
+    `switched` says since when (epoch seconds) a track has its version, where that is known: a version is `since` the
+    moment from which workers loaded it.
+    """
     recalled = {(each.key, each.version): each for each in recalls if each.in_force}
     found = []
     for key in sorted({*wishes, *committed.tracks}):
         wish, served = wishes.get(key), committed.tracks.get(key)
         status = _status(wish, served, recalled.get((key, wish.id)), facts) if wish else Status("", "")
         wanted, serves = (mark(each.id) if each else None for each in (wish, served))
-        since = served.since if served else 0.0
+        since = max(served.since, switched.get(key, 0.0)) if served else 0.0
         found.append(Role(key[0], key[1].value, wanted, status.state, status.reason, serves, since))
     return tuple(found)
 

@@ -61,18 +61,22 @@ def _version(wish: Wish) -> Version:
     return Version(wish.id.version, wish.id.created_ms)
 
 
-def settle(record: Record, others: Sequence[Host], sizes: Mapping[str, int], pace: Pace) -> Record:
-    """The record with its turns: a role that waits either says for what, or that it is switching now."""
-    return msgspec.structs.replace(
-        record, roles=tuple(_settled(record, each, others, sizes, pace) for each in record.roles)
-    )
+def settle(
+    record: Record, others: Sequence[Host], sizes: Mapping[str, int], pace: Pace, permits: Permits = ()
+) -> Record:
+    """The record with its turns: a role that waits either says for what, or that it is switching now.
 
+    What it has `permits` for it may be at already, whatever the record says.
+    """
 
-def _settled(record: Record, role: Role, others: Sequence[Host], sizes: Mapping[str, int], pace: Pace) -> Role:
-    if role.state != WAITING:
-        return role
-    why = hindrance(record.name, role, others, sizes.get(role.model, 1), pace)
-    return msgspec.structs.replace(role, state=WAITING if why else SWITCHING, reason=why)
+    def settled(role: Role) -> Role:
+        if role.state != WAITING:
+            return role
+        given = (role.model, role.wanted) in permits
+        why = "" if given else hindrance(record.name, role, others, sizes.get(role.model, 1), pace)
+        return msgspec.structs.replace(role, state=WAITING if why else SWITCHING, reason=why)
+
+    return msgspec.structs.replace(record, roles=tuple(map(settled, record.roles)))
 
 
 def hindrance(me: str, role: Role, others: Sequence[Host], size: int, pace: Pace) -> str:
@@ -104,10 +108,12 @@ def _is_gone(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:
 
     One that fell silent while it changed may still be at it.
     """
+    if host.draining:
+        return True
     if role.state == SWITCHING:
         return host.age > max(LOST_SECONDS, pace.silent)
     goes_along = host.unread <= pace.silent or (role.wanted == wanted and role.state not in _NEEDS_REGISTRY)
-    return host.draining or host.age > pace.silent or not goes_along
+    return host.age > pace.silent or not goes_along
 
 
 def _is_done(host: Host, role: Role, wanted: Version, pace: Pace) -> bool:
@@ -151,4 +157,14 @@ def under_way(committed: Deployment, preparing: Deployment | None) -> dict[str, 
 
 def granted(roles: Sequence[Role]) -> Permits:
     """What a host may take, by the roles that it has written down."""
-    return frozenset((each.model, each.wanted) for each in roles if each.state == SWITCHING and each.wanted)
+    return _in_state(roles, SWITCHING)
+
+
+def undecided(keys: Collection[Key], wishes: Mapping[Key, Wish], roles: Sequence[Role]) -> bool:
+    """Whether it was not said yet of a wish that is held, by the roles written down, that it is not its turn."""
+    denied = _in_state(roles, WAITING) if keys else ()
+    return any((key[0], _version(wishes[key])) not in denied for key in keys)
+
+
+def _in_state(roles: Sequence[Role], state: str) -> Permits:
+    return frozenset((each.model, each.wanted) for each in roles if each.state == state and each.wanted)

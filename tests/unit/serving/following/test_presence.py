@@ -14,7 +14,7 @@ from cuelight.kit.clock import FakeClock
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 from cuelight.operations.database import Operations
-from cuelight.operations.host import Role
+from cuelight.operations.host import Role, Version
 from cuelight.operations.replicas import Replica
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.following.presence import CANT_READ, Bearing, Presence
@@ -112,6 +112,56 @@ def test_what_keeps_a_follower_from_going_on_is_seen(tmp_path: Path) -> None:
         one.beat()
         two.beat()
         assert [bool(each.trouble) for each in two.sight.others] == [troubled]
+
+
+def test_whatever_keeps_a_follower_from_going_on_is_said(tmp_path: Path) -> None:
+    """In the words of the error, also where the system has none for it."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    for error, said in ((OSError("not all is there"), "not all is there"), (KeyError("wine"), "KeyError: 'wine'")):
+
+        def fails(error: Exception = error) -> str:
+            raise error
+
+        with pytest.raises(type(error)):
+            one.attend(fails)
+        one.beat()
+        two.beat()
+        assert [each.trouble for each in two.sight.others] == [f"Its follower can't go on: {said}."]
+
+
+def test_who_can_not_go_on_does_not_speak_for_all(tmp_path: Path) -> None:
+    """With a full disk it would say of all for ever what it knew before; unless nobody else can."""
+    one, two = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+
+    def full() -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for each in (one, two, one):
+        each.beat()
+    with pytest.raises(OSError, match="No space"):
+        one.attend(full)
+    for each in (one, two, one):
+        each.beat()
+    assert (one.leads(), two.leads()) == (False, True)
+    with pytest.raises(OSError, match="No space"):
+        two.attend(full)
+    for each in (two, one, two):
+        each.beat()
+    assert (one.leads(), two.leads()) == (False, True)
+
+
+def test_a_turn_that_was_given_is_kept(tmp_path: Path) -> None:
+    """A follower may be at it before it says so itself: who comes first by name, and comes late, waits for it."""
+    waits = Role("wine", "Production", Version(2, 2), "waiting", "", Version(1, 1))
+    late, one = presence(tmp_path, "a", FakeClock()), presence(tmp_path, "b", FakeClock())
+    for each in (one, late):
+        each.tell(Bearing(1, (waits,), {"wine": 1}))
+    one.beat()
+    assert [*one.permits] == [("wine", Version(2, 2))]
+    late.beat()
+    one.beat()
+    late.beat()
+    assert ([*one.permits], [*late.permits]) == ([("wine", Version(2, 2))], [])
 
 
 def test_rollouts_are_taken_up_by_one_machine_and_followed_by_the_others(tmp_path: Path) -> None:
