@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Set
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -61,7 +61,7 @@ class Elsewhere:
             return f"{error} The hosts stay as they were."
         others = elsewhere(self._settings, found)
         silent = {each.name for each in others if each.age > self._settings.hosts_silent_seconds}
-        known, there = {each.name for each in self.members}, {each.name for each in found}
+        known, there = {each.name for each in self.members}, {each.name for each in found if each.address}
         unfit = _unfit(self._settings.gateway_folder) if silent or known - there else set()
         self._left = left(silent, self._left, known, unfit, {each.name for each in others})
         located, lost = _located([each for each in others if each.name not in self._left], self.members)
@@ -72,7 +72,7 @@ class Elsewhere:
             self.members = located
         said = [f"hosts on other machines: {', '.join(each.name for each in located) or 'none'}"]
         said += [f"silent: {', '.join(sorted(silent))}"] if silent else []
-        said += [f"not in the table any more: {', '.join(each.name for each in kept)}"] if kept else []
+        said += [f"not to be found in the table: {', '.join(each.name for each in kept)}"] if kept else []
         said += [f"not to be found by their addresses: {', '.join(lost)}"] if lost else []
         return "; ".join(said)
 
@@ -89,9 +89,10 @@ def left(silent: Set[str], before: Set[str], known: Set[str], unfit: Iterable[st
 
 
 def unlisted(members: Members, there: Set[str], unfit: Set[str], located: Members) -> Members:
-    """Those that have no row any more and serve on: a table that was made anew takes nobody out of service. Pure.
+    """Those that have no row with an address any more, and serve on. Pure.
 
-    Not those that are `located` there by another name.
+    A table that was made anew takes nobody out of service, nor does a host that can't tell just now where it is. Not
+    those that are `located` there by another name.
     """
     places = {(each.address, each.port) for each in located}
     gone = (each for each in members if each.name not in there and each.name not in unfit)
@@ -128,6 +129,7 @@ def _located(hosts: Iterable[Host], before: Members) -> tuple[Members, list[str]
 
 def _remembered(path: Path) -> Members:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Members)
-    except (OSError, ValueError):
+        known = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+        return tuple(Replica(**each) for each in known)  # unchecked: a host may have a name that no replica may have
+    except (OSError, ValueError, TypeError):
         return ()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cuelight.gateway.elsewhere import Elsewhere, left, unlisted
+from cuelight.gateway.places import Places
 from cuelight.gateway.watcher import Watcher
 from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
@@ -71,6 +72,29 @@ def test_a_dead_database_takes_nobody_away(settings: Settings, tmp_path: Path) -
         assert [member.name for member in each.members] == ["b"]
 
 
+def test_any_name_is_remembered(settings: Settings, tmp_path: Path) -> None:
+    """Those of hosts are freer than those of replicas."""
+    for name in ("berlin.example.com", "Berlin_1"):
+        join(settings, name)
+    Elsewhere(settings).look()
+    (tmp_path / "shared.db").write_bytes(b"not a database at all" * 100)
+    assert [each.name for each in Elsewhere(settings).members] == ["Berlin_1", "berlin.example.com"]
+    (Places(settings.gateway_folder).hosts).write_text('[{"nom": "berlin"}]')
+    assert Elsewhere(settings).members == ()
+
+
+def test_a_host_that_does_not_know_its_address_stays_where_it_was(settings: Settings) -> None:
+    """As one that starts while names can't be resolved: it serves. One that was never known is nowhere."""
+    join(settings, "b")
+    elsewhere = Elsewhere(settings)
+    elsewhere.look()
+    before = elsewhere.members
+    for name in ("b", "c"):
+        join(settings, name, address="")
+    assert elsewhere.look() == "hosts on other machines: b; not to be found in the table: b"
+    assert elsewhere.members == before
+
+
 def test_who_is_silent_stays_while_it_answers(settings: Settings, tmp_path: Path) -> None:
     """It may have lost the database alone. Nobody says here that it fails probes."""
     join(settings, "b")
@@ -105,7 +129,7 @@ def test_a_table_that_was_made_anew_takes_nobody_away(settings: Settings, tmp_pa
     (tmp_path / "shared.db").unlink()
     elsewhere._operations = None
     join(settings, "c", port=8001)
-    assert elsewhere.look() == "hosts on other machines: b, c; not in the table any more: b"
+    assert elsewhere.look() == "hosts on other machines: b, c; not to be found in the table: b"
     assert unlisted(elsewhere.members, {"c"}, {"b"}, ()) == ()
     join(settings, "renamed")
     assert elsewhere.look() == "hosts on other machines: c, renamed"

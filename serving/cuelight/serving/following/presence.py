@@ -23,7 +23,7 @@ from cuelight.kit.settings import Settings
 from cuelight.operations.host import Host, Record, Role
 from cuelight.serving.following.waves import Pace, Permits, granted, settle
 from cuelight.serving.host.company import Company
-from cuelight.serving.host.whereabouts import introduced
+from cuelight.serving.host.whereabouts import Whereabouts, introduced
 from cuelight.serving.rollouts import pooled
 from cuelight.serving.rollouts.pooled import Part, Parts
 
@@ -76,6 +76,7 @@ class Presence:
         self._open = open_operations
         self._clock = clock or SystemClock()
         self._started = self._clock.now()
+        self._whereabouts = Whereabouts(settings)
         self._operations: Operations | None = None
         self._bearing = Bearing()
         self._parts: tuple[Part, ...] = ()
@@ -229,7 +230,7 @@ class Presence:
         return path.read_text() if path.exists() else _NO_ROLLOUTS
 
     def _record(self, bearing: Bearing) -> Record:
-        known = introduced(self._settings, self._started)
+        known = introduced(self._settings, self._started, self._whereabouts.address())
         said: dict[str, Any] = {"generation": bearing.generation, "roles": bearing.roles, "rollouts": self._rollouts()}
         said["bakes"] = pooled.write(self._parts) if self._company.leads() else ""  # one speaks for its machine
         said["unread"] = self.unread()

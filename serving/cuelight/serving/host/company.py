@@ -7,6 +7,7 @@ the kernel takes from it when it ends.
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class Company:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = -1
+        self._asking = threading.Lock()  # a process that asks twice at once would be its own rival
         self._known: tuple[str, ...] = (settings.serving_replica or FIRST_REPLICA,)
 
     @property
@@ -51,12 +53,14 @@ class Company:
 
     def leads(self) -> bool:
         """Whether this one speaks for all; it goes on doing so until it ends."""
-        if self._lock < 0:
-            self._lock = files.lock(self._settings.home / "replicas" / "leader.lock")
-        return self._lock >= 0 or not self.several
+        with self._asking:
+            if self._lock < 0:
+                self._lock = files.lock(self._settings.home / "replicas" / "leader.lock")
+            return self._lock >= 0 or not self.several
 
     def leave(self) -> None:
         """Let another one lead."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        with self._asking:
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1

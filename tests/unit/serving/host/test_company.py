@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cuelight.kit.settings import Settings
@@ -23,6 +25,25 @@ def test_one_leads_until_it_ends(tmp_path: Path) -> None:
     second.leave()
     assert (first.leads(), second.leads()) == (True, False)
     first.leave()
+
+
+def test_all_threads_of_one_that_leads_know_it(tmp_path: Path) -> None:
+    """Several ask at once: none of them takes the lock from the others for good."""
+    for number in range(50):
+        first, second = _both(tmp_path / str(number))
+        together = threading.Barrier(8)
+
+        def ask(company: Company = first, together: threading.Barrier = together) -> bool:
+            together.wait()
+            return company.leads()
+
+        with ThreadPoolExecutor(8) as pool:
+            said = [each.result() for each in [pool.submit(ask) for _ in range(8)]]
+        assert all(said)
+        assert not second.leads()
+        first.leave()
+        assert second.leads()
+        second.leave()
 
 
 def test_who_is_alone_leads(tmp_path: Path) -> None:
