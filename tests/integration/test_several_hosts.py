@@ -105,8 +105,7 @@ class Scene:
 
     def differences(self, name: str) -> list[str]:
         """What is said of a host."""
-        hosts = self.operations.hosts()
-        return next(differences(each, hosts) for each in hosts if each.name == name)
+        return differences(self.operations.hosts(), 8.0)[name]
 
     def status(self) -> list[dict[str, Any]]:
         """The hosts, as `cuelight status` shows them at the gateway."""

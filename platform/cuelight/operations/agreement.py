@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cuelight.operations.host import Host, Role, Version
 
 _TOLD = ("refused", "failed", "rolled-back", "waiting")  # whose reason is worth saying
+_There = list[tuple[Host, Role]]
 
 
-def differences(host: Host, hosts: Iterable[Host]) -> list[str]:
-    """What a host serves otherwise than most do, what it does not take, and what troubles it: one sentence each."""
-    said = [host.trouble] if host.trouble else []
-    for role in host.roles:
-        usual = _usual([found.serves for each in hosts if (found := each.role(role.model, role.track))])
-        where = f"{role.model} {role.track}"
-        if role.serves != usual:
-            said.append(f"{where}: {_version(role.serves)}, where most serve {_version(usual)}")
-        if role.state in _TOLD and role.serves != role.wanted:
-            said.append(f"{where}: {_told(role)}.")
-    return said
+def differences(hosts: Sequence[Host], silent: float) -> dict[str, list[str]]:
+    """By host: what it serves otherwise than most do, what it does not take, and what troubles it, a sentence each.
 
-
-def spread(hosts: Sequence[Host], model: str, track: str, silent: float) -> str:
-    """How far the version that is wanted has come on all hosts; empty where all serve it, by what they said last.
-
-    >>> spread([], "wine", "Production", 15.0)
-    ''
+    Who has been silent for so long (s) may be gone, and is none of most, unless all are.
     """
-    there = [(each, role) for each in hosts if (role := each.role(model, track))]
+    known: dict[tuple[str, str], list[Version | None]] = {}
+    for host in [each for each in hosts if each.age <= silent] or hosts:
+        for role in host.roles:
+            known.setdefault((role.model, role.track), []).append(role.serves)
+    usual = {key: _usual(versions) for key, versions in known.items()}
+    return {each.name: [*_odd(each, usual)] for each in hosts}
+
+
+def _odd(host: Host, usual: Mapping[tuple[str, str], Version | None]) -> Iterator[str]:
+    if host.trouble:
+        yield host.trouble
+    for role in host.roles:
+        where, most = f"{role.model} {role.track}", usual.get((role.model, role.track))
+        if role.serves != most:
+            yield f"{where}: {_version(role.serves)}, where most serve {_version(most)}"
+        if role.state in _TOLD and role.serves != role.wanted:
+            yield f"{where}: {_told(role)}."
+
+
+def spreads(hosts: Iterable[Host], track: str, silent: float) -> dict[str, str]:
+    """By model: how far the version that is wanted there has come, where not all serve it by what they said last.
+
+    >>> spreads([], "Production", 15.0)
+    {}
+    """
+    models: dict[str, _There] = {}
+    for host in hosts:
+        for role in host.roles:
+            if role.track == track:
+                models.setdefault(role.model, []).append((host, role))
+    return {model: said for model, there in models.items() if (said := _spread(there, silent))}
+
+
+def _spread(there: _There, silent: float) -> str:
     heard = [(host, role) for host, role in there if host.age <= silent]
-    wanted = _usual([role.wanted for _, role in heard])
-    behind = [(host, role) for host, role in heard if role.serves != wanted]
+    informed = [role.wanted for host, role in heard if host.unread <= silent]
+    wanted = _usual(informed) or _usual([role.wanted for _, role in heard])
     if wanted is None or all(role.serves == wanted for _, role in there):
         return ""
+    behind = [(host, role) for host, role in heard if role.serves != wanted]
     quiet = [host.name for host, _ in there if host.age > silent]
-    count = f"{len(heard) - len(behind)} of {len(heard) + len(quiet)} hosts serve version {wanted.number}"
-    return "; ".join(
-        [count, *(f"{host.name} {_behind(host, role)}" for host, role in behind), *map("{} is silent".format, quiet)]
-    )
+    count = f"{len(heard) - len(behind)} of {len(there)} hosts serve version {wanted.number}"
+    late = (f"{host.name} {_behind(host, role, wanted)}" for host, role in behind)
+    return "; ".join([count, *late, *map("{} is silent".format, quiet)])
 
 
 def _usual(versions: Sequence[Version | None]) -> Version | None:
@@ -48,11 +68,11 @@ def _usual(versions: Sequence[Version | None]) -> Version | None:
     return max(known, key=lambda each: (known[each], each), default=None)
 
 
-def _behind(host: Host, role: Role) -> str:
+def _behind(host: Host, role: Role, wanted: Version) -> str:
     """Why a host is behind: what troubles it, where the version itself does not."""
-    if host.trouble and role.state not in _TOLD:
+    if host.trouble and (role.state not in _TOLD or role.wanted != wanted):
         return f"serves {_version(role.serves)}: {host.trouble.rstrip('.')}"
-    return _told(role)
+    return _told(role) if role.wanted == wanted else "has not heard of it yet"
 
 
 def _told(role: Role) -> str:

@@ -6,7 +6,6 @@ believed: who can write here could as well rewrite the history.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from cuelight.operations.schema import hosts
 
 GONE_SECONDS = 86_400.0  # a row without a sign of life for so long is deleted
 _LEADER = "hosts"
-_REMEMBERED = 2048  # hosts' roles
+_decoded: dict[str, tuple[str, tuple[Role, ...]]] = {}  # each host's roles as read last, and what they were read from
 
 
 def beat(connection: sa.Connection, record: Record, settle: Settle, silent: float, candidate: bool) -> Roll:
@@ -50,7 +49,10 @@ def read(connection: sa.Connection, alone: bool = False) -> tuple[Host, ...]:
     query = sa.select(hosts, (_now() - hosts.c.seen).label("age")).order_by(hosts.c.name)
     rows = connection.execute(query.with_for_update() if alone else query)
     names = tuple(rows.keys())
-    return tuple(_host(dict(zip(names, row, strict=True))) for row in rows)
+    found = tuple(_host(dict(zip(names, row, strict=True))) for row in rows)
+    for gone in {*_decoded} - {each.name for each in found}:
+        _decoded.pop(gone, None)
+    return found
 
 
 def drain(connection: sa.Connection, name: str, draining: bool) -> bool:
@@ -100,13 +102,15 @@ def _lead(connection: sa.Connection, name: str, seconds: float, candidate: bool)
 
 def _host(row: dict[str, Any]) -> Host:
     del row["seen"]
-    return Host(**{**row, "roles": _roles(row["roles"])})
+    return Host(**{**row, "roles": _roles(row["name"], row["roles"])})
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _roles(text: str) -> tuple[Role, ...]:
+def _roles(name: str, text: str) -> tuple[Role, ...]:
     """From one look to the next most hosts say the same, and some models' roles on many hosts are much to decode."""
-    return msgspec.json.decode(text, type=tuple[Role, ...])
+    known = _decoded.get(name)
+    if known is None or known[0] != text:
+        known = _decoded[name] = text, msgspec.json.decode(text, type=tuple[Role, ...])
+    return known[1]
 
 
 def _where(host: Host) -> str:

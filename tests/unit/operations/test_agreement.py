@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cuelight.operations.agreement import differences, spread
+from cuelight.operations.agreement import differences, spreads
 from cuelight.operations.host import Host, Role, Version
 
 SILENT = 15.0
@@ -31,6 +31,18 @@ def host(name: str, state: str = "serving", serves: Version | None = NEW, reason
             [host("a"), host("b"), host("c", roles=(DEAF,), trouble="It can't read MLflow.")],
             "2 of 3 hosts serve version 7; c serves version 6: It can't read MLflow",
         ),
+        (
+            [
+                host("a"),
+                *(host(name, roles=(DEAF,), unread=60.0, trouble="It can't read MLflow.") for name in ("b", "c")),
+            ],
+            "1 of 3 hosts serve version 7; b serves version 6: It can't read MLflow; "
+            "c serves version 6: It can't read MLflow",
+        ),
+        (
+            [host("a"), host("b"), host("c", roles=(DEAF,))],
+            "2 of 3 hosts serve version 7; c has not heard of it yet",
+        ),
         ([host("a"), host("b", age=60.0)], ""),  # that it is silent is nothing of this model's
         ([host("a"), host("b", "trial", OLD, age=60.0)], "1 of 2 hosts serve version 7; b is silent"),
         (
@@ -41,16 +53,28 @@ def host(name: str, state: str = "serving", serves: Version | None = NEW, reason
 )
 def test_it_says_how_far_a_version_has_come(hosts: list[Host], said: str) -> None:
     """On how many hosts it serves, and what keeps it from the others; nothing where it is everywhere."""
-    assert spread(hosts, "wine", "Production", SILENT) == said
-    assert spread(hosts, "wine", "Staging", SILENT) == ""
+    assert spreads(hosts, "Production", SILENT) == ({"wine": said} if said else {})
+    assert spreads(hosts, "Staging", SILENT) == {}
 
 
 def test_a_host_says_what_it_does_otherwise() -> None:
     """What it serves, where most serve another version, and why; one that does as all others has nothing to say."""
     odd = host("c", "refused", OLD, "Its file has been altered.")
     hosts = [host("a"), host("b"), odd]
-    assert differences(hosts[0], hosts) == []
-    assert differences(odd, hosts) == [
-        "wine Production: version 6, where most serve version 7",
-        "wine Production: refused version 7: Its file has been altered.",
-    ]
+    assert differences(hosts, SILENT) == {
+        "a": [],
+        "b": [],
+        "c": [
+            "wine Production: version 6, where most serve version 7",
+            "wine Production: refused version 7: Its file has been altered.",
+        ],
+    }
+
+
+def test_who_is_gone_is_none_of_most() -> None:
+    """Rows of those that were taken down stay for a day; where nobody is heard of, they are all there is."""
+    gone = [host(name, serves=OLD, age=60.0) for name in ("x", "y", "z")]
+    said = differences([host("a"), *gone], SILENT)
+    assert said["a"] == []
+    assert said["x"] == ["wine Production: version 6, where most serve version 7"]
+    assert differences(gone, SILENT)["x"] == []

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from cuelight.kit.errors import Misconfigured
-from cuelight.operations import schema
+from cuelight.operations import hosts, schema
 from cuelight.operations.database import Operations
 from cuelight.operations.engine import Database
 from cuelight.operations.host import Host, Record, Role, Roll, Version
@@ -56,6 +56,22 @@ def test_a_host_is_read_as_it_wrote_itself(url: str) -> None:
     assert 100.0 <= found.age < 110.0
     assert found.role("wine", "Production") == ROLE
     assert found.role("wine", "Staging") is None
+
+
+def test_nothing_is_kept_of_what_hosts_said_before(url: str) -> None:
+    """However often their roles change, and whoever has gone: they may be large."""
+    operations = Operations(url)
+    for since in range(5):
+        beat(operations, record("a", roles=(structs.replace(ROLE, since=float(since)),)))
+        beat(operations, record("b", roles=(structs.replace(ROLE, since=float(since)),)))
+        operations.hosts()
+    assert sorted(hosts._decoded) == ["a", "b"]
+    first, again = operations.hosts(), operations.hosts()
+    assert all(one.roles is other.roles for one, other in zip(first, again, strict=True))
+    pass_time(url, 90_000.0, "b")
+    operations.forget_hosts()
+    operations.hosts()
+    assert sorted(hosts._decoded) == ["a"]
 
 
 def test_each_sees_the_others_before_it_writes(url: str) -> None:

@@ -12,7 +12,7 @@ import urllib3
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.board.view import Seen
 from cuelight.operations import figures
-from cuelight.operations.agreement import spread
+from cuelight.operations.agreement import spreads
 from cuelight.operations.elsewhere import as_replica, elsewhere, here
 from cuelight.operations.figures import Figures
 from cuelight.operations.host import Host
@@ -47,9 +47,8 @@ class Sources:
 
     def spreads(self, models: Iterable[str]) -> dict[str, str]:
         """Of models that hosts don't all serve alike, how far their version in Production has come."""
-        hosts, silent = self.hosts(), self.settings.hosts_silent_seconds
-        found = {name: spread(hosts, name, Track.PRODUCTION, silent) for name in models}
-        return {name: said for name, said in found.items() if said}
+        found = spreads(self.hosts(), Track.PRODUCTION, self.settings.hosts_silent_seconds)
+        return {name: found[name] for name in models if name in found}
 
     def ailing(self) -> dict[str, str]:
         """What ails hosts by what they wrote last, or that they write no more: a sentence each."""

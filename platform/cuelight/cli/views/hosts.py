@@ -13,6 +13,7 @@ from cuelight.operations.host import Host
 
 def document(hosts: Sequence[Host], silent: float) -> list[dict[str, Any]]:
     """Each host as JSON."""
+    odd = differences(hosts, silent)
     return [
         {
             "name": each.name,
@@ -23,7 +24,7 @@ def document(hosts: Sequence[Host], silent: float) -> list[dict[str, Any]]:
             "generation": each.generation,
             "cores": each.cores,
             "version": each.version,
-            "differences": differences(each, hosts),
+            "differences": odd[each.name],
         }
         for each in hosts
     ]
