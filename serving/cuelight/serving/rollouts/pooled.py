@@ -108,16 +108,18 @@ def opinions(
 
 def charged(verdict: Verdict, whose: Mapping[str, Bake]) -> Verdict:
     """The verdict, saying who counted what of it."""
-    if not whose:
-        return verdict
-    if len(whose) == 1 or verdict.signal in (None, Signal.SILENCE):
-        return replace(verdict, reason=f"{verdict.reason} Counted on {', '.join(sorted(whose))}.")
-    assert verdict.signal
-    tallies = {host: bake.tally(verdict.signal) for host, bake in whose.items()}
+    return replace(verdict, reason=f"{verdict.reason} Counted on {_where(verdict.signal, whose)}.") if whose else verdict
+
+
+def _where(signal: Signal | None, whose: Mapping[str, Bake]) -> str:
+    """On one host, or on which hosts how often; those that counted most come first."""
+    if signal is None or len(whose) == 1:
+        return ", ".join(sorted(whose))
+    tallies = {host: bake.tally(signal) for host, bake in whose.items()}
     order = sorted(tallies, key=lambda host: (-tallies[host].bad, host))
     named = [f"{host} {tallies[host].bad} of {tallies[host].total}" for host in order[:_MOST_NAMED]]
     more = [f"{len(order) - _MOST_NAMED} more"] if len(order) > _MOST_NAMED else []
-    return replace(verdict, reason=f"{verdict.reason} Counted on {len(order)} hosts: {', '.join(named + more)}.")
+    return f"{len(order)} hosts: {', '.join(named + more)}"
 
 
 def _allowing(bake: Bake, false_alarms: float) -> Bake:
