@@ -108,7 +108,9 @@ def opinions(
 
 def charged(verdict: Verdict, whose: Mapping[str, Bake]) -> Verdict:
     """The verdict, saying who counted what of it."""
-    return replace(verdict, reason=f"{verdict.reason} Counted on {_where(verdict.signal, whose)}.") if whose else verdict
+    if not whose:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason} Counted on {_where(verdict.signal, whose)}.")
 
 
 def _where(signal: Signal | None, whose: Mapping[str, Bake]) -> str:

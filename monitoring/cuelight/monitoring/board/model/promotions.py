@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cuelight.journal.query import Journal, Query, Service
+from cuelight.monitoring.board.model.switches import switches
 from cuelight.operations.history import Event
-from cuelight.operations.kinds import Kind
 from cuelight.registry.model import Track
 
 SHOWN = 4  # promotions
 SPAN_SECONDS = 3600.0
-_TOGETHER_SECONDS = 120.0  # hosts switch each in its own moment
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,7 @@ class Promotion:
 
 def turns(events: Iterable[Event]) -> list[Turn]:
     """The promotions and rollbacks that a model's history tells of, the newest first; several hosts' switch is one."""
-    found: list[Event] = []
-    for event in sorted(events, key=lambda each: each.at):
-        if event.kind != Kind.SWITCHED or event.detail.get("track") != Track.PRODUCTION or event.version is None:
-            continue
-        last = found[-1] if found else None
-        if last is None or last.version != event.version or event.at - last.at > _TOGETHER_SECONDS:
-            found.append(event)
+    found = [each for each in switches(events) if each.detail.get("track") == Track.PRODUCTION and each.version]
     ends = [0.0, *(each.at for each in found), float("inf")]
     spans = zip(pairwise(ends[:-1]), pairwise(ends[1:]), found, strict=True)
     return [_turn(event, before[0], after[1]) for before, after, event in spans][::-1]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from cuelight.monitoring.board.mlflow_links import run_url, version_url, within
+from cuelight.monitoring.board.model.switches import switches
 from cuelight.monitoring.board.moods import ALARM, CALM, PLAIN, UNKNOWN, of_verdict
 from cuelight.operations.history import Event
 from cuelight.operations.kinds import Kind
@@ -22,7 +23,7 @@ KINDS = (
     Kind.RETRAIN_REQUESTED,
     Kind.RETRAINED,
 )
-_TOGETHER_SECONDS = 120.0  # several hosts tell of one switch, each in its moment
+_TOGETHER_SECONDS = 120.0  # several hosts tell of one thing, each in its moment
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ def timeline(events: Iterable[Event], versions: Iterable[ModelVersion], registry
 
 def _once(events: Iterable[Event]) -> list[Event]:
     """Without what a second host tells of the same change."""
-    found: list[Event] = []
+    known = list(events)
+    found = list(switches(known))
     last: dict[tuple[object, ...], Event] = {}
-    for event in sorted(events, key=lambda each: each.at):
+    for event in sorted((each for each in known if each.kind != Kind.SWITCHED), key=lambda each: each.at):
         detail = {name: each for name, each in event.detail.items() if name not in ("generation", "figures")}
         key = event.kind, event.version, repr(sorted(detail.items()))
         before = last.get(key)

@@ -62,6 +62,14 @@ def test_turns_bound_each_other() -> None:
     ]
 
 
+def test_a_wave_is_one_turn() -> None:
+    """However long it takes, and whoever joins later; a host that tells of it again tells of another one."""
+    events = [_turn(400.0 * number, 2, 1, writer) for number, writer in enumerate(("a", "b", "c"))]
+    assert [each.at - NOON for each in turns([*events, _turn(50_000.0, 2, None, "new")])] == [0.0]
+    assert [each.at - NOON for each in turns([*events, _turn(50_000.0, 2, None, "a")])] == [50_000.0, 0.0]
+    assert len(turns([*events, _turn(900.0, 1, 2, "a"), _turn(901.0, 1, 2, "b"), _turn(2_000.0, 2, 1, "new")])) == 3
+
+
 def test_each_side_of_a_turn_is_its_own_versions(tmp_path: Path) -> None:
     """Requests of others, and those beyond the next turn, count for neither; what nobody asked is None."""
     journal = _journal(

@@ -71,6 +71,26 @@ def test_what_every_host_tells_is_one_step() -> None:
     ]
 
 
+def test_a_wave_is_one_step() -> None:
+    """However long it takes, and whoever joins later; not the same version's return, by hosts of other names."""
+    steps = _steps(
+        *(_switch(400.0 * turn, 2, "Production", writer, before=1) for turn, writer in enumerate(("a", "b", "c"))),
+        _switch(50_000.0, 2, "Production", "new"),
+        _switch(60_000.0, 1, "Production", "a", before=2),
+        _switch(60_000.5, 1, "Production", "new", before=2),
+        _switch(70_000.0, 2, "Production", "newer", before=1),
+        _switch(70_000.5, 2, "Production", "a", before=1),
+        _switch(80_000.0, None, "Production", "a", before=2),
+        _switch(80_400.0, None, "Production", "newer", before=2),
+    )
+    assert [(each.title, each.at) for each in steps[::-1]] == [
+        ("Version 2 answers Production", 0.0),
+        ("Version 1 answers Production", 60_000.0),
+        ("Version 2 answers Production", 70_000.0),
+        ("Production is empty", 80_000.0),
+    ]
+
+
 def test_equal_verdicts_in_a_row_are_one_step() -> None:
     """With how many they were, and the last one's reason and link."""
     reports = [_event(Kind.DRIFT, float(at), verdict=word, reason=f"{at}", link="") for at, word in
