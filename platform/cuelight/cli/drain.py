@@ -37,7 +37,10 @@ def command(replica: str | None, undo: bool, here: bool, as_json: bool) -> None:
     from cuelight.cli.stack.crew import Crew, document
 
     settings, say = compose.settings(), partial(click.echo, err=as_json)
-    if replica in {each.name for each in hosts.found(settings) or () if each.address} - {*known.replicas(settings)}:
+    own, company = known.replicas(settings), hosts.found(settings)
+    if company is None and replica not in own:
+        raise Unavailable(f"{hosts.UNKNOWN} Try again.")
+    if replica in {each.name for each in company or () if each.address} - {*own}:
         hosts.drain(settings, replica, not undo, say)
         if as_json:
             click.echo(json.dumps({"host": replica, "draining": not undo}))

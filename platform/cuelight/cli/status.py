@@ -56,7 +56,7 @@ def command(as_json: bool) -> None:
     if company:
         output.show(host_views.table(company, silent))
     elif company is None:
-        output.console().print("The operations database does not say which other hosts there are.")
+        output.console().print(hosts.UNKNOWN)
 
 
 def _known(settings: Settings) -> Mapping[str, Standing]:

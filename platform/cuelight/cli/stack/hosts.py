@@ -12,6 +12,8 @@ from cuelight.kit.settings import Settings
 from cuelight.operations import replicas
 from cuelight.operations.host import Host
 
+UNKNOWN = "The operations database does not say which other hosts there are."
+
 
 def found(settings: Settings) -> tuple[Host, ...] | None:
     """All of them; none where there is but this one, and None while the database does not say."""

@@ -59,8 +59,14 @@ def await_quiet(settings: Settings, name: str) -> None:
         quiet = found is None or (found.draining and not found.in_flight)
         since = min(since, time.monotonic()) if quiet else float("inf")
         if time.monotonic() > deadline:
-            raise Unavailable(f"{name} still has requests; it gets no new ones. Try again.")
+            raise Unavailable(_unquiet(name, heard=found is None or found.draining))
         time.sleep(_PAUSE_SECONDS)
+
+
+def _unquiet(name: str, heard: bool) -> str:
+    if heard:
+        return f"{name} still has requests; it gets no new ones. Try again."
+    return f"The gateway still sends {name} requests: it has not heard that it is drained. Look at the gateway's log."
 
 
 def read(document: Mapping[str, Any]) -> dict[str, Standing]:

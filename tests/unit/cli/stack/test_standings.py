@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from cuelight.cli.stack.standings import Standing, read
+from cuelight.cli.stack import standings
+from cuelight.cli.stack.standings import Standing, await_quiet, read
+from cuelight.kit.errors import Unavailable
+from cuelight.kit.settings import Settings
 
 
 def _host(health: dict[str, Any], **stats: int) -> dict[str, Any]:
@@ -29,3 +32,22 @@ def test_each_replicas_standing_is_read(health: dict[str, Any], healthy: bool, d
     document = {"cluster_statuses": [{"name": "admin"}, {"name": "serving", "host_statuses": hosts}]}
     assert read(document) == {"replica-1": Standing(healthy, draining, 7, 0)}
     assert read({"cluster_statuses": [{"name": "serving"}]}) == {}
+
+
+@pytest.mark.parametrize(
+    ("health", "said"),
+    [("DRAINING", "still has requests; it gets no new ones"), ("HEALTHY", "has not heard that it is drained")],
+)
+def test_why_it_is_not_quiet_is_said(health: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have long requests, or the gateway may not follow what is written."""
+    known = read(
+        {
+            "cluster_statuses": [
+                {"name": "serving", "host_statuses": [_host({"eds_health_status": health}, rq_active=1)]}
+            ]
+        }
+    )
+    monkeypatch.setattr(standings, "standings", lambda _: known)
+    monkeypatch.setattr(standings, "_PATIENCE_SECONDS", -1.0)
+    with pytest.raises(Unavailable, match=said):
+        await_quiet(Settings(serving_timeout_seconds=0.5), "replica-1")
