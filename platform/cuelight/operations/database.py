@@ -184,10 +184,10 @@ class Operations:
         with self._database.writing() as connection:
             hosts.forget(connection)
 
-    def leave(self, name: str) -> None:
-        """A serving host ends: where it led, another may at once."""
+    def leave(self, name: str, folder: str = "") -> None:
+        """A follower ends: where its host led, another may at once; with it the host whose `folder` that is, if any."""
         with self._database.writing() as connection:
-            hosts.leave(connection, name)
+            hosts.leave(connection, name, folder)
 
     def jobs(self) -> dict[str, Job]:
         """What schedulers know of each job, by name."""

@@ -66,8 +66,13 @@ def forget(connection: sa.Connection) -> None:
     connection.execute(sa.delete(hosts).where(hosts.c.seen < _now() - GONE_SECONDS))
 
 
-def leave(connection: sa.Connection, name: str) -> None:
-    """Let another host lead at once, where this one did; its row stays, since it goes on serving."""
+def leave(connection: sa.Connection, name: str, folder: str = "") -> None:
+    """Let another host lead at once, where this one did; its row stays, since it goes on serving.
+
+    Not where it ends altogether, and says what its `folder` is: unless it is drained, and to be so when it comes back.
+    """
+    mine = sa.and_(hosts.c.name == name, hosts.c.folder == folder, hosts.c.draining.is_(False))
+    connection.execute(sa.delete(hosts).where(mine))
     lease = leases.find(connection, _LEADER)
     if lease and lease.holder == name:
         leases.extend(connection, lease, 0.0)

@@ -140,6 +140,20 @@ def test_a_host_that_takes_over_a_name_is_not_drained(url: str) -> None:
     assert [each.draining for each in operations.hosts()] == [False]
 
 
+def test_a_host_that_is_taken_down_is_forgotten(url: str) -> None:
+    """Not one that just stops following, nor a drained one, which is to stay drained; nor another of its name."""
+    operations = Operations(url)
+    for name in ("a", "b", "c"):
+        beat(operations, record(name))
+    operations.drain_host("b", draining=True)
+    operations.leave("a")
+    operations.leave("b", "folder of b")
+    operations.leave("c", "another folder")
+    assert [each.name for each in operations.hosts()] == ["a", "b", "c"]
+    operations.leave("a", "folder of a")
+    assert [each.name for each in operations.hosts()] == ["b", "c"]
+
+
 def test_only_those_gone_for_a_day_are_forgotten(url: str) -> None:
     """The others stay, however silent."""
     operations = Operations(url)

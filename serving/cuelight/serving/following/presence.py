@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,9 +21,11 @@ from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
+from cuelight.operations import replicas
 from cuelight.operations.host import Host, Record, Role
 from cuelight.serving.following.waves import Pace, Permits, granted, settle
 from cuelight.serving.host.company import Company
+from cuelight.serving.host.places import Places
 from cuelight.serving.host.whereabouts import Whereabouts, introduced
 from cuelight.serving.rollouts import pooled
 from cuelight.serving.rollouts.pooled import Part, Parts
@@ -159,16 +162,17 @@ class Presence:
             self._thread.start()
 
     def stop(self) -> None:
-        """Be silent; where this host led, another may at once."""
+        """Be silent; where this host led, another may at once. One that is to be stopped altogether is forgotten."""
         self._loop.stop()
         if not self._thread.is_alive():
             return
         self._thread.join(2.0)
-        if self._operations and self.sight.leader == self._settings.host_name and not self._thread.is_alive():
-            try:
-                self._operations.leave(self._settings.host_name)
-            except CuelightError:
-                return  # the lead ends by itself
+        ends = Places(self._settings.serving_folder).leaving.exists()
+        leads = self.sight.leader == self._settings.host_name
+        if self._operations and (ends or leads) and not self._thread.is_alive():
+            own = replicas.identity(self._settings, self._settings.serving_replica)
+            with suppress(CuelightError, OSError):  # the lead ends by itself, and so does what is remembered
+                self._operations.leave(self._settings.host_name, own.read_text() if ends else "")
 
     def beat(self) -> str:
         """One sign of life, and one look; the sentence says how it went."""

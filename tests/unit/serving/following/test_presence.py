@@ -19,8 +19,10 @@ from cuelight.operations.replicas import Replica
 from cuelight.registry.model import Track, VersionId
 from cuelight.serving.following.presence import CANT_READ, Bearing, Presence
 from cuelight.serving.host.company import Company
+from cuelight.serving.host.places import Places
 from cuelight.serving.rollouts import pooled
 from cuelight.serving.rollouts.bake import Bake
+from tests.support.host import eventually
 
 SILENT = 15.0
 ROLES = (Role("wine", "Production"),)
@@ -258,3 +260,22 @@ def test_a_new_host_that_leads_at_once_goes_on_with_rollouts(tmp_path: Path) -> 
     one.beat()
     for each in (kept, Settings(home=tmp_path / "b").serving_folder / "rollouts.json"):
         assert each.read_text() == '{"wine": {}}'
+
+
+@pytest.mark.parametrize("leaving", [True, False])
+def test_who_is_about_to_be_stopped_is_forgotten_with_its_end(tmp_path: Path, leaving: bool) -> None:
+    """A follower that ends alone is heard of again; both let another one speak for all at once."""
+    settings = Settings(home=tmp_path / "a", host_name="a", database_url=f"sqlite:///{tmp_path / 'shared.db'}")
+    operations = Operations(settings.operations_url)
+    one = Presence(settings, Company(settings), lambda: Operations(settings.operations_url))
+    one.start()
+    eventually(one.leads)
+    if leaving:
+        sign = Places(settings.serving_folder).leaving
+        sign.parent.mkdir(parents=True)
+        sign.touch()
+    one.stop()
+    assert [each.name for each in operations.hosts()] == ([] if leaving else ["a"])
+    other = presence(tmp_path, "b", FakeClock())
+    other.beat()
+    assert other.leads()
