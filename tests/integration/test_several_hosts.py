@@ -76,6 +76,17 @@ class Scene:
             lambda: all(self.serves().get(each) == version for each in names or NAMES), reason=str(self.serves())
         )
 
+    def wait_until_read(self) -> None:
+        """Until all hosts have begun a reading of the registry after this moment, and ended it."""
+        for _ in range(2):  # the first may have been under way
+            began = time.monotonic()
+            eventually(
+                lambda began=began: all(  # type: ignore[misc]  # bound in this turn
+                    each.age + each.unread < time.monotonic() - began for each in self.operations.hosts()
+                ),
+                reason="not all read the registry",
+            )
+
     def fit(self) -> set[str]:
         """The hosts that the gateway sends requests to."""
         time.sleep(_LOOK_SECONDS)
@@ -211,7 +222,7 @@ def test_the_gateway_finds_them_and_one_speaks_for_all(scene: Scene) -> None:
 def test_a_wave_goes_from_host_to_host(scene: Scene) -> None:
     """In the order of names, and no earlier than a second after the one before; callers notice nothing."""
     scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "true"})
-    time.sleep(1.5)  # all have read it
+    scene.wait_until_read()
     with scene.load() as heard:
         version = scene.promote()
         scene.wait_for(version)
@@ -275,6 +286,7 @@ def test_a_wave_goes_on_without_a_host_that_can_not_read_mlflow(scene: Scene) ->
     before = scene.in_production()
     scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "true"})
     eventually(lambda: all(each["differences"] == [] for each in scene.status()), 60, "they are not all the same")
+    scene.wait_until_read()
     deaf.machine.block(scene.ways["b"])
     try:
         version = scene.promote()

@@ -45,7 +45,8 @@ def command() -> None:
     company = Company(settings)
     presence = Presence(settings, company, lambda: compose.operations(settings))
     own = compose.registry(settings)
-    reporter = Reporter(own, record, seal=recorder.seal, aliases=settings.track_production, leads=presence.leads)
+    aliases, seal = settings.track_production, recorder.seal
+    reporter = Reporter(own, record, seal=seal, aliases=aliases, leads=presence.leads, led=presence.led)
     follower = Follower(registry, settings, preparation, reporter, company=company, presence=presence)
     loop = Loop(partial(presence.attend, follower.tick), follower.pause, Log("serving.follower"), jitter=0.0)
     loop.stop_on_signals()

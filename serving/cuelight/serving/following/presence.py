@@ -122,6 +122,14 @@ class Presence:
             return False
         return not self.shared or (self.fresh and self.sight.leader == self._settings.host_name)
 
+    def led(self) -> bool:
+        """Whether another host speaks for all, and was heard of so lately that it takes itself for the one."""
+        if not self.shared:
+            return not self._company.leads()
+        leader = next((each for each in self.sight.others if each.name == self.sight.leader), None)
+        age = self._clock.monotonic() - self.sight.at + (leader.age if leader else 0.0)
+        return leader is not None and age < self._settings.hosts_silent_seconds / 2.0
+
     @property
     def roles(self) -> tuple[Role, ...]:
         """This host's, as it wrote them down last; nothing while it can't see the others."""

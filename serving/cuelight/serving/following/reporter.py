@@ -50,9 +50,14 @@ class Reporter:
         seal: Callable[[], None] = lambda: None,
         aliases: str = "",
         leads: Callable[[], bool] = lambda: True,
+        led: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`aliases`: those that mean Production, with commas between them. `leads`: this host speaks for all."""
-        self._leads = leads
+        """`aliases`: those that mean Production, with commas between them.
+
+        `leads`: this host speaks for all; `led`: another one does.
+        """
+        self._leads, self._led = leads, led
+        self._told = Snapshot()  # up to it somebody has told what people moved
         self._registry = registry
         self._aliases = aliases
         self._record = record
@@ -92,8 +97,11 @@ class Reporter:
         `spent` are models with their tags that should say nothing, `recalls` for which the registry is to be moved.
         """
         if snapshot is not self._inbox.snapshot:
-            for line in moves(self._inbox.snapshot, snapshot) if self._leads() else ():
+            leads = self._leads()
+            for line in moves(self._told, snapshot) if leads else ():
                 self.record(line.kind, line.model, line.version, **line.detail)
+            if leads or self._led() or not self._readings:
+                self._told = snapshot
             self._readings += 1
         self._inbox = _Inbox(snapshot, wanted, spent, recalls, self._readings)
         self._wake.set()

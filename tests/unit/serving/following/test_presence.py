@@ -55,6 +55,7 @@ def test_hosts_see_each_other(tmp_path: Path) -> None:
     assert [(each.name, each.generation, each.roles) for each in two.sight.others] == [("a", 7, ROLES)]
     assert (one.leads(), two.leads()) == (True, False)
     assert (one.several, two.several) == (False, True)
+    assert (one.led(), two.led()) == (False, True)
 
 
 def test_the_lead_passes_on_and_is_never_held_by_two(tmp_path: Path) -> None:
@@ -63,9 +64,11 @@ def test_the_lead_passes_on_and_is_never_held_by_two(tmp_path: Path) -> None:
     one, two = (presence(tmp_path, name, clock) for name, clock in zip(("a", "b"), clocks, strict=True))
     one.beat()
     two.beat()
+    assert (one.led(), two.led()) == (False, True)
     pass_time(tmp_path, SILENT / 2.0, *clocks)
+    assert (one.leads(), two.led()) == (False, False)
     two.beat()
-    assert (one.leads(), two.leads()) == (False, False)
+    assert (one.leads(), two.leads(), two.led()) == (False, False, False)
     pass_time(tmp_path, SILENT, *clocks)
     assert two.beat() == "1 other hosts, silent: a; b speaks for all"
     assert (one.leads(), two.leads()) == (False, True)

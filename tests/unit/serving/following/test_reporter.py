@@ -86,6 +86,37 @@ def test_one_of_several_hosts_speaks_for_all(registry: _Counted) -> None:
     assert registry.writes[-1] == (2, "serving")
 
 
+def test_what_people_moved_while_nobody_spoke_for_all_is_told_by_who_does_next(registry: _Counted) -> None:
+    """As when the database was away; what another one has told is not told again."""
+    lines: list[tuple[int | None, Any]] = []
+    speaker = ""
+    reporter = Reporter(
+        registry,
+        lambda *line: lines.append((line[2], line[3]["stage"])),
+        leads=lambda: speaker == "me",
+        led=lambda: speaker == "another",
+    )
+
+    def move(version: int, stage: str) -> None:
+        registry.set_stage("m", version, stage)
+        _tell(reporter, registry)
+        reporter.flush()
+
+    speaker = "another"
+    _tell(reporter, registry)
+    move(1, "Staging")
+    speaker = ""
+    move(1, "Production")
+    move(2, "Staging")
+    assert lines == []
+    speaker = "me"
+    _tell(reporter, registry)
+    reporter.flush()
+    assert lines == [(1, "Production"), (2, "Staging")]
+    move(2, "Archived")
+    assert lines[2:] == [(2, "Archived")]
+
+
 def test_a_reading_from_before_a_write_does_not_cause_another(registry: _Counted) -> None:
     """The reading that was under way shows the old tags once more: that is no difference."""
     reporter = Reporter(registry, _quiet)
