@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,13 +80,11 @@ class Scene:
     def wait_until_read(self) -> None:
         """Until all hosts have begun a reading of the registry after this moment, and ended it."""
         for _ in range(2):  # the first may have been under way
-            began = time.monotonic()
-            eventually(
-                lambda began=began: all(  # type: ignore[misc]  # bound in this turn
-                    each.age + each.unread < time.monotonic() - began for each in self.operations.hosts()
-                ),
-                reason="not all read the registry",
-            )
+            eventually(partial(self._have_read_since, time.monotonic()), reason="not all read the registry")
+
+    def _have_read_since(self, moment: float) -> bool:
+        time.sleep(_LOOK_SECONDS)
+        return all(each.age + each.unread < time.monotonic() - moment for each in self.operations.hosts())
 
     def fit(self) -> set[str]:
         """The hosts that the gateway sends requests to."""

@@ -137,10 +137,11 @@ class Bakes:
         self._now = now
         self._watches: dict[Key, _Watch] = {}
         self._due = 0.0
+        self._judged: tuple[Parts, list[Conviction]] | None = None
 
     def begin(self, deployment: Deployment) -> dict[Key, tuple[Case, Bake]]:
         """Turn to what `deployment` holds against each other, just before it is committed; what is over."""
-        current, before = cases(deployment), self._watches
+        current, before, self._judged = cases(deployment), self._watches, None
         counts = self._counts({name for name, _ in current})
         self._watches = {key: self._watch(case, before.get(key), counts) for key, case in current.items()}
         kept = {id(each) for each in self._watches.values()}
@@ -166,6 +167,7 @@ class Bakes:
         if counts is not None:
             for watch in self._watches.values():
                 watch.look(counts, now)
+            self._judged = None
         self._due = now + max(_LOOK_SECONDS, _REST_FACTOR * (time.monotonic() - began))
 
     def _counts(self, models: Set[str]) -> Mapping[Arm, Counts] | None:
@@ -177,7 +179,13 @@ class Bakes:
         return {arm: replace(each, labelled=known[arm].total, wrong=known[arm].bad) for arm, each in counts.items()}
 
     def worse(self) -> list[Conviction]:
-        """Whoever does worse, by what has been looked at."""
+        """Whoever does worse, by what has been looked at; worked out anew where there is something new."""
+        parts = self._elsewhere()
+        if self._judged is None or self._judged[0] is not parts:
+            self._judged = parts, self._worse()
+        return self._judged[1]
+
+    def _worse(self) -> list[Conviction]:
         said = ((key, watch, *each) for key, watch in self._watches.items() for each in self._opinions(key, watch))
         found: dict[Key, Conviction] = {}
         for key, watch, bake, whose in said:

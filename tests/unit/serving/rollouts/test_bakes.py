@@ -234,3 +234,24 @@ def test_a_canary_goes_up_by_what_all_have_seen() -> None:
     here.parts = {"a": here.bakes.parts(), "b": there.bakes.parts()}
     assert here.bakes.canary("m") == Standing.FINE
     assert here.bakes.begin(STEADY)["m", STAG][1].ours.answered == 30
+
+
+def test_what_was_judged_is_not_judged_again() -> None:
+    """A follower asks many times a second: only a new look, other hosts' figures or another deployment are news."""
+    here, there = _Host(), _Host()
+    for each in (here, there):
+        each.bakes.begin(BAKING)
+        each.look()
+    assert here.bakes.worse() == []
+    assert here.bakes.worse() is here.bakes.worse()
+    there.answer(2, CHAMPION, 40, faults=40)
+    there.look()
+    here.parts = {"a": here.bakes.parts(), "b": there.bakes.parts()}
+    (found,) = here.bakes.worse()
+    assert found.verdict.reason.endswith("Counted on 2 hosts: b 40 of 40, a 0 of 0.")
+    assert here.bakes.worse() is here.bakes.worse()
+    before = here.bakes.worse()
+    here.look()
+    assert here.bakes.worse() is not before
+    here.bakes.begin(STEADY)
+    assert here.bakes.worse() == []
