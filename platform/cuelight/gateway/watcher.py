@@ -33,6 +33,7 @@ class Watcher:
         self._cores = Cores()
         self._several = self._routed_for = False  # whether several take requests: as read last, and as routes say
         self._written = False
+        self._shared: list[replicas.Replica] = []
 
     def tick(self) -> str:
         """Publish what has changed, and say so; where one file is wrong, what the others say is published.
@@ -57,9 +58,12 @@ class Watcher:
         self._several = sum(not each.draining for each in members) > 1
         if all(each.draining for each in members):
             return "nobody would be left to serve: the endpoints stay as they are"
+        if members == self._shared:
+            return ""
         changed = write(self._places.endpoints, endpoints(members, self._settings))
         if self._settings.gateway_balance == LOCALITY:
             write(self._places.fleet, fleet(members, self._settings))
+        self._shared = members
         return f"endpoints: {', '.join(map(_said, members))}" if changed else ""
 
     def _weighed(self, members: list[replicas.Replica]) -> list[replicas.Replica]:
