@@ -98,6 +98,12 @@ class Place:
             found = self._system.get_file_info(self.path)
         return bool(found.type == pafs.FileType.Directory)
 
+    def stamp(self) -> str:
+        """The file's size, and when it was written, as its system has it: with another one, it was written anew."""
+        with _reached(self.path):
+            found = self._system.get_file_info(self.path)
+        return f"{found.size} {found.mtime_ns}"
+
     def open(self) -> Any:
         """The file, to be read from any position.
 

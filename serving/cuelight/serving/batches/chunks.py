@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cuelight.kit.errors import BadInput, Unavailable
 from cuelight.kit.place import Place
 from cuelight.protocol import media
 from cuelight.protocol.signature import Signature
@@ -101,14 +102,24 @@ class Batch:
 
 
 def chunks(place: Place, part: Part, signature: Signature, keep: Sequence[str]) -> Iterator[Chunk]:
-    """The rows of a part, in their order; of Parquet no more than so many are in memory at once."""
-    with place.at(part.path).open() as file:
-        if part.form == CSV:
-            file.seek(part.piece.start)
-            content = file.read(part.piece.stop - part.piece.start)
-            yield Records(part.header.encode(), bytes(content), part.piece.first, part.piece.rows)
-        else:
-            yield from _batches(pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False), part, signature, keep)
+    """The rows of a part, in their order; of Parquet no more than so many are in memory at once.
+
+    Raises:
+        BadInput: it is damaged, or of a kind that can't be read here.
+        Unavailable: reading failed.
+    """
+    try:
+        with place.at(part.path).open() as file:
+            if part.form == CSV:
+                file.seek(part.piece.start)
+                content = file.read(part.piece.stop - part.piece.start)
+                yield Records(part.header.encode(), bytes(content), part.piece.first, part.piece.rows)
+            else:
+                yield from _batches(pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False), part, signature, keep)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise BadInput(f"{part.path} can't be read ({type(error).__name__}): it may be damaged.") from error
+    except OSError as error:  # also Arrow's word for pages that are damaged
+        raise Unavailable(f"{part.path} can't be read: {str(error).strip()}") from error
 
 
 def _batches(file: pq.ParquetFile, part: Part, signature: Signature, keep: Sequence[str]) -> Iterator[Chunk]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -67,7 +68,8 @@ def _table(place: Place, part_rows: int) -> Table:
     form = next((form for ending, form in _ENDINGS.items() if place.path.lower().endswith(ending)), None)
     if form is None:
         raise BadInput(f"{place.path}: the name must end in {' or '.join(_ENDINGS)}.")
-    return _csv(place, part_rows) if form == CSV else _parquet(place, part_rows)
+    stamp = place.stamp()
+    return replace(_csv(place, part_rows) if form == CSV else _parquet(place, part_rows), stamp=stamp)
 
 
 def _parquet(place: Place, part_rows: int) -> Table:
@@ -77,10 +79,10 @@ def _parquet(place: Place, part_rows: int) -> Table:
             digest.update(block)
         try:
             content = pq.ParquetFile(file)
-        except (pa.ArrowException, OSError) as error:
+            rows = [content.metadata.row_group(each).num_rows for each in range(content.metadata.num_row_groups)]
+            columns = tuple(content.schema_arrow.names)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{place.path} can't be read as Parquet ({type(error).__name__}).") from error
-        rows = [content.metadata.row_group(each).num_rows for each in range(content.metadata.num_row_groups)]
-        columns = tuple(content.schema_arrow.names)
     return Table(place.path, PARQUET, digest.hexdigest(), columns, tuple(_grouped(rows, part_rows)))
 
 

@@ -28,7 +28,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Table:
-    """A file with rows to score; `digest` is the SHA-256 of all of it, `header` a CSV's first record."""
+    """A file with rows to score; `digest` is the SHA-256 of all of it, `header` a CSV's first record.
+
+    `stamp` is `Place.stamp` of before it was read.
+    """
 
     path: str
     form: str
@@ -36,6 +39,7 @@ class Table:
     columns: tuple[str, ...]
     pieces: tuple[Piece, ...]
     header: str = ""
+    stamp: str = ""
 
     @property
     def rows(self) -> int:
@@ -78,6 +82,7 @@ class Part:
     form: str
     header: str
     piece: Piece
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Plan:
                 content = [self.order.essence, table.path, table.digest, asdict(piece)]
                 key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
                 name = f"part-{number:05d}-{place:06d}"
-                yield Part(name, key, table.path, table.form, table.header, piece)
+                yield Part(name, key, table.path, table.form, table.header, piece, table.stamp)
 
     def document(self) -> dict[str, Any]:
         """What is written beside the parts, for people and for whoever goes on with it."""

@@ -1,7 +1,8 @@
 """The output of a batch: a folder of parts, each there whole or not at all, which say themselves what they are.
 
 `part-<table>-<piece>.parquet` has the rows' answers; a file of the same name in `_errors` has the rows without one, and
-why. `_batch.json` says what the batch is, and `_SUCCESS`, which is there when all is done, what it came to.
+why: it is alone where no row has an answer, since only answers say which columns they have. `_batch.json` says what the
+batch is, and `_SUCCESS`, which is there when all is done, what it came to.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cuelight.kit import files
-from cuelight.kit.errors import BadInput, Busy
+from cuelight.kit.errors import BadInput, Busy, ModelFault
 from cuelight.kit.place import Place
 from cuelight.serving.batches.plan import Part, Plan, check_resumed
 
 PLAN, SUCCESS, ERRORS = "_batch.json", "_SUCCESS", "_errors"
 _KEY, _ERRORS = b"cuelight.part", b"cuelight.errors"
 _ENDING = ".parquet"
+_PART = re.compile(rf"part-\d+-\d+{re.escape(_ENDING)}")
+_DRAFT = re.compile(rf"\.({_PART.pattern}|{PLAN}|{SUCCESS})\.\w+")  # of what is written here
 PLACES = pa.schema({"file": pa.dictionary(pa.int32(), pa.string()), "row": pa.int64()})
 
 
@@ -73,47 +77,44 @@ class Results:
         Raises:
             BadInput: it holds another batch, or something else.
         """
-        there = {each.rpartition("/")[2] for each in self._place.listed()} - {".lock"}
+        there = {name for name in _names(self._place) if name != ".lock" and not _DRAFT.fullmatch(name)}
         changed: list[str] = []
         if PLAN in there:
             changed = check_resumed(self._document(), plan)
         elif there:
             raise BadInput(f"{plan.order.output} holds other files: give an --output that is empty, or not there yet.")
-        parts = {f"{each.name}{_ENDING}": each for each in plan.parts()}
-        done = {part.name: known for name, part in parts.items() if name in there and (known := self._finished(part))}
-        for name in there - parts.keys():
-            if name.endswith(_ENDING) or name.startswith("."):  # of tables that are shorter now, or half-written
-                self._place.within(name).remove()
+        parts = list(plan.parts())
+        beside = _names(self._place.within(ERRORS))
+        done = {part.name: known for part in parts if (known := self._finished(part, there, beside))}
         if len(done) < len(parts) or changed:
             self._forget(SUCCESS, there)
+        self._clear({f"{name}{_ENDING}" for name in done})
         self._place.within(PLAN).write(json.dumps(plan.document(), indent=1).encode())
         return done, changed
 
-    def write(self, part: Part, tables: Iterable[pa.Table], faults: Sequence[Fault]) -> Done:
+    def write(self, part: Part, tables: Sequence[pa.Table], faults: Sequence[Fault]) -> Done:
         """Put a part there; the rows without an answer first, so that a part that is there has them, too."""
         name = f"{part.name}{_ENDING}"
         beside = self._place.within(ERRORS).within(name)
+        said = {_KEY: part.key, _ERRORS: str(len(faults))}
         if faults:
             reasons = placed(part, [each.row for each in faults])
-            beside.write(_parquet([reasons.append_column("reason", [[each.reason for each in faults]])], {}))
-        elif beside.exists():
-            beside.remove()
-        self._place.within(name).write(_parquet(tables, {_KEY: part.key, _ERRORS: str(len(faults))}))
+            beside.write(_parquet([reasons.append_column("reason", [[each.reason for each in faults]])], said))
+        if tables:
+            self._place.within(name).write(_parquet(tables, said))
         return Done(part.name, part.piece.rows, len(faults))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Say that all is there."""
         self._place.within(SUCCESS).write(json.dumps(summary, indent=1).encode())
 
-    def _finished(self, part: Part) -> Done | None:
-        """What the file says that is there, if it is this very part."""
-        with self._place.within(f"{part.name}{_ENDING}").open() as file:
-            try:
-                said = pq.ParquetFile(file).schema_arrow.metadata or {}
-            except (pa.ArrowException, OSError):  # no file of ours
-                return None
-        key, errors = said.get(_KEY, b"").decode(), said.get(_ERRORS, b"0").decode()
-        return Done(part.name, part.piece.rows, int(errors)) if key == part.key else None
+    def _finished(self, part: Part, there: Set[str], beside: Set[str]) -> Done | None:
+        """What its file says, among those that are `there` or, if no row has an answer, `beside` in the errors."""
+        name = f"{part.name}{_ENDING}"
+        if name in there:
+            return _said(self._place.within(name), part)
+        found = _said(self._place.within(ERRORS).within(name), part) if name in beside else None
+        return found if found and found.errors == found.rows else None
 
     def _document(self) -> dict[str, Any]:
         try:
@@ -122,9 +123,31 @@ class Results:
         except (ValueError, TypeError, KeyError) as error:
             raise BadInput(f"{self._place.path}/{PLAN} can't be read: give another --output.") from error
 
+    def _clear(self, done: Set[str]) -> None:
+        """Remove what is half-written, and what there is of parts that are not `done`; files of others stay."""
+        for folder in (self._place, self._place.within(ERRORS)):
+            for name in _names(folder) - done:
+                if _PART.fullmatch(name) or _DRAFT.fullmatch(name):
+                    folder.within(name).remove()
+
     def _forget(self, name: str, there: set[str]) -> None:
         if name in there:
             self._place.within(name).remove()
+
+
+def _said(place: Place, part: Part) -> Done | None:
+    """What a file says that it is, if that is this very part."""
+    with place.open() as file:
+        try:
+            said = pq.ParquetFile(file).schema_arrow.metadata or {}
+        except (pa.ArrowException, OSError):  # no file of ours
+            return None
+    key, errors = said.get(_KEY, b"").decode(), said.get(_ERRORS, b"0").decode()
+    return Done(part.name, part.piece.rows, int(errors)) if key == part.key else None
+
+
+def _names(folder: Place) -> set[str]:
+    return {each.rpartition("/")[2] for each in folder.listed()}
 
 
 def placed(part: Part, rows: Sequence[int]) -> pa.Table:
@@ -134,8 +157,15 @@ def placed(part: Part, rows: Sequence[int]) -> pa.Table:
 
 
 def _parquet(tables: Iterable[pa.Table], said: Mapping[bytes, str]) -> bytes:
-    """A file of these tables, which may differ in the type of a column that has no values."""
-    whole = pa.concat_tables([PLACES.empty_table(), *tables], promote_options="permissive")
+    """A file of these tables, which may differ in the type of a column that has no values.
+
+    Raises:
+        ModelFault: they can't be one table, or none of Parquet.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(whole.replace_schema_metadata(said), sink, compression="zstd")
+    try:
+        whole = pa.concat_tables([PLACES.empty_table(), *tables], promote_options="permissive")
+        pq.write_table(whole.replace_schema_metadata(said), sink, compression="zstd")
+    except pa.ArrowException as error:
+        raise ModelFault(f"Answers, or what is kept beside them, can't be written ({type(error).__name__}).") from error
     return bytes(sink.getvalue())

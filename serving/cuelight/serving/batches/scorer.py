@@ -32,10 +32,19 @@ class Scorer:
         """Score a part and write it.
 
         Raises:
-            BadInput: more of its rows than the order allows have no answer; nothing was written.
+            BadInput: more of its rows than the order allows have no answer, or its file can't be read, or was written
+                anew since it was cut into parts; nothing was written.
             ModelFault: the model does not answer row by row.
         """
-        tables, faults = [], []
+        try:
+            tables, faults = self._answers(part)
+        finally:  # whatever is wrong with the rows, this is why
+            self._check_stamp(part)
+        return self._results.write(part, tables, faults)
+
+    def _answers(self, part: Part) -> tuple[list[pa.Table], list[Fault]]:
+        tables: list[pa.Table] = []
+        faults: list[Fault] = []
         for chunk in chunks(self._source, part, self._version.signature, self._order.keep):
             for scored in self._scored(chunk):
                 if isinstance(scored, Fault):
@@ -45,7 +54,13 @@ class Scorer:
                     )
                 else:
                     tables.append(self._table(part, scored))
-        return self._results.write(part, tables, faults)
+        return tables, faults
+
+    def _check_stamp(self, part: Part) -> None:
+        if self._source.at(part.path).stamp() != part.stamp:
+            raise BadInput(
+                f"{part.path} was written anew, or removed, meanwhile. Give the command again once it stays."
+            )
 
     def _scored(self, chunk: Chunk) -> Iterator[tuple[Chunk, dict[str, pa.Array]] | Fault]:
         """The chunk's answers; where a row spoils it, those of its halves."""

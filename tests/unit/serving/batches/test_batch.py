@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 
 from cuelight.kit.errors import BadInput, Busy, ModelFault, Unavailable
 from cuelight.kit.place import Place
-from cuelight.serving.batches.engine import Score
+from cuelight.serving.batches.engine import Here, Score
 from cuelight.serving.batches.plan import Part
 from cuelight.serving.batches.results import Done, Results
 from cuelight.serving.versions.loader import Output
@@ -88,6 +89,27 @@ def test_a_batch_that_was_cut_short_goes_on_where_it_was(desk: Desk) -> None:
     assert desk.run("rows.csv").scored == 0
 
 
+def test_a_batch_that_was_killed_at_its_very_first_file_goes_on(desk: Desk) -> None:
+    """A draft of ours makes a folder nobody else's."""
+    write(desk.folder, "rows.csv", FRAME)
+    desk.output.mkdir()
+    (desk.output / "._batch.json.x7").write_bytes(b"half")
+    assert desk.run("rows.csv").rows == 10
+    assert not list(desk.output.glob("._*"))
+
+
+def test_files_of_others_stay(desk: Desk) -> None:
+    """Whatever they are called, also where parts are scored anew."""
+    write(desk.folder, "rows.csv", FRAME)
+    desk.run("rows.csv")
+    others = [desk.output / name for name in (".gitignore", ".nfs01", "all.parquet", "part-of.parquet", "notes.txt")]
+    for each in others:
+        each.write_text("mine")
+    write(desk.folder, "rows.csv", FRAME[:4])
+    assert desk.run("rows.csv").rows == 4
+    assert [each.read_text() for each in others] == ["mine"] * len(others)
+
+
 def test_another_batch_is_not_mixed_in(desk: Desk) -> None:
     """Another version, other columns, other files, or a folder with something else: refused, with what to do."""
     path = write(desk.folder, "rows.csv", FRAME)
@@ -118,6 +140,52 @@ def test_a_mended_file_is_scored_anew_and_no_other(desk: Desk) -> None:
     ]
     values = [value for (value,) in desk.rows("output.prediction")]
     assert values == pytest.approx(ANSWERS + [each + 1 for each in ANSWERS[:4]])
+
+
+def test_nothing_of_a_file_as_it_was_stays_beside_it(desk: Desk) -> None:
+    """Neither its answers, though scoring it anew is cut short, nor rows that had none."""
+    write(desk.folder, "1.csv", FRAME[:3])
+    write(desk.folder, "2.csv", FRAME.astype({"a": object}).replace({"a": {8.0: "x"}}))
+    desk.run("*.csv", max_errors=1)
+    assert [row for row, _ in desk.faults()] == [8]
+    write(desk.folder, "2.csv", FRAME[:5] * 2)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("*.csv", engine=CutShort(after=0))
+    assert desk.rows("row") == [(0,), (1,), (2,)]
+    assert desk.faults() == []
+    assert desk.run("*.csv").rows == 8
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_that_is_written_anew_meanwhile_is_told(desk: Desk, ending: str) -> None:
+    """What was cut by one content is not scored by another; the next run has the new one."""
+    write(desk.folder, f"rows.{ending}", FRAME)
+
+    class Overtaken(Here):
+        def run(self, score: Score, parts: Sequence[Part]) -> Iterator[Done]:
+            for number, done in enumerate(super().run(score, parts)):
+                yield done
+                if number == 0:
+                    write(desk.folder, f"rows.{ending}", FRAME[["a", "b"]][::-1] * 10)
+
+    with pytest.raises(BadInput, match=rf"rows\.{ending} was written anew"):
+        desk.run(f"rows.{ending}", engine=Overtaken())
+    assert (len(desk.parts()), (desk.output / "_SUCCESS").exists()) == (1, False)
+    assert desk.run(f"rows.{ending}").scored == 10
+    values = [value for (value,) in desk.rows("output.prediction")]
+    assert values == pytest.approx([10 * each - 9 for each in ANSWERS[::-1]])
+
+
+def test_all_parts_have_the_same_columns(desk: Desk) -> None:
+    """Readers of the folder take it for one table: a part without any answer has no file, and is done all the same."""
+    write(desk.folder, "rows.csv", FRAME.astype({"a": object}).replace({"a": dict.fromkeys((0.0, 1.0, 2.0), "x")}))
+    assert desk.run("rows.csv", max_errors=3).errors == 3
+    (count,) = duckdb.sql(f"SELECT count(\"output.prediction\") FROM '{desk.output}/part-*.parquet'").fetchall()[0]
+    assert (count, [row for row, _ in desk.faults()]) == (7, [0, 1, 2])
+    again = desk.run("rows.csv", max_errors=3)
+    assert (again.scored, again.errors, again.rows) == (0, 3, 10)
+    with pytest.raises(BadInput, match="3 rows have no answer"):
+        desk.run("rows.csv", max_errors=2)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -182,6 +250,17 @@ def test_what_can_not_be_scored_is_told_before_anything_is(desk: Desk, name: str
     with pytest.raises(BadInput, match=told):
         desk.run("rows.*")
     assert not desk.output.exists()
+
+
+def test_a_page_that_is_damaged_is_told_with_its_file(desk: Desk) -> None:
+    """Of a Parquet file whose footer can be read."""
+    path = write(desk.folder, "rows.parquet", FRAME)
+    start = pq.read_metadata(path).row_group(0).column(0).dictionary_page_offset
+    content = bytearray(path.read_bytes())
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises((BadInput, Unavailable), match=r"rows\.parquet can't be read"):
+        desk.run("rows.parquet")
 
 
 def test_one_batch_writes_to_a_folder_at_a_time(desk: Desk) -> None:
