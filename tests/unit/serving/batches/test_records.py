@@ -37,5 +37,19 @@ def test_records_end_where_the_csv_module_ends_them(
         assert (_read(one), _read(other)) == (table[: len(table) // 2], table[len(table) // 2 :])
 
 
+@given(st.text(st.sampled_from('a5,"\n'), max_size=30), st.booleans(), st.integers(1, 9))
+def test_a_quote_within_a_field_is_one_of_its_characters(text: str, marked: bool, size: int) -> None:
+    """As inches are written: the csv module takes a quote for more at a field's beginning only."""
+    body = (b"\xef\xbb\xbf" if marked else b"") + text.encode()
+    size = max(size, 4 * marked)
+    finder = Ends()
+    ends = [int(end) for at in range(0, len(body), size) for end in finder.of(body[at : at + size])]
+    pieces = [body[start:stop] for start, stop in zip([0, *ends], [*ends, len(body)], strict=True)]
+    assert [row for piece in pieces for row in _read(piece)] == _read(body)
+    if not finder.open:
+        assert all(len(_read(piece)) == 1 for piece in pieces[:-1])
+        assert len(_read(pieces[-1])) == int(finder.rest)
+
+
 def _read(body: bytes) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+    return [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")) if row]
