@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -35,10 +34,9 @@ def command(file: Path, without_keys: bool, as_json: bool) -> None:
     known = {}
     with (
         output.busy(f"Writing {file}"),
-        tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.home) as folder,
+        home.scratch(settings.home) as scratch,
         archive.written(file) as writer,
     ):
-        scratch = Path(folder)
         for address in databases.addresses(settings):
             if address.file and not address.file.exists():
                 continue

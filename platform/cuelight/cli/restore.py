@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
 
 
+_DRAFT = ".restoring"
+_NOTHING = (_DRAFT, "lost+found")  # may be in an empty home: of a restore that was killed, of a new file system
+
+
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @output.json_option
@@ -36,7 +40,7 @@ def command(file: Path, as_json: bool) -> None:
     from cuelight.kit.errors import Misconfigured
 
     settings = compose.settings()
-    if settings.home.exists() and any(settings.home.iterdir()):
+    if settings.home.exists() and any(each.name not in _NOTHING for each in settings.home.iterdir()):
         raise Misconfigured(f"{settings.home} is not empty: name another home by CUELIGHT_HOME, or put it aside.")
     with output.busy(f"Looking through {file}"):
         manifest = archive.verified(file)
@@ -46,14 +50,16 @@ def command(file: Path, as_json: bool) -> None:
         for address in wanted:
             databases.must_be_empty(address)
     with output.busy(f"Restoring {settings.home}"):
-        _restore(file, settings, manifest)
+        strangers = _restore(file, settings, manifest)
     found = _artifacts(file, settings, manifest)
     left = sorted(manifest["databases"].keys() - {each.name for each in wanted})
     if as_json:
-        said = {"made": manifest["made"], "left_out": left, "artifacts": found and asdict(found)}
-        click.echo(json.dumps({"home": str(settings.home), **said}))
+        said = {"made": manifest["made"], "left_out": left, "tables_left_out": strangers}
+        click.echo(json.dumps({"home": str(settings.home), **said, "artifacts": found and asdict(found)}))
     else:
         _show(settings, manifest, left, found)
+        if strangers:
+            click.echo(f"Left out, since these tables are nobody's here: {', '.join(strangers)}.")
     if found and not found.well:
         sys.exit(exit_codes.FAULTY)
 
@@ -94,15 +100,17 @@ def _artifacts(file: Path, settings: Settings, manifest: dict[str, Any]) -> Chec
         return objects.check(file, settings.mlflow_artifacts or before)
 
 
-def _restore(file: Path, settings: Settings, manifest: dict[str, Any]) -> None:
-    """All of it beside its place, and then there; what was begun is gone if it fails."""
+def _restore(file: Path, settings: Settings, manifest: dict[str, Any]) -> list[str]:
+    """All of it beside its place, and then there; what was begun is gone if it fails. Tables that were left out."""
     from cuelight.cli.archives import archive, databases
 
     home = settings.home.absolute()
     home.parent.mkdir(parents=True, exist_ok=True)
-    draft = home.with_name(f".{home.name}.restoring")
+    # A home that is there may be a volume, or in a folder of others: it stays, and is filled.
+    draft = home / _DRAFT if home.exists() else home.with_name(f".{home.name}{_DRAFT}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
+    strangers = []
     try:
         archive.extract(file, "home/", draft)
         archive.extract(file, "settings/", draft / "restored-settings")
@@ -111,10 +119,19 @@ def _restore(file: Path, settings: Settings, manifest: dict[str, Any]) -> None:
                 if known := manifest["databases"].get(address.name):
                     tables = archive.content(file, f"tables/{address.name}/")
                     rows = ((name, iter(stream)) for name, stream in tables)
-                    stack.enter_context(databases.filled(address, known["revision"], rows))
-            if home.exists():
-                home.rmdir()
-        draft.rename(home)
+                    left = stack.enter_context(databases.filled(address, known["revision"], rows))
+                    strangers += [f"{address.name}.{each}" for each in left]
+        _arrive(draft, home)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    return strangers
+
+
+def _arrive(draft: Path, home: Path) -> None:
+    if draft.parent == home:
+        for each in draft.iterdir():
+            each.rename(home / each.name)
+        draft.rmdir()
+    else:
+        draft.rename(home)

@@ -76,7 +76,7 @@ class Writer:
     def describe(self, **what: Any) -> None:
         """The last member."""
         with tempfile.NamedTemporaryFile("w", dir=self._scratch) as file:
-            json.dump({"format": FORMAT, **what, "members": self._members}, file)
+            json.dump(sealed({"format": FORMAT, **what, "members": self._members}), file)
             file.flush()
             self.add(_MANIFEST, Path(file.name))
 
@@ -95,11 +95,23 @@ def written(path: Path) -> Iterator[Writer]:
                 yield Writer(tar, path.parent)
             file.flush()
             os.fsync(file.fileno())
-        os.link(name, path)  # unlike a rename it never goes over another
+        _name(Path(name), path)
         sync_folder(path.parent)
     finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Give a draft its name, and never that of another file."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links, as on memory sticks and some network shares
+        if path.exists():
+            raise FileExistsError(f"{path} is there already") from None
+        draft.rename(path)
 
 
 def verified(path: Path) -> dict[str, Any]:
@@ -155,7 +167,7 @@ def _members(path: Path) -> Iterator[tuple[str, _Digested]]:
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is None or place.is_absolute() or ".." in place.parts:
                     raise BadInput(f"{path}: {member.name} is no file within it: this is none of our backups.")
-                yield member.name, _Digested(stream, 0o644 if member.mode & 0o077 else 0o600)
+                yield member.name, _Digested(stream, member.mode & 0o644 | 0o600)
     except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
         raise BadInput(f"{path} is no backup, or a damaged one: {error}.") from error
 
@@ -164,8 +176,17 @@ def _parsed(path: Path, text: bytes) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(text)
         known = manifest["format"] <= FORMAT
+        seal = manifest.pop("seal", "")
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} is damaged: its manifest can't be read.") from error
     if not known:
         raise BadInput(f"{path} was made by a newer Cuelight, in a format that is not known here: upgrade first.")
+    if seal != sealed(manifest)["seal"]:
+        raise BadInput(f"{path} is damaged: its manifest is not what it was.")
     return manifest
+
+
+def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """With a digest of itself: against damage, and not against people."""
+    text = json.dumps(manifest, sort_keys=True).encode()
+    return {**manifest, "seal": hashlib.sha256(text).hexdigest()}

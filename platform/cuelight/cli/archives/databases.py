@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from cuelight.kit.errors import BadInput, Misconfigured
+from cuelight.kit.errors import BadInput, Misconfigured, Unavailable
 from cuelight.kit.settings import Settings
 from cuelight.operations import migrations, postgres
 from cuelight.operations.engine import told
@@ -73,9 +74,18 @@ def reading(address: Address, scratch: Path) -> Iterator[sa.Connection]:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """A file of SQLite at one moment, by SQLite's own means."""
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
+    """A file of SQLite at one moment, by SQLite's own means, for the same people.
+
+    Raises:
+        Unavailable: it can't be read, or not written there.
+    """
+    try:
+        address = f"{source.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{source} can't be copied to {target.parent}: {error}.") from error
+    shutil.copymode(source, target)
 
 
 def revision(connection: sa.Connection) -> str:
@@ -113,10 +123,10 @@ def check(name: str, wanted: str) -> None:
 
 
 def must_be_empty(address: Address) -> None:
-    """A server's database may be there, but with nothing of ours in it.
+    """A server's database may be there, but with no tables among which ours would come.
 
     Raises:
-        Misconfigured: it has tables.
+        Misconfigured: it has some, of ours or of somebody else.
     """
     if address.file:
         return
@@ -126,13 +136,19 @@ def must_be_empty(address: Address) -> None:
                 f"The database of database.url has {address.name}'s tables already: name an empty one to restore into,"
                 " or, if these are of a restore that was cut off, drop it and make it anew (dropdb, createdb)."
             )
+        if others := sa.inspect(connection).get_table_names():
+            raise Misconfigured(
+                f"The database of database.url has tables of somebody else's, such as {others[0]}, where "
+                f"{address.name}'s would come: name an empty one to restore into."
+            )
 
 
 @contextmanager
-def filled(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[bytes]]]) -> Iterator[None]:
+def filled(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[bytes]]]) -> Iterator[list[str]]:
     """Make the tables of a schema, fill them with what `lines` gave, and bring them to the newest one.
 
     On a server others see them once the block has ended, all at once; what fails, also in the block, leaves none.
+    Tables that the schema does not have were somebody else's: their names are given, and their rows left out.
 
     Raises:
         BadInput: rows don't fit their table.
@@ -142,15 +158,19 @@ def filled(address: Address, wanted: str, content: Iterable[tuple[str, Iterator[
         address.file.parent.mkdir(parents=True, exist_ok=True)
     with told(address.url, f"database of {address.name}"), address.engine().begin() as connection:
         _create(address, connection, wanted)
-        known = tables(connection)
-        for table in reversed(known):
+        known = {each.name: each for each in tables(connection)}
+        for table in reversed(known.values()):
             connection.execute(sa.delete(table))
+        left = []
         for name, rows in content:
-            _fill(connection, next(each for each in known if each.name == name), rows)
+            if name in known:
+                _fill(connection, known[name], rows)
+            else:
+                left.append(name)
         if not address.file:
-            _reset_sequences(connection, known)
+            _reset_sequences(connection, known.values())
         _create(address, connection, "head")
-        yield
+        yield left
 
 
 def _create(address: Address, connection: sa.Connection, wanted: str) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cuelight.cli.archives import databases
 from cuelight.cli.archives.archive import Writer
 from cuelight.journal import layout, storage
 from cuelight.journal.writer import CLOSED
+from cuelight.kit import files
 from cuelight.kit.errors import Busy
 from cuelight.kit.settings import Settings
 
 SETTINGS = "cuelight.toml"
+SCRATCH = ".backup-"
 _FOLDERS = ("access", "mlflow/artifacts")
 _DATABASES = ("mlflow/auth.db", "mlflow/edits.db")  # MLflow's users, and who edited: SQLite's in any case
 _LEDGER = "serving/ledger.json"  # who arrived on which track when, and which digests versions had first
@@ -33,10 +38,8 @@ def add_files(writer: Writer, settings: Settings, scratch: Path, keys: bool) -> 
             writer.add(f"home/{name}", copy)
     for path in (home / _LEDGER, *home.glob(f"replicas/*/{_LEDGER}")):
         writer.add(f"home/{path.relative_to(home)}", path)
-    still = scratch / "journal"
     if settings.journal_folder.is_dir():
-        hold(settings.journal_folder.absolute(), still)
-        _add_folder(writer, scratch, still)
+        _add_journal(writer, settings.journal_folder.absolute())
     chosen = Path(os.environ.get("CUELIGHT_CONFIG", "") or SETTINGS)
     writer.add(f"settings/{SETTINGS}", chosen)
 
@@ -45,6 +48,29 @@ def _add_folder(writer: Writer, root: Path, folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             writer.add(f"home/{path.relative_to(root)}", path)
+
+
+def _add_journal(writer: Writer, journal: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=journal) as folder:  # links reach no other file system
+        still = Path(folder) / "journal"
+        hold(journal, still)
+        _add_folder(writer, still.parent, still)
+
+
+@contextmanager
+def scratch(home: Path) -> Iterator[Path]:
+    """A folder in the home, which is gone afterwards; those of backups that were killed go before.
+
+    Raises:
+        Busy: another backup of it is being written.
+    """
+    with files.unless_held(home / ".backup.lock") as mine:
+        if not mine:
+            raise Busy(f"Another backup of {home} is being written.")
+        for old in (*home.glob(f"{SCRATCH}*"), *home.glob(f"journal/{SCRATCH}*")):
+            shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=home) as folder:
+            yield Path(folder)
 
 
 def hold(journal: Path, target: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -96,6 +98,50 @@ def test_a_damaged_one_is_told(whole: Path, damage: Callable[[bytes], bytes]) ->
     whole.write_bytes(damage(whole.read_bytes()))
     with pytest.raises(BadInput, match="damaged"):
         archive.verified(whole)
+
+
+def test_whichever_byte_is_altered_it_is_no_other_backup(whole: Path) -> None:
+    """Also one of what it says of itself: a byte that changes nothing of that, as a padding's, may pass."""
+    content, good = whole.read_bytes(), archive.verified(whole)
+    for place in range(len(content)):
+        altered = bytearray(content)
+        altered[place] ^= 4
+        whole.write_bytes(altered)
+        try:
+            assert archive.verified(whole) == good, place
+        except BadInput as error:
+            assert "backup" in str(error) or "damaged" in str(error)  # noqa: PT017  either will do
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o640, 0o640), (0o666, 0o644), (0o400, 0o600), (0o4755, 0o644)])
+def test_nobody_else_may_read_what_comes_back(tmp_path: Path, before: int, after: int) -> None:
+    """And what others may write or run is theirs to read at most."""
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(before)
+    with archive.written(tmp_path / "backup") as writer:
+        writer.add("home/file", tmp_path / "file")
+        writer.describe()
+    archive.extract(tmp_path / "backup", "home/", tmp_path / "new")
+    assert (tmp_path / "new" / "file").stat().st_mode & 0o7777 == after
+
+
+def test_it_is_written_where_there_are_no_hard_links(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a memory stick; and goes over no other there, either."""
+
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    with archive.written(tmp_path / "stick") as writer:
+        writer.describe(what="all")
+    assert archive.verified(tmp_path / "stick")["what"] == "all"
+    before = whole.read_bytes()
+    with pytest.raises(FileExistsError), archive.written(whole) as writer:
+        writer.describe()
+    assert whole.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
 
 
 def test_members_that_its_manifest_does_not_have_are_damage(tmp_path: Path) -> None:
