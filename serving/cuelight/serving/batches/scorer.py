@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import joblib
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from cuelight.kit.errors import BadInput, CuelightError
 from cuelight.kit.place import Place
@@ -37,7 +40,8 @@ class Scorer:
             ModelFault: the model does not answer row by row.
         """
         try:
-            tables, faults = self._answers(part)
+            with _one_thread():
+                tables, faults = self._answers(part)
         finally:  # whatever is wrong with the rows, this is why
             self._check_stamp(part)
         return self._results.write(part, tables, faults)
@@ -94,6 +98,16 @@ class Scorer:
         for name, values in (*columns.items(), *((f"input.{name}", each) for name, each in kept.items())):
             table = table.append_column(name, values)
         return table
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums add up in one order, wherever that is: those of BLAS and of forests go by threads, and round by these.
+
+    What adds up within a row only, as boosted trees do, keeps its threads.
+    """
+    with threadpool_limits(1, user_api="blas"), joblib.parallel_config(backend="sequential"):
+        yield
 
 
 def check_errors(count: int, most: int, last: str = "") -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cuelight.kit.errors import BadInput, Busy, ModelFault, Unavailable
 from cuelight.kit.place import Place
@@ -230,6 +232,22 @@ def test_a_row_on_which_the_model_fails_is_found(desk: Desk, monkeypatch: pytest
     object.__setattr__(desk.version, "predict", lambda *_: Output(np.zeros(2)))
     with pytest.raises(ModelFault, match="one prediction for each of the 3 rows"):
         desk.run("rows.csv", output=str(desk.folder / "other"))
+
+
+def test_a_model_adds_up_by_one_thread_wherever_it_is_asked(desk: Desk) -> None:
+    """With another number of threads, sums of many columns or trees come in another order, and round otherwise."""
+    write(desk.folder, "rows.csv", FRAME)
+    predict, seen = desk.version.predict, []
+
+    def watched(rows: Any, parameters: Any) -> Output:
+        blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+        seen.append((set(blas), joblib.effective_n_jobs(-1)))
+        return predict(rows, parameters)
+
+    object.__setattr__(desk.version, "predict", watched)
+    with threadpool_limits(2), joblib.parallel_config(backend="threading"):
+        desk.run("rows.csv", part_rows=10)
+    assert seen == [({1}, 1)]
 
 
 @pytest.mark.parametrize(
