@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,26 @@ def arguments(rows: Path, output: Path) -> list[str]:
     return [MODEL, "--input", f"{rows}/*.parquet", "--output", str(output), "--json"]
 
 
+@contextmanager
+def asking(cluster: Cluster, rows: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process of its own, which has a cluster score."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cuelight.cli", "batch", *arguments(rows, output)],
+        env={
+            **os.environ,
+            "CUELIGHT_DASK_SCHEDULER": cluster.address,
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def parts(output: Path) -> list[Path]:
     """The parts that are finished, in their order."""
     return sorted(output.glob("part-*.parquet"))
@@ -139,27 +160,58 @@ def test_a_search_is_fitted_by_the_workers_and_comes_to_the_same(cluster: Cluste
     np.testing.assert_array_equal(there.answers.prediction, here.answers.prediction)
 
 
+def test_two_batches_of_the_same_rows_each_have_all_their_files(
+    rows: Path, scored: Path, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the workers computed for one, and still hold for it, was written to its output and not to the other's."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    with asking(cluster, rows, one) as process:
+        eventually(lambda: parts(one), reason="no part was scored")
+        process.send_signal(signal.SIGSTOP)
+        monkeypatch.setenv("CUELIGHT_DASK_SCHEDULER", cluster.address)
+        result = CliRunner().invoke(batch.command, arguments(rows, other), catch_exceptions=False)
+        assert json.loads(result.stdout)["scored"] == 20_000
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=120)
+    for output in (one, other):
+        assert [path.read_bytes() for path in parts(output)] == [path.read_bytes() for path in parts(scored)]
+
+
 def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(
     rows: Path, scored: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
     """A worker stops while it holds parts, and is killed: another one scores them, and nothing is there twice."""
     output = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cuelight.cli", "batch", *arguments(rows, output)],
-        env={**os.environ, "CUELIGHT_DASK_SCHEDULER": cluster.address},
-        stdout=subprocess.PIPE,
-    )
-    try:
+    with asking(cluster, rows, output) as process:
         eventually(lambda: parts(output), reason="no part was scored")
         cluster.workers[0].send_signal(signal.SIGSTOP)
         eventually(lambda: len(parts(output)) > 30, reason="the other worker does not go on")
         assert process.poll() is None, "the batch ended without the parts of a worker that stands still"
         cluster.workers[0].kill()
         told, _ = process.communicate(timeout=120)
-    finally:
-        process.kill()
-        process.wait()
     summary = json.loads(told)
     assert (summary["rows"], summary["scored"], summary["engine"]) == (20_000, 20_000, f"Dask at {cluster.address}")
     assert [path.name for path in parts(output)] == [path.name for path in parts(scored)]
+    assert [path.read_bytes() for path in parts(output)] == [path.read_bytes() for path in parts(scored)]
+
+
+def test_a_scheduler_that_goes_is_told_and_what_is_finished_stays(
+    rows: Path, scored: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    """The last test here, since the cluster ends with it; without one, the same command goes on with its parts."""
+    output, worker = tmp_path / "out", cluster.workers[-1]
+    with asking(cluster, rows, output) as process:
+        eventually(lambda: parts(output), reason="no part was scored")
+        worker.send_signal(signal.SIGSTOP)
+        assert cluster.scheduler is not None
+        cluster.scheduler.kill()
+        _, said = process.communicate(timeout=120)
+    worker.kill()
+    told = [line for line in said.decode().splitlines() if line.startswith("cuelight: ")]
+    assert (process.returncode, b"Traceback" in said) == (1, False), said.decode()
+    assert told == [
+        f"cuelight: Dask at {cluster.address} has gone, or begun anew. What is finished stays: give the command again."
+    ]
+    again = json.loads(CliRunner().invoke(batch.command, arguments(rows, output), catch_exceptions=False).stdout)
+    assert 0 < again["scored"] < again["rows"] == 20_000
     assert [path.read_bytes() for path in parts(output)] == [path.read_bytes() for path in parts(scored)]

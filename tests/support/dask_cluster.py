@@ -13,17 +13,18 @@ from tests.support.host import eventually
 
 
 class Cluster:
-    """`address` is the scheduler's; `workers` are processes of one thread each."""
+    """`address` is that of the process `scheduler`; `workers` are processes of one thread each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "scheduler.json"
         self.address = ""
+        self.scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start(self, stack: ExitStack, workers: int) -> None:
         """Start all, and wait until each has found the others; `stack` ends them."""
-        self._start(stack, "scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._start(stack, "scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = eventually(
             lambda: json.loads(self._file.read_text())["address"], reason="there is no Dask scheduler"
         )

@@ -54,11 +54,11 @@ def command(
     settings = compose.settings()
     asked = Asked(name, Track(track), version, alias)
     summary = _run(settings, asked, source, target, (keep, max_errors))
-    _note(settings, summary, source)
     if as_json:
         click.echo(json.dumps(asdict(summary)))
     else:
         _show(summary)
+    _note(settings, summary, source)
 
 
 def _run(settings: Settings, asked: Asked, source: str, target: str, limits: tuple[tuple[str, ...], int]) -> Summary:
@@ -70,6 +70,7 @@ def _run(settings: Settings, asked: Asked, source: str, target: str, limits: tup
 
     keep, max_errors = limits
     source, target = (each if "://" in each else str(Path(each).absolute()) for each in (source, target))
+    chosen = engine(settings.dask_scheduler)  # a wrong address is told before all tables were read through
     with output.busy(f"Loading {asked.model}"):
         supply = batch_worker.supply(settings)
         version = supply.find(asked)
@@ -78,8 +79,8 @@ def _run(settings: Settings, asked: Asked, source: str, target: str, limits: tup
         tables = survey(Place.of(source), loaded.signature)
         check_kept(tables, keep)
     order = Order(asked.model, version.version, loaded.digest, source, target, keep, max_errors)
-    chosen = engine(settings.dask_scheduler)
-    score = partial(batch_worker.score, order) if settings.dask_scheduler else batch_worker.scorer(loaded, order)
+    there = partial(batch_worker.score, order, batch_worker.software())
+    score = there if settings.dask_scheduler else batch_worker.scorer(loaded, order)
     with output.progress(f"Scoring by {version.id}") as tell:
         return batch.run(Plan(order, tuple(tables)), chosen, score, tell)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from cuelight.cli import compose
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from cuelight.serving.versions.loader import LoadedVersion
 
 _LOCK = threading.Lock()  # a version is loaded once in a process, and asked by one thread at a time
+_SOFTWARE = ("cuelight", "numpy", "pyarrow", "scikit-learn")
 _LOADED: dict[str, LoadedVersion] = {}  # by digest, the last one
 
 
@@ -34,12 +40,23 @@ def scorer(version: LoadedVersion, order: Order) -> Score:
     return Scorer(version, order).score
 
 
-def score(order: Order, part: Part) -> Done:
+@cache
+def software() -> Mapping[str, str]:
+    """What answers and their files depend on beside the version's own requirements, and which of it is here."""
+    python = ".".join(map(str, sys.version_info[:2]))
+    return {"Python": python} | {name: metadata.version(name) for name in _SOFTWARE}
+
+
+def score(order: Order, wanted: Mapping[str, str], part: Part) -> Done:
     """Score one part in a worker, by the version that the order names, once this worker has checked it itself.
 
+    `wanted` is the `software` of whoever gave the order.
+
     Raises:
-        Refused: serving would not have it here, or it has other files than it had for whoever gave the order.
+        Refused: serving would not have it here, or it has other files than it had for whoever gave the order; or this
+            worker has other software.
     """
+    _check(wanted)
     with _LOCK:
         version = _LOADED.get(order.digest)
         if version is None:
@@ -49,11 +66,24 @@ def score(order: Order, part: Part) -> Done:
         return scorer(version, order)(part)
 
 
+def _check(wanted: Mapping[str, str]) -> None:
+    here = software()
+    other = [f"{name} {here.get(name, '')}, not {each}" for name, each in wanted.items() if here.get(name) != each]
+    if other:
+        raise Refused(
+            f"The Dask worker on {socket.gethostname()} has {'; '.join(other)}, where the batch was begun: install "
+            "the same on all machines."
+        )
+
+
 def _load(order: Order) -> LoadedVersion:
     from cuelight.serving.batches.supply import Asked
 
     own = supply(compose.settings())
     version = own.load(own.find(Asked(order.model, version=order.version)))
     if version.digest != order.digest:
-        raise Refused(f"{order.model} version {order.version} has other files here than where the batch was begun.")
+        raise Refused(
+            f"{order.model} version {order.version} has other files on {socket.gethostname()} than where the batch was "
+            "begun."
+        )
     return version

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -22,14 +24,33 @@ def connect(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise Misconfigured("`dask.scheduler` is set, and Dask is not installed: cuelight[dask] has it.") from error
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told by whoever asks, in a sentence
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:  # Dask's TimeoutError is an OSError
-        raise Unavailable(f"No Dask scheduler answers at {address} (`dask.scheduler`).") from error
-    if not client.scheduler_info()["workers"]:
-        client.close()
+        there = asyncio.run(asyncio.wait_for(_identity(address), _CONNECT_SECONDS))
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False) if there.get("workers") else None
+    except Exception as error:  # whatever speaks there, or is meant by such an address
+        said = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise Unavailable(f"No Dask scheduler answers at {address} (`dask.scheduler`): {said}") from error
+    if client is None:
         raise Unavailable(f"The Dask scheduler at {address} has no workers: start some by `dask worker {address}`.")
     return client
+
+
+async def _identity(address: str) -> dict[str, Any]:
+    """What the scheduler says of itself: a client would wait for ever where something else listens, or nothing speaks.
+
+    Raises:
+        ValueError: it is no scheduler.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as there:
+        found: dict[str, Any] = await there.identity()
+    if found.get("type") != "Scheduler":
+        raise ValueError(f"a {found.get('type')} does")
+    return found
 
 
 @contextmanager

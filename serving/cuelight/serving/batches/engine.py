@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cuelight.kit.cluster import connect
 from cuelight.kit.errors import CuelightError, Unavailable
+from cuelight.kit.identity import new_id
 from cuelight.serving.batches.plan import Part
 from cuelight.serving.batches.results import Done
 
@@ -45,13 +46,19 @@ class Cluster:
         self.name = f"Dask at {address}"
 
     def run(self, score: Score, parts: Sequence[Part]) -> Iterator[Done]:
-        from distributed import as_completed
+        from distributed import CancelledError, as_completed
         from distributed.scheduler import KilledWorker
 
-        keys = [f"cuelight-{each.name}-{each.key}" for each in parts]
+        # Dask computes a key once for all who ask: what another run writes, perhaps elsewhere, is not this run's.
+        run = new_id()
+        keys = [f"cuelight-{run}-{each.name}" for each in parts]
         futures = self._client.map(Once(score), parts, key=keys, retries=_RETRIES)
         try:
             for _, found in as_completed(futures, loop=self._client.loop, with_results=True):
+                if isinstance(found, CancelledError):
+                    raise Unavailable(
+                        f"{self.name} has gone, or begun anew. What is finished stays: give the command again."
+                    )
                 if isinstance(found, CuelightError):
                     raise found
                 yield found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from cuelight.kit import cluster
@@ -38,9 +40,11 @@ def test_what_may_pass_is_raised_for_another_try() -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the setting that names it."""
+    """With the setting that names it: also where something else listens, and where the address is none."""
     monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.2)
-    address = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(Unavailable, match=rf"No Dask scheduler answers at {address} \(`dask.scheduler`\)"):
-        engine(address)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ports = (free_port(), silent.getsockname()[1])
+        for address in (*(f"tcp://127.0.0.1:{port}" for port in ports), "tls://127.0.0.1:1", "x"):
+            with pytest.raises(Unavailable, match=rf"No Dask scheduler answers at {address} \(`dask.scheduler`\)"):
+                engine(address)
     assert engine("").name == "this process"
