@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class VersionQuality:
     Attributes:
         predicted: rows answered; `labelled` of the newest ones have a label.
         delay: seconds from the answer to its label: the median, and what nine of ten labels need at most.
-        figures: some of `measure`; empty where fewer than thirty rows are labelled.
+        figures: some of `measure`; empty where fewer than `LEAST` rows are labelled.
     """
 
     version: int
@@ -65,8 +65,13 @@ class Residuals:
 
 @dataclass(frozen=True)
 class QualityOfModel:
-    """Versions, the newest first without the oldest `left`, and the errors of `shown`, the one that is looked at."""
+    """Versions, the newest first without the oldest `left`, and the errors of `shown`, the one that is looked at.
 
+    Figures are of the newest `most` labelled rows, and of no version that has fewer than `least` of them.
+    """
+
+    most: ClassVar[int] = _MOST_ROWS
+    least: ClassVar[int] = LEAST
     versions: tuple[VersionQuality, ...]
     names: tuple[str, ...]
     shown: int | None
