@@ -21,6 +21,7 @@ from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.rest import Rest
 from cuelight.registry.tracking import Tracking
 from cuelight.serving.following.watcher import REST_FACTOR, Watcher
+from tests.support.editing import EditedMlflow
 
 FIRST, VERSIONS = "model-0", 3  # of each model
 POLL_SECONDS = 1.0  # registry.poll_seconds, as it comes
@@ -60,7 +61,7 @@ def download(server: Server, folder: Path) -> Download:
     """A large file, as a follower takes it from MLflow's server."""
     uri, used = server.uri, server.used
     folder.mkdir(parents=True)
-    path, registry = folder / "weights.bin", MlflowRegistry(uri)
+    path, registry = folder / "weights.bin", EditedMlflow(uri)
     path.write_bytes(secrets.token_bytes(_FILE_MIB << 20))
     with Tracking(uri).run("capacity", "large") as run:
         run.file(path, "large")

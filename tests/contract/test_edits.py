@@ -16,7 +16,7 @@ from cuelight.kit.errors import BadInput, NotFound, RegistryUnavailable
 from cuelight.kit.identity import new_id
 from cuelight.registry.edit_feed import MlflowFeed
 from cuelight.registry.edits import PATH, Edit
-from cuelight.registry.mlflow_rest import MlflowRegistry
+from tests.support.editing import EditedMlflow
 from tests.support.host import eventually
 from tests.support.mlflow_server import MlflowServer, running
 
@@ -56,8 +56,8 @@ def _plain(edits: list[Edit]) -> list[tuple[str, int | None, str, str]]:
     return [(each.what.value, each.version, each.name, each.value) for each in edits]
 
 
-def _with_two_versions(url: str, name: str) -> MlflowRegistry:
-    registry = MlflowRegistry(url)
+def _with_two_versions(url: str, name: str) -> EditedMlflow:
+    registry = EditedMlflow(url)
     registry.create_model(name)
     for _ in range(2):
         registry.create_version(name, "s3://bucket/folder", "", {})

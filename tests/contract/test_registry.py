@@ -20,12 +20,13 @@ from cuelight.registry.model import ModelVersion, RegisteredModel, Track
 from cuelight.registry.port import Registry
 from cuelight.registry.tracking import Tracking
 from cuelight.registry.tracks import TrackMemory, assign
+from tests.support.editing import EditedMlflow, EditedRegistry
 
 
 class Kit(Protocol):
     """A registry, and a way to put a folder where its versions can be."""
 
-    registry: Registry
+    registry: EditedRegistry
 
     def upload(self, folder: Path) -> tuple[str, str]:
         """Source and run id of a version with these files."""
@@ -33,7 +34,7 @@ class Kit(Protocol):
 
 class MemoryKit:
     def __init__(self) -> None:
-        self.registry: Registry = MemoryRegistry()
+        self.registry: EditedRegistry = MemoryRegistry()
 
     def upload(self, folder: Path) -> tuple[str, str]:
         return f"memory:{folder}", ""
@@ -41,7 +42,7 @@ class MemoryKit:
 
 class MlflowKit:
     def __init__(self, url: str) -> None:
-        self.registry: Registry = MlflowRegistry(url)
+        self.registry: EditedRegistry = EditedMlflow(url)
         self._url = url
         self._tracking = Tracking(url)
 
@@ -65,13 +66,13 @@ def kit(request: pytest.FixtureRequest) -> Kit:
 
 
 @pytest.fixture
-def registry(kit: Kit) -> Registry:
+def registry(kit: Kit) -> EditedRegistry:
     """The registry alone."""
     return kit.registry
 
 
 @pytest.fixture
-def name(registry: Registry) -> Iterator[str]:
+def name(registry: EditedRegistry) -> Iterator[str]:
     """A model of a name that nobody else has, registered, and gone afterwards."""
     chosen = f"contract {new_id()}"
     registry.create_model(chosen)
@@ -132,7 +133,7 @@ def test_archiving_others(registry: Registry, name: str) -> None:
     assert [each.stage for each in read(registry, name).versions.values()] == ["Archived", "Staging", "Production"]
 
 
-def test_aliases_point_and_move(registry: Registry, name: str) -> None:
+def test_aliases_point_and_move(registry: EditedRegistry, name: str) -> None:
     """An alias moves from version to version, several can point at one, and a deleted one is gone, twice too."""
     add(registry, name), add(registry, name)
     registry.set_alias(name, "champion", 1)
@@ -173,7 +174,7 @@ def test_a_deleted_version_takes_its_aliases_along(registry: Registry, name: str
     assert add(registry, name).version == 3
 
 
-def test_a_recreated_model_is_another_one(registry: Registry, name: str) -> None:
+def test_a_recreated_model_is_another_one(registry: EditedRegistry, name: str) -> None:
     """A model that is deleted and created again starts at version 1, with another identity and nothing of the old."""
     before = add(registry, name, old="yes")
     registry.set_alias(name, "champion", 1)
@@ -187,7 +188,7 @@ def test_a_recreated_model_is_another_one(registry: Registry, name: str) -> None
 
 
 @pytest.mark.parametrize("odd", ["a b", "100%", "%2e%2e", "naïve ☂ 模型", "a?b=c&d#e", "line\nbreak", "x" * 200])
-def test_odd_names_work(registry: Registry, odd: str) -> None:
+def test_odd_names_work(registry: EditedRegistry, odd: str) -> None:
     """Names with spaces, percent signs, line breaks and letters of any script name one model, in every call."""
     name = f"{odd}{new_id()}"
     registry.create_model(name)
@@ -222,7 +223,7 @@ def test_what_makes_no_sense_is_refused(registry: Registry, name: str) -> None:
             registry.set_alias(name, alias, 1)
 
 
-def test_what_is_not_there_is_not_found(registry: Registry, name: str) -> None:
+def test_what_is_not_there_is_not_found(registry: EditedRegistry, name: str) -> None:
     """Calls that name a missing version or model are NotFound."""
     gone = f"gone {new_id()}"
     for missing, version in ((name, 7), (gone, 1)):

@@ -15,7 +15,7 @@ from pathlib import Path
 import urllib3
 
 from cuelight.registry import server_process
-from cuelight.registry.mlflow_rest import MlflowRegistry
+from tests.support.editing import EditedMlflow
 from tests.support.ports import free_port
 
 _DATABASE = "mlflow.db"
@@ -116,7 +116,7 @@ def running(server: MlflowServer, seconds: float = 120.0) -> Iterator[MlflowServ
 
 def clear(url: str) -> None:
     """Delete all models."""
-    registry = MlflowRegistry(url)
+    registry = EditedMlflow(url)
     for name in registry.snapshot().models:
         registry.delete_model(name)
 

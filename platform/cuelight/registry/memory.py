@@ -1,4 +1,4 @@
-"""A registry in memory: the twin of MLflow's for tests and dry runs, under the same contract tests."""
+"""A registry in memory: the twin of MLflow's for tests and benchmarks, under the same contract tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Model:
 class MemoryRegistry:
     """A thread-safe `Registry` whose versions lie in local folders: sources are `memory:<path>` or plain paths.
 
-    While `down` is true, every call raises `RegistryUnavailable`.
+    While `down` is true, every call raises `RegistryUnavailable`. Models and aliases can be deleted too, as people do.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:

@@ -76,10 +76,6 @@ class MlflowRegistry:
             except NotFound:
                 raise refusal from None
 
-    def delete_model(self, name: str) -> None:
-        """Delete a model with all its versions; one created later by that name starts at version 1."""
-        self._rest.json("DELETE", _API + "registered-models/delete", body={"name": name})
-
     def create_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
     ) -> ModelVersion:
@@ -117,10 +113,6 @@ class MlflowRegistry:
         check_alias(alias)
         body = {"name": name, "alias": alias, "version": str(version)}
         self._rest.json("POST", _API + "registered-models/alias", body=body)
-
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Take an alias away; nothing happens if it is not there."""
-        self._rest.json("DELETE", _API + "registered-models/alias", body={"name": name, "alias": alias})
 
     def delete_version(self, name: str, version: int) -> None:
         """Delete a version, with its aliases."""

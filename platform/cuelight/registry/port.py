@@ -25,9 +25,6 @@ class Registry(Protocol):
     def create_model(self, name: str) -> None:
         """Register a model; nothing happens if it is there."""
 
-    def delete_model(self, name: str) -> None:
-        """Delete a model with all its versions; one created later by that name starts at version 1."""
-
     def create_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
     ) -> ModelVersion:
@@ -44,9 +41,6 @@ class Registry(Protocol):
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
-
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Take an alias away; nothing happens if it is not there."""
 
     def delete_version(self, name: str, version: int) -> None:
         """Delete a version, with its aliases."""

@@ -153,7 +153,7 @@ def test_a_refusal_carries_mlflows_words() -> None:
         registry(url).set_model_tags("m", {"a": "b"})
     missing = b'{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"m is not here"}'
     with failing(answer(missing, "404 Not Found")) as url, pytest.raises(NotFound, match="m is not here"):
-        registry(url).delete_model("m")
+        registry(url).delete_version("m", 1)
 
 
 def test_the_password_is_in_no_error() -> None:
