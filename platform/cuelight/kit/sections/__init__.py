@@ -1,0 +1,1 @@
+"""The settings, by what they are about: each module holds whole sections of `cuelight.toml`, a row a setting."""
