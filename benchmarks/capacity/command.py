@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from benchmarks import machine, pages, wrk
-from benchmarks.capacity import page, tables
+from benchmarks.capacity import page
 from benchmarks.capacity.assumptions import Assumptions
+from benchmarks.capacity.estimates import RATES, at_scale
 from benchmarks.capacity.figures import LAST, PUBLISHED, Figures
 from benchmarks.capacity.measure import measure
+from benchmarks.capacity.measured import measured
 from benchmarks.capacity.size import QUICK, Size
 
 
@@ -32,7 +34,7 @@ def capacity(quick: bool) -> None:
         finally:
             figures.write(LAST)  # also of a run that came to nothing
     figures.conditions["minutes"] = round((time.monotonic() - began) / 60, 1)
-    pages.show([*tables.measured(figures), *tables.at_scale(figures, Assumptions())], page.conditions(figures))
+    pages.show([*measured(figures), *at_scale(figures, Assumptions())], page.conditions(figures))
     if not quick:
         figures.write(PUBLISHED)
         page.write(Figures.read(PUBLISHED))  # which has fewer digits
@@ -47,9 +49,9 @@ def _assuming(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("estimate")
-@click.option("--rate", type=click.FloatRange(1), multiple=True, default=tables.RATES, show_default=True)
+@click.option("--rate", type=click.FloatRange(1), multiple=True, default=RATES, show_default=True)
 @_assuming
 def estimate(rate: tuple[float, ...], **given: Any) -> None:
     """Work out, from the figures on the capacity page, what other rates need, or others' hosts and prices."""
     figures = Figures.read(PUBLISHED)
-    pages.show(tables.at_scale(figures, Assumptions(**given), rate), page.conditions(figures))
+    pages.show(at_scale(figures, Assumptions(**given), rate), page.conditions(figures))

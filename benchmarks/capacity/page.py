@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks import environments, pages
-from benchmarks.capacity import tables
 from benchmarks.capacity.assumptions import Assumptions
+from benchmarks.capacity.estimates import assumed, at_scale
 from benchmarks.capacity.figures import Figures
+from benchmarks.capacity.measured import in_short, measured
 from benchmarks.tables import BUSY, MOST_LOAD
 
 PAGE = environments.ROOT / "docs" / "operating" / "capacity.md"
@@ -16,9 +17,9 @@ PAGE = environments.ROOT / "docs" / "operating" / "capacity.md"
 def write(figures: Figures, page: Path = PAGE) -> None:
     """Write all of them, by what is assumed unless said otherwise."""
     given = Assumptions()
-    pages.write([tables.in_short(figures)], "", page, "in short")
-    pages.write([*tables.at_scale(figures, given), tables.assumed(given)], "", page, "at scale")
-    pages.write(tables.measured(figures), conditions(figures), page)
+    pages.write([in_short(figures)], "", page, "in short")
+    pages.write([*at_scale(figures, given), assumed(given)], "", page, "at scale")
+    pages.write(measured(figures), conditions(figures), page)
 
 
 def conditions(figures: Figures) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.capacity import database, page
+from benchmarks.capacity.amounts import in_bytes
 from benchmarks.capacity.arithmetic import along, estimate, following, spared
 from benchmarks.capacity.assumptions import Assumptions
+from benchmarks.capacity.estimates import RATES
 from benchmarks.capacity.figures import (
     PUBLISHED,
     Beat,
@@ -24,7 +26,6 @@ from benchmarks.capacity.figures import (
     Reading,
     Serving,
 )
-from benchmarks.capacity.tables import RATES, size
 from cuelight.operations.database import Operations
 
 GIVEN = Assumptions(cores=10, headroom=0.5, zones=1, mean=1.0, models=10, days=10, disk_gib=100)
@@ -135,7 +136,7 @@ def test_heartbeats_are_timed_among_so_many_hosts(tmp_path: Path) -> None:
 def test_bytes_are_said_in_their_unit() -> None:
     """Three digits, and never thousands of one unit."""
     said = {0: "0 bytes", 250: "250 bytes", 2.16e9: "2.16 GB", 999e12: "999 TB", 5e21: "5,000 EB"}
-    assert {each: size(each) for each in said} == said
+    assert {each: in_bytes(each) for each in said} == said
 
 
 def test_the_page_shows_what_is_kept(tmp_path: Path) -> None:
