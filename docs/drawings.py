@@ -105,7 +105,7 @@ PROCESSES = drawing(
         Box(30, 390, 150, "compactor", "segments to Parquet"),
         Box(290, 390, 170, "jobs", "drift, retraining"),
         Box(560, 390, 170, "scheduler", "when they run; alerts"),
-        Box(770, 390, 160, "operations", "history, leases, jobs", "kept"),
+        Box(770, 390, 160, "operations", "history, jobs, hosts", "kept"),
         Arrow("M105 24 V58", "callers", 142, 36),
         Arrow("M180 93 H288", "requests", 234, 84),
         Arrow("M105 126 V198"),
