@@ -316,7 +316,6 @@ def test_carrying_out_what_is_decided_comes_to_rest(
         )
         view = _carried_out(view, action, bad)
     assert isinstance(decide(view), Wait)
-    assert decide(view) == decide(view)
     for key, wish in view.wishes.items():
         fact = view.facts[wish.id]
         serves = view.committed.tracks.get(key)
