@@ -25,8 +25,6 @@ from tests.support.load import steady
 from tests.support.models import ZEROS
 from tests.support.tokens import Mint, bearer, forged
 
-FLASK = {"Transfer-Encoding": "chunked"}  # what the loop leaves to Flask
-
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
