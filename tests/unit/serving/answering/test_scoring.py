@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from cuelight.serving.answering.call import Asked, Call, patience
 from cuelight.serving.answering.choice import choose, default
 from cuelight.serving.answering.outcome import Outcome
 from cuelight.serving.answering.residents import Cast
-from cuelight.serving.answering.scoring import header_text, respond
+from cuelight.serving.answering.scoring import respond
 from cuelight.serving.host.deployment import Deployment, Served, Standby
 from cuelight.serving.versions.loader import LoadedVersion, Output
 
@@ -158,7 +157,7 @@ def test_what_nobody_foresaw_is_answered_and_recorded(monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise ValueError("secret-x")
 
-    monkeypatch.setattr("cuelight.serving.answering.scoring.choose", fail)
+    monkeypatch.setattr("cuelight.serving.answering.attempt.choose", fail)
     status, document, outcome = _respond(_call())
     assert (status, document["error_code"], outcome.record.status) == (500, "INTERNAL_ERROR", 500)
     assert "req" in document["message"]
@@ -182,20 +181,6 @@ def test_a_worker_that_is_not_ready_answers_503() -> None:
     assert (outcome.answer.status, outcome.answer.headers["Retry-After"]) == (503, "3")
     assert "X-Model-Name" not in outcome.answer.headers
     assert (outcome.record.status, outcome.record.version, outcome.record.request) == (503, 0, BODY)
-
-
-@pytest.mark.parametrize("name", ["m", "a b%c", "größe", "x\r\nSet-Cookie: y", "模型", 'quo"te', "t\tab", "/"])
-def test_odd_names_fit_into_a_header(name: str) -> None:
-    """Plain ASCII without control characters, from which the name can be had back."""
-    text = header_text(name)
-    assert text.isascii()
-    assert text.isprintable()
-    assert unquote(text) == name
-
-
-def test_plain_names_stay_as_they_are() -> None:
-    """What needs no encoding has none."""
-    assert header_text("churn-eu_v2.1 (new)") == "churn-eu_v2.1 (new)"
 
 
 def _answers(calls: list[Call], predict: Any) -> list[Outcome]:
