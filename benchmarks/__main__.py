@@ -13,7 +13,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,10 @@ from typing import Any
 import click
 
 from benchmarks import (
-    batches,
-    drift_jobs,
     environments,
-    gateway_figures,
-    gateways,
     guests,
-    journals,
-    labels,
     machine,
     models,
-    overload,
     pages,
     picture,
     promotions,
@@ -40,12 +33,12 @@ from benchmarks import (
     tables,
     wrk,
 )
+from benchmarks.alone import ALONE
 from benchmarks.capacity.command import capacity, estimate
 from benchmarks.peers.catalog import PEERS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.records import Results
 from benchmarks.run import Run
-from benchmarks.tables import Table
 
 FOLDER = environments.ROOT / ".cuelight" / "bench"
 LAST, PUBLISHED = FOLDER / "results.json", Path(__file__).parent / "results.json"
@@ -137,113 +130,8 @@ def on_demand(rounds: int, seconds: int) -> None:
         results.write(PUBLISHED)
 
 
-@main.command("journal")
-@click.option("--quick", is_flag=True, help="Little of everything: does it work?")
-def journal(quick: bool) -> None:
-    """Measure only the journal: what it adds to a request, bytes, compaction, and windows of ten million rows."""
-    wrk.check()
-    size = journals.Size(rows=200_000, window=2000, requests=2000, rounds=1, seconds=1) if quick else journals.Size()
-    tell, rows, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        folder = Path(name)
-        parts = (
-            lambda: journals.requests(models.make(models.LINEAR, folder / "model"), folder / "servers", size),
-            lambda: journals.compaction(folder / "compaction", size),
-            lambda: journals.windows(folder / "windows", size),
-        )
-        for part in parts:
-            for row in part():
-                tell(": ".join(row))
-                rows.append(row)
-    pages.show([journals.table(rows)], f"{conditions} {size}.")
-
-
-def _measured(
-    rows: Callable[[Path], Iterable[list[str]]], table: Callable[[list[list[str]]], Table], note: str = ""
-) -> gateway_figures.Figures:
-    """Print rows as they are found, in a folder of their own, and then the table of them; and return that."""
-    tell, found, conditions = pages.teller(), list[list[str]](), machine.line()
-    with tempfile.TemporaryDirectory(prefix="cuelight-bench-") as name:
-        for row in rows(Path(name)):
-            tell(", ".join(row))
-            found.append(row)
-    figures = gateway_figures.Figures(table(found), f"{conditions} {note}".strip())
-    pages.show([figures.table], figures.conditions)
-    return figures
-
-
-@main.command("labels")
-@click.option(
-    "--rows", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Rows, each with a label."
-)
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of each kind.")
-def label_join(rows: int, rounds: int) -> None:
-    """Measure only how quickly labels are joined to what was predicted, and made figures of quality."""
-    _measured(lambda folder: labels.measure(folder, rows, rounds), labels.table, f"Median of {rounds} rounds.")
-
-
-@main.command("drift")
-@click.option("--rows", type=click.IntRange(1000), multiple=True, default=drift_jobs.ROWS, show_default=True)
-def drift(rows: tuple[int, ...]) -> None:
-    """Measure only drift jobs: seconds and the peak of memory, whole and by part, for windows of so many rows."""
-    _measured(lambda folder: drift_jobs.measure(folder, rows), drift_jobs.table)
-
-
-@main.command("batch")
-@click.option("--rows", type=click.IntRange(1000), default=batches.Size.rows, show_default=True, help="In all.")
-@click.option("--rounds", type=click.IntRange(1), default=batches.Size.rounds, show_default=True, help="Of each way.")
-def batch(rows: int, rounds: int) -> None:
-    """Measure only batches, alone and by Dask workers, beside a plain loop and MLflow; puts them onto their page."""
-    size = batches.Size(rows, rounds)
-    figures = _measured(
-        lambda folder: batches.measure(folder, size), batches.table, f"{rows:,} rows; rounds: {rounds}."
-    )
-    gateway_figures.keep("batches", figures, batches.PUBLISHED, batches.PAGE)
-
-
-def _of_size(default: gateways.Size) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Options for rounds, and for the seconds of each."""
-    rounds = click.option(
-        "--rounds", type=click.IntRange(1), default=default.rounds, show_default=True, help="Of each load."
-    )
-    seconds = click.option(
-        "--seconds", type=click.IntRange(1), default=default.seconds, show_default=True, help="Of a round."
-    )
-    return lambda command: rounds(seconds(command))
-
-
-@main.command("gateway")
-@_of_size(gateways.Size())
-def through_the_gateway(rounds: int, seconds: int) -> None:
-    """Measure only what the gateway costs beside the server asked directly; its page shows the last whole run."""
-    wrk.check()
-    size = gateways.Size(rounds, seconds)
-
-    def rows(folder: Path) -> Iterable[list[str]]:
-        return gateways.cost(models.make(models.LINEAR, folder), folder / "servers", size)
-
-    figures = _measured(rows, gateways.table, f"{size}.")
-    if size == gateways.Size():
-        gateway_figures.keep("cost", figures)
-
-
-@main.command("overload")
-@_of_size(overload.SIZE)
-def overloaded(rounds: int, seconds: int) -> None:
-    """Measure only what comes of more requests than can be answered; the gateway's page shows the last whole run."""
-    wrk.check()
-    size = gateways.Size(rounds, seconds)
-
-    def rows(folder: Path) -> Iterable[list[str]]:
-        return overload.measure(models.make(models.NEIGHBOURS, folder), folder / "servers", size)
-
-    figures = _measured(rows, overload.table, f"{size}.")
-    if size == overload.SIZE:
-        gateway_figures.keep("overload", figures)
-
-
-main.add_command(capacity)
-main.add_command(estimate)
+for command in (*ALONE, capacity, estimate):
+    main.add_command(command)
 
 
 @main.command("show")
