@@ -49,6 +49,7 @@ def create_app(parts: Parts) -> Flask:
     app.before_request(_take_body)
     app.before_request(lambda: _let_in(parts.guard))
     _add_scoring(app, parts)
+    _add_feedback(app, parts)
     shelf = Shelf(parts.settings.serving_folder)
     _add_catalog(app, parts, shelf)
     inference.add_routes(app, parts.residents, shelf, _grant)
@@ -81,16 +82,6 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         response.call_on_close(lambda: parts.follow_up([call], [outcome]))
         return response
 
-    def feedback(name: str) -> Response:
-        cast = parts.residents.current()
-        if name not in cast.names:
-            raise NotFound(f"Model {name!r} is not served.")
-        labels = read_labels(name, request.get_data(), cast.repertoire.key(name))
-        if not parts.journal.append(*labels):
-            raise Unavailable("The journal can't take labels now (is the disk full?). Send them again later.", 30)
-        parts.metrics.count_labels(name, len(labels))
-        return _json(b'{"accepted":%d}' % len(labels), 202)
-
     for rule in (
         "/invocations",
         "/models/<name>/invocations",
@@ -101,6 +92,19 @@ def _add_scoring(app: Flask, parts: Parts) -> None:
         "/v2/models/<name>/versions/<int:versions>/infer",
     ):
         app.add_url_rule(rule, "score", score, methods=["POST"])
+
+
+def _add_feedback(app: Flask, parts: Parts) -> None:
+    def feedback(name: str) -> Response:
+        cast = parts.residents.current()
+        if name not in cast.names:
+            raise NotFound(f"Model {name!r} is not served.")
+        labels = read_labels(name, request.get_data(), cast.repertoire.key(name))
+        if not parts.journal.append(*labels):
+            raise Unavailable("The journal can't take labels now (is the disk full?). Send them again later.", 30)
+        parts.metrics.count_labels(name, len(labels))
+        return _json(b'{"accepted":%d}' % len(labels), 202)
+
     app.add_url_rule("/models/<name>/feedback", "feedback", feedback, methods=["POST"])
 
 

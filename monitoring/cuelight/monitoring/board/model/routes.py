@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import Flask, render_template, request
 
@@ -27,57 +28,64 @@ _LINK = re.compile(r"(\s+(?:Report: )?)https?://[^\s#]+/#(/\S+)")  # a line of a
 def add_model_page(app: Flask, sources: Stores, guard: Guard | None, hosts: Sources, registry: str) -> None:
     """`/board/models/NAME`: the page, and the form on it that scores; `registry` is where MLflow's pages are."""
     app.jinja_env.globals.update(wording.GLOBALS)
+    pages = _Pages(sources, guard, hosts, registry)
+    app.add_url_rule("/board/models/<name>", "model", pages.model)
+    app.add_url_rule("/board/models/<name>/predictions/<number>", "prediction", pages.prediction)
+    app.add_url_rule("/board/models/<name>", "tried", pages.tried, methods=["POST"])
 
-    def model(name: str) -> str:
-        who = _may_see(guard, name)
-        return _page(name, who, hosts.seen())
 
-    def tried(name: str) -> str:
-        who = _may_see(guard, name)
+@dataclass(frozen=True)
+class _Pages:
+    sources: Stores
+    guard: Guard | None
+    hosts: Sources
+    registry: str
+
+    def model(self, name: str) -> str:
+        who = _may_see(self.guard, name)
+        return self._page(name, who, self.hosts.seen())
+
+    def tried(self, name: str) -> str:
+        """The page, with what the model answered."""
+        who = _may_see(self.guard, name)
         check_ours()
         who.grant.check(Scope.SCORE, name)
-        found = hosts.seen()
+        found = self.hosts.seen()
         replica = ready(found)
         if not replica:
             raise Unavailable("No replica answers. Is `cuelight up` running?")
         track, body = (request.form.get(field, "") for field in ("track", "body"))
-        return _page(name, who, found, score(replica, name, track, body, carried()))
+        return self._page(name, who, found, score(replica, name, track, body, carried()))
 
-    def _led(line: str) -> tuple[str, str]:
+    def prediction(self, name: str, number: str) -> str:
+        who = _may_see(self.guard, name)
+        who.grant.check(Scope.ADMIN, name)  # it quotes what somebody has asked
+        if self.guard is None and not is_loopback(request.host):
+            raise Forbidden("Where nobody logs in, this takes an address of this machine: open http://127.0.0.1.")
+        told = self.sources.backstage.explain(number)
+        if told.model != name:
+            raise NotFound(f"{name} has no prediction {number!r}.")
+        lines = [self._led(each) for each in told.lines]
+        return render_template("prediction.html", name=name, number=number, lines=lines, visitor=who)
+
+    def _led(self, line: str) -> tuple[str, str]:
         """Text and address of a line; what leads into MLflow leads there by this door."""
         found = _LINK.fullmatch(line)
-        return (found[1], f"{registry}#{found[2]}") if found else (line, "")
+        return (found[1], f"{self.registry}#{found[2]}") if found else (line, "")
 
-    def _page(name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
+    def _page(self, name: str, who: Visitor, found: Sequence[Seen], trial: Trial | None = None) -> str:
         asked = (request.args.get(field, "") for field in ("column", "at"))
-        door = Door(registry, request.host_url.rstrip("/"), guard is not None, carried(), *asked)
-        shown = model_page(sources, found, name, door)
+        door = Door(self.registry, request.host_url.rstrip("/"), self.guard is not None, carried(), *asked)
         return render_template(
             "model.html",
-            page=shown,
-            spread=hosts.spreads([name]).get(name, ""),
+            page=model_page(self.sources, found, name, door),
+            spread=self.hosts.spreads([name]).get(name, ""),
             visitor=who,
             trial=trial,
             tracks=TRACKS,
             live=_LIVE_SECONDS,
-            registry=registry,
+            registry=self.registry,
         )
-
-    def prediction(name: str, number: str) -> str:
-        who = _may_see(guard, name)
-        who.grant.check(Scope.ADMIN, name)  # it quotes what somebody has asked
-        if guard is None and not is_loopback(request.host):
-            raise Forbidden("Where nobody logs in, this takes an address of this machine: open http://127.0.0.1.")
-        told = sources.backstage.explain(number)
-        if told.model != name:
-            raise NotFound(f"{name} has no prediction {number!r}.")
-        return render_template(
-            "prediction.html", name=name, number=number, lines=[_led(each) for each in told.lines], visitor=who
-        )
-
-    app.add_url_rule("/board/models/<name>", "model", model)
-    app.add_url_rule("/board/models/<name>/predictions/<number>", "prediction", prediction)
-    app.add_url_rule("/board/models/<name>", "tried", tried, methods=["POST"])
 
 
 def _may_see(guard: Guard | None, name: str) -> Visitor:
