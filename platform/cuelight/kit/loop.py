@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from cuelight.kit.clock import Clock, SystemClock
+from cuelight.kit.errors import CuelightError
 from cuelight.kit.log import Log
 
 _PAUSE_SECONDS = 1.0  # where the interval itself can't be had
@@ -67,9 +68,16 @@ class Loop:
             what = error.strerror if isinstance(error, OSError) and error.strerror else error
             sentence = f"tick failed: {type(error).__name__}: {what}"
             if sentence != self._last:
-                self._log.exception("tick-failed", error)
+                self._complain(error)
             self._last = sentence
         if sentence and sentence != self._last:
             self._log.info("tick", sentence)
         self._last = sentence
         return sentence
+
+    def _complain(self, error: Exception) -> None:
+        """What was foreseen says all in its text; of the rest it is told where it came from."""
+        if isinstance(error, CuelightError):
+            self._log.warning("tick-failed", str(error))
+        else:
+            self._log.exception("tick-failed", error)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import threading
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from cuelight.kit.clock import FakeClock
-from cuelight.kit.log import Log
+from cuelight.kit.errors import Unavailable
+from cuelight.kit.log import Log, configure
 from cuelight.kit.loop import Loop
 
 
@@ -54,6 +56,16 @@ def test_a_tick_that_raises_does_not_end_the_loop() -> None:
     log = _Kept()
     _loop(["a", ValueError("x"), ValueError("x"), ValueError("y"), "a"], log).run()
     assert log.lines == [("tick", "a"), ("tick-failed", "x"), ("tick-failed", "y"), ("tick", "a")]
+
+
+def test_what_was_foreseen_is_told_without_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    """A database that is away is one line, as the error says it; where a fault of ours came from is in the log."""
+    configure()
+    _loop([Unavailable("The database is away."), KeyError("x")], Log("test.loop")).run()
+    foreseen, fault = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (foreseen["level"], foreseen["message"]) == ("warning", "The database is away.")
+    assert "trace" not in foreseen
+    assert (fault["level"], "KeyError" in fault["trace"]) == ("error", True)
 
 
 def test_an_interval_that_raises_does_not_end_the_loop() -> None:
