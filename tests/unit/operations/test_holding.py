@@ -8,7 +8,7 @@ import pytest
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import Busy, Unavailable
 from cuelight.operations.database import Operations
-from cuelight.operations.holding import held
+from cuelight.operations.holding import held, patiently
 from tests.support.host import eventually
 from tests.support.processes import killed_after
 
@@ -63,3 +63,43 @@ def test_a_killed_holder_makes_room(url: str) -> None:
     clock.advance(1)
     with held(operations, "job", 60.0, clock) as confirm:
         confirm()
+
+
+class _Away:
+    """Raises as a database does that is away, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self, *_: object) -> bool:
+        self.left -= 1
+        if self.left >= 0:
+            raise Unavailable("away")
+        return True
+
+
+def test_a_database_that_is_away_for_a_moment_is_waited_for() -> None:
+    """And for no longer than that."""
+    clock = FakeClock(NOON)
+    assert patiently(_Away(3), 10.0, clock)
+    assert clock.now() == NOON + 3.0
+    with pytest.raises(Unavailable):
+        patiently(_Away(1_000), 10.0, clock)
+    assert clock.now() == NOON + 13.0
+
+
+def test_a_restart_of_the_database_costs_the_work_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is confirmed once it is back; and who is done is done, also where nobody can be told."""
+    operations, clock = Operations(url), FakeClock(NOON)
+    with held(operations, "job", 60.0, clock) as confirm:
+        with monkeypatch.context() as patch:
+            away, renew = _Away(2), operations.renew
+            patch.setattr(operations, "renew", lambda *given: away() and renew(*given))
+            confirm()
+        assert _until(operations) == clock.now() + 60.0
+        monkeypatch.setattr(operations, "release", _Away(1))
+    with pytest.raises(Busy), held(operations, "job", 60.0, clock):
+        pytest.fail("two at a time")
+    clock.advance(60.0)
+    with held(operations, "job", 60.0, clock):
+        pass

@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cuelight.journal.query import Journal
-from cuelight.kit.errors import CuelightError, RegistryUnavailable
+from cuelight.kit.errors import CuelightError, RegistryUnavailable, Unavailable
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
 from cuelight.operations.database import Operations
+from cuelight.operations.holding import patiently
 from cuelight.operations.retraining import FAILED, FINISHED, NOT_ENOUGH, PROMOTED, REJECTED, STAGED, RetrainRequest
 from cuelight.pipelines.blame import blamed
 from cuelight.pipelines.candidates import champion as champions
@@ -47,7 +49,7 @@ class TakenOver(CuelightError):
 
 
 class PutOff(CuelightError):
-    """The registry was gone at the end: whoever takes the request up next brings it to its end."""
+    """Registry or database were gone at the end: whoever takes the request up next brings it to its end."""
 
 
 class GivenUp(CuelightError):
@@ -178,8 +180,16 @@ class Retrainer:
             raise PutOff(str(error)) from error
 
     def _hold(self, request: RetrainRequest) -> None:
-        if not self.operations.renew_retrain(request, self.settings.retrain_lease_seconds, self._now()):
+        seconds = self.settings.retrain_lease_seconds
+        try:
+            mine = patiently(lambda: self._renew(request), seconds, self.workshop.clock)
+        except Unavailable as error:
+            raise PutOff(str(error)) from error
+        if not mine:
             raise TakenOver(f"Request {request.id} was taken over by another holder; nothing was registered here.")
+
+    def _renew(self, request: RetrainRequest) -> bool:
+        return self.operations.renew_retrain(request, self.settings.retrain_lease_seconds, self._now())
 
     @contextmanager
     def _renewed(self, request: RetrainRequest) -> Iterator[None]:
@@ -189,7 +199,7 @@ class Retrainer:
         def renew() -> None:
             while not done.wait(self.settings.retrain_lease_seconds / 3.0):
                 try:
-                    self._hold(request)
+                    self._renew(request)
                 except Exception as error:  # noqa: BLE001 - tried again at the next turn, and checked before registering
                     _log.warning("lease-not-renewed", str(error), request=request.id)
 
@@ -212,10 +222,15 @@ class Retrainer:
                 "run_url": outcome.trained.run_url,
                 "figures": dict(outcome.trained.gate.figures),
             }
-        if outcome.outcome == LOST or not self.operations.finish_retrain(request, outcome.outcome, detail, self._now()):
+        if outcome.outcome == LOST or not self._finished(request, outcome.outcome, detail):
             outcome = Outcome(request.id, request.model, LOST, "Another holder took the request over.", outcome.trained)
         self._take_back(request)
         return outcome
+
+    def _finished(self, request: RetrainRequest, outcome: str, detail: dict[str, Any]) -> bool:
+        now, seconds = self._now(), self.settings.retrain_lease_seconds  # one moment: the same line is written once
+        finish = partial(self.operations.finish_retrain, request, outcome, detail, now)
+        return patiently(finish, seconds, self.workshop.clock)
 
     def _take_back(self, request: RetrainRequest) -> None:
         """Where a request ended without a version none may stay: a holder may have stalled while it registered one.
