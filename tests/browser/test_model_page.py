@@ -89,7 +89,6 @@ def _tell(settings: Settings, now: float) -> None:
     operations = Operations(settings.operations_url, settings.host_name)
     switched = {"track": "Production", "before": None, "why": "stage", "by": "Ada", "generation": 1}
     operations.record(Kind.SWITCHED, _MODEL, 1, switched, at=now - 700.0)
-    operations.record(Kind.DRIFT, _MODEL, 1, {"verdict": "drift", "reason": "input.x strayed.", "link": ""})
     for at, score in (*((now - 60.0 * each, 9.0) for each in range(12, 1, -1)), (now - 60.0, 0.3), (now, 31.0)):
         tested = [
             {"column": name, "z": z, "drifted": z > 5.0, "test": "Kolmogorov-Smirnov"}

@@ -109,6 +109,7 @@ def test_a_commit_whose_answer_never_came_counts_once(server: Postgres) -> None:
     operations.record("written", "m", 3, {}, at=6.0)
     assert [(each.kind, each.version) for each in operations.history()] == [
         ("written", 1),
+        ("retrain-requested", 1),
         ("written", 2),
         ("retrained", 2),
         ("written", 3),

@@ -54,7 +54,10 @@ def test_a_better_challenger_lands_in_staging_and_tells_why_it_exists(theatre: T
     assert figures["gate.challenger_loss"] < 0.66 < figures["gate.champion_loss"]
     (request,) = theatre.operations.retrains(theatre.pipeline.name)
     assert (request.state, request.outcome, request.detail["version"]) == ("finished", STAGED, version.version)
-    assert [each.kind for each in theatre.operations.history(theatre.pipeline.name)] == ["retrained"]
+    assert [each.kind for each in theatre.operations.history(theatre.pipeline.name)] == [
+        "retrain-requested",
+        "retrained",
+    ]
 
 
 def test_evaluated_rows_are_later_than_all_that_was_fitted_on(theatre: Theatre) -> None:

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cuelight.kit.errors import RegistryUnavailable
+from cuelight.kit.errors import RegistryUnavailable, Unavailable
 from cuelight.operations.database import Operations
 from cuelight.operations.retraining import FAILED, STAGED
 from cuelight.pipelines.retraining.retrainer import LOST, PUT_OFF, Outcome
@@ -118,8 +118,9 @@ def test_killed_right_after_any_step_it_ends_as_if_it_had_not_been(
     assert (version.stage, version.tags[tags.RETRAIN_REQUEST]) == ("Staging", str(number))
     assert _run_states(theatre, number) == runs
     lines = [each for each in theatre.operations.history() if each.detail["request"] == number]
-    assert [(each.kind, each.version, each.detail["outcome"]) for each in lines] == [("retrained", new, STAGED)]
-    assert lines[0].detail["figures"]["gate.rows"] >= 150
+    assert [each.kind for each in lines] == ["retrain-requested", "retrained"]
+    assert (lines[1].version, lines[1].detail["outcome"]) == (new, STAGED)
+    assert lines[1].detail["figures"]["gate.rows"] >= 150
     assert theatre.operations.retrains()[0].state == "finished"
 
 
@@ -149,6 +150,38 @@ def test_a_registry_that_goes_away_at_the_end_puts_it_off(theatre: Theatre, monk
     assert outcome.outcome == STAGED
     (new,) = _versions(theatre) - before
     assert theatre.version(new).stage == "Staging"
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(30.0, STAGED), (600.0, PUT_OFF)])
+def test_a_database_that_goes_away_at_the_end_costs_nothing(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch, seconds: float, ends: str
+) -> None:
+    """For a while it is waited for; after longer the version that was registered meanwhile is taken up, and staged."""
+    before = _versions(theatre)
+    _asked(theatre)
+    create, renew, back = MlflowRegistry.create_version, Operations.renew_retrain, [0.0]
+
+    def created(*arguments: Any) -> Any:
+        back[0] = theatre.clock.now() + seconds
+        return create(*arguments)
+
+    def renewed(*arguments: Any) -> bool:
+        if theatre.clock.now() < back[0]:
+            raise Unavailable("The database is away.")
+        return renew(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowRegistry, "create_version", created)
+        patch.setattr(Operations, "renew_retrain", renewed)
+        outcome = theatre.retrainer("one").run_next()
+    assert outcome is not None
+    assert outcome.outcome == ends
+    theatre.clock.advance(121.0)
+    after = theatre.retrainer("two").run_next()
+    assert (after.outcome if after else ends) == STAGED
+    (new,) = _versions(theatre) - before
+    assert theatre.version(new).stage == "Staging"
+    assert theatre.operations.retrains()[0].outcome == STAGED
 
 
 def test_a_later_version_is_not_displaced(understudy: _Understudy, theatre: Theatre) -> None:

@@ -31,8 +31,7 @@ from cuelight.monitoring.windows.targets import Target, Targets
 from cuelight.monitoring.windows.window import Window, Windows
 from cuelight.operations.database import Operations
 from cuelight.operations.figures import write
-from cuelight.operations.holding import held
-from cuelight.operations.kinds import Kind
+from cuelight.operations.holding import held, patiently
 from cuelight.operations.reports import Report
 from cuelight.operations.retraining import last_learned
 
@@ -133,8 +132,8 @@ class DriftJob:
         confirm()
         outcome = self._publisher.publish(outcome)
         confirm()
-        self._record(outcome)
-        return self._request(outcome, known)
+        patiently(lambda: self._record(outcome), LEASE_SECONDS, self._clock)
+        return patiently(lambda: self._request(outcome, known), LEASE_SECONDS, self._clock)
 
     def _record(self, outcome: Outcome) -> None:
         decision = outcome.assessment.decision
@@ -157,10 +156,9 @@ class DriftJob:
                     "window": outcome.window,
                     "against": outcome.against,
                 },
-            )
+            ),
+            outcome.link,
         )
-        detail = {"verdict": outcome.verdict, "reason": decision.reason, "rows": outcome.rows, "link": outcome.link}
-        self._operations.record(Kind.DRIFT, outcome.model, outcome.version, detail, at=outcome.at)
         with contextlib.suppress(OSError):  # a full disk must not cost the verdict
             write(self._settings.figures_folder, outcome.figures())
 

@@ -46,15 +46,11 @@ def _file(settings: Settings, name: str, reason: str, quiet: bool, as_json: bool
     from cuelight.kit.clock import SystemClock
     from cuelight.kit.errors import Unavailable
     from cuelight.kit.identity import user
-    from cuelight.operations.kinds import Kind
     from cuelight.pipelines import catalog
 
     catalog.find(name, settings.pipelines)  # a request that nobody can carry out must not be filed
     operations = compose.operations(settings)
     request = operations.request_retrain(name, None, reason, {"by": user()}, SystemClock().now())
-    if request is not None:
-        detail = {"reason": reason, "request": request.id, "link": "", "by": user()}
-        operations.record(Kind.RETRAIN_REQUESTED, name, None, detail, at=request.requested_at)
     operations.close()
     if quiet:
         return

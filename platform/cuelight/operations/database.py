@@ -55,7 +55,7 @@ class Operations:
         self._clock = clock or SystemClock()
         self._keys = keys
         self._seal = Seal(self._database, writer, keys, self._clock) if keys else None
-        self._doubtful: dict[_Line, End] = {}
+        self._doubtful: dict[_Line | None, End] = {}
 
     def close(self) -> None:
         """Sign what this process has recorded, and close all connections."""
@@ -72,13 +72,15 @@ class Operations:
     ) -> None:
         """Add to the history what happened to a model (or to one version), now or `at`; kinds are in `kinds.py`."""
         moment = float(self._clock.now() if at is None else at)
-        self._append(lambda _: True, (str(kind), model, version, dump(dict(detail)), moment))
+        line = (str(kind), model, version, dump(dict(detail)), moment)
+        self._append(lambda _: line, line)
 
-    def _append(self, first: Callable[[sa.Connection], bool], line: _Line) -> bool:
-        """Add a line to the history in one transaction with what `first` writes; neither, where that says False.
+    def _append(self, write: Callable[[sa.Connection], _Line | None], line: _Line | None = None) -> bool:
+        """Add the line that `write` gives to the history, in one transaction with what that writes; neither, where it
+        gives none.
 
-        A database that is cut off at a transaction's very end does not say whether it was kept: when the same line
-        comes again, it is looked up first.
+        A database that is cut off at a transaction's very end does not say whether it was kept: when the same `line`
+        (where it is known before) comes again, it is looked up first.
         """
         for _ in range(_TRIES):
             added = None
@@ -86,10 +88,11 @@ class Operations:
                 with self._database.writing() as connection:
                     if line in self._doubtful and history.holds(connection, self._writer, self._doubtful[line]):
                         added = self._doubtful[line]
-                    elif not first(connection):
+                    elif (told := write(connection)) is None:
+                        connection.rollback()
                         return False
                     else:
-                        added = history.append(connection, self._writer, *line)
+                        added = history.append(connection, self._writer, *told)
                         if added is None:
                             connection.rollback()
             except IntegrityError:
@@ -199,6 +202,11 @@ class Operations:
         with self._database.writing() as connection:
             return jobs.keep(connection, lease, changed)
 
+    def note_job(self, lease: Lease, job: Job, kind: Kind, model: str, detail: Mapping[str, Any], at: float) -> bool:
+        """Write a job down and add to the history what came of it, as `keep_jobs` and `record` do: both or neither."""
+        line = (str(kind), model, None, dump(dict(detail)), at)
+        return self._append(lambda connection: line if jobs.keep(connection, lease, [job]) else None, line)
+
     def request_retrain(
         self,
         model: str,
@@ -208,15 +216,26 @@ class Operations:
         now: float,
         limits: Limits = BY_HAND,
     ) -> RetrainRequest | None:
-        """A new request; None while one is open, or the limits forbid it: `retraining.hindrance` says how."""
-        try:
-            with self._database.writing() as connection:
+        """A new request, which the history tells too (with the evidence's `link`, and who asks: `by`).
+
+        None while one is open, or the limits forbid it: `retraining.hindrance` says how.
+        """
+        asked: list[RetrainRequest] = []
+
+        def ask(connection: sa.Connection) -> _Line | None:
+            asked.clear()
+            try:
                 request = retraining.ask(connection, model, version, reason, evidence, now, limits)
-                if request is None:
-                    connection.rollback()
-                return request
-        except IntegrityError:
-            return None
+            except IntegrityError:
+                return None
+            if request is None:
+                return None
+            asked.append(request)
+            told = {"reason": reason, "request": request.id, "link": evidence.get("link", "")}
+            told |= {"by": evidence["by"]} if "by" in evidence else {}
+            return str(Kind.RETRAIN_REQUESTED), model, version, dump(told), now
+
+        return asked[0] if self._append(ask) else None
 
     def take_retrain(
         self, holder: str, lease_seconds: float, now: float, model: str | None = None
@@ -240,7 +259,7 @@ class Operations:
         values = {"state": retraining.FINISHED, "outcome": outcome, "detail": dict(detail), "finished_at": now}
         told = dump({"request": request.id, "because": request.reason, "outcome": outcome, **detail})
         line = (str(Kind.RETRAINED), request.model, detail.get("version"), told, now)
-        return self._append(lambda connection: retraining.change(connection, request, **values), line)
+        return self._append(lambda connection: line if retraining.change(connection, request, **values) else None, line)
 
     def retrain(self, number: int) -> RetrainRequest:
         """The request of this id."""
@@ -261,10 +280,16 @@ class Operations:
             told = history.read(connection, model, made.requested_at, None, None, challengers.TELLING)
             return made if challengers.still_waits(made, told) else None
 
-    def add_report(self, report: Report) -> int:
-        """Keep a drift report; its id."""
-        with self._database.writing() as connection:
-            return reports.add(connection, report)
+    def add_report(self, report: Report, link: str = "") -> None:
+        """Keep a drift report, and tell it in the history with the `link` to its page: both or neither."""
+        told = dump({"verdict": report.verdict, "reason": report.reason, "rows": report.rows, "link": link})
+        line = (str(Kind.DRIFT), report.model, report.version, told, report.at)
+
+        def add(connection: sa.Connection) -> _Line:
+            reports.add(connection, report)
+            return line
+
+        self._append(add, line)
 
     def reports(self, model: str, version: int | None = None, limit: int = 20) -> list[Report]:
         """Drift reports, the newest first."""

@@ -31,11 +31,11 @@ class Report:
     columns: Any = field(default_factory=dict)
 
 
-def add(connection: sa.Connection, report: Report) -> int:
-    """Keep a report; its id."""
+def add(connection: sa.Connection, report: Report) -> None:
+    """Keep a report."""
     values = {each.name: getattr(report, each.name) for each in fields(report)}
     values["signals"] = {name: bool(value) for name, value in report.signals.items()}
-    return int(connection.execute(sa.insert(reports).values(values)).inserted_primary_key[0])  # type: ignore[index]
+    connection.execute(sa.insert(reports).values(values))
 
 
 def read(connection: sa.Connection, model: str, version: int | None, limit: int) -> list[Report]:

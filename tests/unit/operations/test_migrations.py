@@ -88,7 +88,8 @@ def test_a_text_with_nul_breaks_nobody(url: str) -> None:
     operations.record("traffic", "a\0b", 1, {"why": "c\0d"}, at=1.0)
     assert operations.request_retrain("a\0b", 1, "e\0f", {"g": "h\0i"}, 2.0)
     assert operations.request_retrain("a\0b", 1, "again", {}, 3.0) is None  # one is open
-    (event,) = operations.history("a\0b")
+    event, asked = operations.history("a\0b")
+    assert asked.detail["reason"] == "e\0f"
     assert (event.model, event.detail["why"]) == ("a\N{REPLACEMENT CHARACTER}b", "c\0d")
     assert operations.retrains("a\0b")[0].reason == "e\N{REPLACEMENT CHARACTER}f"
     assert operations.verify() == []

@@ -9,7 +9,6 @@ from typing import Any
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.retraining.triggers import Decision, Known, decide
 from cuelight.operations.database import Operations
-from cuelight.operations.kinds import Kind
 from cuelight.operations.retraining import Limits, hindrance
 
 
@@ -37,7 +36,7 @@ def petition(
     now: float,
     evidence: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Weigh it, file the request and note it in the history; `evidence` is kept with it (its `link` there too)."""
+    """Weigh it, and file the request; `evidence` is kept with it, its `link` also in the history."""
     evidence, limits = dict(evidence or {}), Limits.of(settings.of(model))
     decision = weigh(operations, settings, model, known, now)
     if not decision.ask:
@@ -45,6 +44,4 @@ def petition(
     request = operations.request_retrain(model, version, decision.ask, evidence, now, limits)
     if request is None:
         return Answer(note=f"Retraining is wanted ({decision.ask}), but another request came first.")
-    detail = {"reason": decision.ask, "request": request.id, "link": evidence.get("link", "")}
-    operations.record(Kind.RETRAIN_REQUESTED, model, version, detail, at=request.requested_at)
     return Answer(request.id)

@@ -72,6 +72,7 @@ class Scheduler:
         self._faults: list[str] = []
         self._asked_at: float | None = None
         self._timetable = Timetable()
+        self._noticed: dict[str, float] = {}  # when the end of each job was seen that is not written down yet
 
     def tick(self) -> str:
         """One step, and what it was in a sentence."""
@@ -122,6 +123,7 @@ class Scheduler:
     def _elected(self) -> bool:
         now = self._clock.now()
         self._lease = None  # until it is known what the one before knew
+        self._noticed = {}
         lease = self._operations.acquire(LEASE, self._holder, _LEASE_SECONDS, now)
         if lease is None:
             return False
@@ -147,7 +149,7 @@ class Scheduler:
         if code is None:
             return f"{child.name} is running."
         name, table = child.name, self._timetable
-        failures = table.jobs[name].failures
+        now = self._noticed.setdefault(name, now)
         if code in (VERDICT_CODES if name.startswith(DRIFT) else RETRAIN_CODES):
             table, said = table.ended(name, now, code), f"{name} ended with code {code}."
         elif code == os.EX_TEMPFAIL:
@@ -155,33 +157,31 @@ class Scheduler:
             said = f"{name} is being done by another process; its turn comes again in a minute."
         else:
             table, said = table.failed(name, now, code), f"{name} failed with code {code}; it is tried again later."
-        self._keep(table)
+        self._keep_end(child, table, code, now)
         self._child = None
-        self._tell(child, code, failures, table.jobs[name].failures)
+        del self._noticed[name]
         return said
 
-    def _tell(self, child: Child, code: int, before: int, failures: int) -> None:
-        """Note in the history that a job has failed, or runs well again after so many failures in a row."""
-        job: dict[str, Any] = {"job": child.name}
-        model = child.name.removeprefix(DRIFT) if child.name.startswith(DRIFT) else ""
+    def _keep_end(self, child: Child, table: Timetable, code: int, now: float) -> None:
+        """Write down how a job ended; the history tells that it failed, or runs well again after failures in a row."""
+        before, failures = self._timetable.jobs[child.name].failures, table.jobs[child.name].failures
         if failures > before:
-            detail = {**job, "code": code, "host": self._host, "log": str(child.log), "tail": child.tail()}
-            self._operations.record(Kind.JOB_FAILED, model, None, detail)
-            _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
+            detail = {"code": code, "host": self._host, "log": str(child.log), "tail": child.tail()}
+            if self._note(table, child.name, Kind.JOB_FAILED, detail, now):
+                _log.error("job-failed", f"{child.name} failed with code {code}; its log: {child.log}", code=code)
         elif before and not failures:
-            self._operations.record(Kind.JOB_RECOVERED, model, None, {**job, "failures": before})
+            self._note(table, child.name, Kind.JOB_RECOVERED, {"failures": before}, now)
+        else:
+            self._keep(table)
 
     def _note_cut_off(self, now: float) -> None:
         """What was begun by a scheduler that is gone, and did not end, has failed: noted once."""
-        before, table = self._timetable.jobs, self._timetable.cut_off(now)
-        cut = [job for name, job in table.jobs.items() if job != before[name]]
-        if not cut or not self._keep(table):
-            return
-        for job in cut:
-            model = job.name.removeprefix(DRIFT) if job.name.startswith(DRIFT) else ""
-            detail = {"job": job.name, "code": None, "host": job.host, "log": job.log, "tail": ""}
-            self._operations.record(Kind.JOB_FAILED, model, None, detail)
-            _log.error("job-cut-off", f"{job.name} was cut off with its scheduler on {job.host}; its log: {job.log}")
+        for job in self._timetable.begun:
+            moment = self._noticed.setdefault(job.name, now)
+            detail = {"code": None, "host": job.host, "log": job.log, "tail": ""}
+            if self._note(self._timetable.failed(job.name, moment, None), job.name, Kind.JOB_FAILED, detail, moment):
+                _log.error("job-cut-off", f"{job.name} was cut off with its scheduler on {job.host}; log: {job.log}")
+            del self._noticed[job.name]
 
     def _limit(self, child: Child) -> float:
         return _DRIFT_SECONDS if child.name.startswith(DRIFT) else self._settings.retrain_seconds
@@ -233,3 +233,12 @@ class Scheduler:
             return False
         self._timetable = timetable
         return True
+
+    def _note(self, timetable: Timetable, name: str, kind: Kind, detail: dict[str, Any], at: float) -> bool:
+        """The same with one job, and what the history says of it."""
+        model = name.removeprefix(DRIFT) if name.startswith(DRIFT) else ""
+        told = {"job": name, **detail}
+        kept = self._lease and self._operations.note_job(self._lease, timetable.jobs[name], kind, model, told, at)
+        if kept:
+            self._timetable = timetable
+        return bool(kept)

@@ -58,12 +58,10 @@ class Timetable:
         """With a job that did not fail, but was not done either: its turn is now, or after a pause."""
         return self._with(replace(self._job(name), ended=now, code=code, next_at=now + pause))
 
-    def cut_off(self, now: float) -> Timetable:
-        """Where nothing runs: what was begun and did not end has failed, by whatever took its scheduler down."""
-        table = self
-        for name in [job.name for job in self.jobs.values() if job.is_open]:
-            table = table.failed(name, now, None)
-        return table
+    @property
+    def begun(self) -> list[Job]:
+        """What was begun and did not end, as far as is known; where nothing runs, it was cut off."""
+        return [job for job in self.jobs.values() if job.is_open]
 
     def _by(self, plan: Plan, name: str, now: float) -> Job:
         job = self._job(name)

@@ -6,17 +6,19 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import RegistryUnavailable, Unavailable
 from cuelight.kit.settings import Settings
 from cuelight.monitoring.schedule.child import Child, cuelight
 from cuelight.monitoring.schedule.scheduler import LEASE, Scheduler
+from cuelight.operations import schema
 from cuelight.operations.database import Operations
 from cuelight.operations.jobs import Job
 
@@ -263,6 +265,66 @@ def test_a_crash_is_recorded_and_tried_later(stage: Stage) -> None:
     assert (event.kind, event.detail) == ("job-recovered", {"job": "drift:wine", "failures": 1})
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_end_is_told_once_whatever_became_of_the_database(stage: Stage, kept: bool) -> None:
+    """It may go away while the end is written down, before or after that counts: with the moment that it was seen."""
+    stage.program = "raise SystemExit(1)"
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.clock.advance(600)
+    scheduler.tick()
+    stage.finish()
+    with cut_off(stage.operations, kept), pytest.raises(Unavailable):
+        scheduler.tick()
+    stage.clock.advance(7)
+    assert "failed with code 1" in scheduler.tick()
+    (event,) = stage.operations.history("wine")
+    assert (event.kind, event.at, event.detail["code"]) == ("job-failed", NOON + 600, 1)
+    job = stage.operations.jobs()["drift:wine"]
+    assert (job.ended, job.code, job.failures, job.next_at) == (NOON + 600, 1, 1, NOON + 660)
+    assert stage.operations.verify() == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_cut_off_is_told_once_whatever_became_of_the_database(stage: Stage, kept: bool) -> None:
+    """The same with what a dead scheduler left behind."""
+    first = stage.scheduler()
+    first.tick()
+    stage.clock.advance(600)
+    first.tick()
+    stage.children[0].kill()
+    stage.clock.advance(31)
+    second = stage.scheduler()
+    with cut_off(stage.operations, kept), pytest.raises(Unavailable):
+        second.tick()
+    stage.clock.advance(7)
+    second.tick()
+    (event,) = stage.operations.history("wine")
+    assert (event.kind, event.at, event.detail["code"]) == ("job-failed", NOON + 631, None)
+    assert stage.operations.jobs()["drift:wine"].failures == 1
+
+
+@contextmanager
+def cut_off(operations: Operations, kept: bool) -> Iterator[None]:
+    """The database goes away as the next row of the history is written; whether it is `kept` nobody is told."""
+    database, writing = operations._database, operations._database.writing
+
+    @contextmanager
+    def torn(*given: float) -> Iterator[sa.Connection]:
+        with writing(*given) as connection:
+            rows = connection.execute(sa.select(sa.func.count()).select_from(schema.history)).scalar_one()
+            yield connection
+            more = connection.execute(sa.select(sa.func.count()).select_from(schema.history)).scalar_one()
+            if more > rows and not kept:
+                raise Unavailable("cut off")
+        if more > rows:
+            raise Unavailable("cut off")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "writing", torn)
+        yield
+
+
 def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
     """A drift job has a quarter of an hour, a retraining what its setting says; then it has failed, and others run."""
     stage.program, stage.models = ENDLESS, ["beer", "wine"]
@@ -278,7 +340,8 @@ def test_a_child_that_hangs_is_ended(stage: Stage) -> None:
     stage.clock.advance(901)
     assert scheduler.tick() == "drift:beer failed with code -15; it is tried again later."
     assert scheduler.tick() == "retrain was started."
-    assert [event.detail["job"] for event in stage.operations.history()] == ["retrain", "drift:beer"]
+    failed = [event.detail["job"] for event in stage.operations.history() if event.kind == "job-failed"]
+    assert failed == ["retrain", "drift:beer"]
 
 
 def test_a_retrain_request_goes_first(stage: Stage) -> None:
@@ -354,7 +417,7 @@ def test_a_failed_retraining_holds_up_no_other(stage: Stage) -> None:
         assert scheduler.tick() == "retrain was started."
         stage.finish()
         assert scheduler.tick() == "retrain ended with code 10."
-    assert stage.operations.history() == []
+    assert {event.kind for event in stage.operations.history()} == {"retrain-requested"}
 
 
 def test_a_registry_that_is_down_changes_no_schedule(stage: Stage) -> None:

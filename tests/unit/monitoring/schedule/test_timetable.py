@@ -66,12 +66,13 @@ def test_what_was_cut_off_is_tried_again() -> None:
     """After a pause, since it may be what took its scheduler down; what had ended is left alone."""
     table = at_noon("drift:a", "drift:b").started("drift:b", NOON + HOUR).ended("drift:b", NOON + HOUR, 0)
     table = table.started("drift:a", NOON + HOUR, "host", "its.log")
-    over = table.cut_off(NOON + HOUR + 31)
+    assert [each.name for each in table.begun] == ["drift:a"]
+    over = table.failed("drift:a", NOON + HOUR + 31, None)
     job = over.jobs["drift:a"]
     assert (job.ended, job.code, job.failures, job.next_at) == (NOON + HOUR + 31, None, 1, NOON + HOUR + 91)
     assert (job.host, job.log) == ("host", "its.log")
     assert over.jobs["drift:b"] == table.jobs["drift:b"]
-    assert over.cut_off(NOON + 2 * HOUR) == over
+    assert over.begun == []
 
 
 def test_a_line_may_change() -> None:
