@@ -144,7 +144,8 @@ class Rest:
             )
         if 400 <= status < 500 and status not in (408, 429) and code and code != "ENDPOINT_NOT_FOUND":
             raise BadInput(f"MLflow refused: {message}")
-        what = "no JSON object" if document is None else message or "no message"
+        first = next(iter(message.splitlines()), "")  # of a database's error: the rest is the statement
+        what = "no JSON object" if document is None else first or "no message"
         kind = NoSuchPath if status == 404 else RegistryUnavailable
         raise kind(f"MLflow at {self.uri} answered {path} with status {status} and {what}.")
 

@@ -132,6 +132,19 @@ def test_pages_of_too_many_bytes_are_asked_for_in_smaller_ones(monkeypatch: pyte
         assert _Pages.sizes == [10] * 10
 
 
+def test_of_a_long_message_the_first_line_is_told() -> None:
+    """MLflow passes on a database's errors whole, with the statement and a link."""
+    said = {
+        "error_code": "TEMPORARILY_UNAVAILABLE",
+        "message": "(psycopg.Error) refused\n[SQL: SELECT 1]\n(Background ..)",
+    }
+    with (
+        failing(answer(json.dumps(said).encode(), "503 Service Unavailable")) as url,
+        pytest.raises(RegistryUnavailable, match=r"status 503 and \(psycopg\.Error\) refused\.$"),
+    ):
+        registry(url).probe()
+
+
 def test_nobody_there_is_unavailable() -> None:
     """A refused connection is RegistryUnavailable, and the address is in the message."""
     port = free_port()

@@ -13,6 +13,7 @@ from cuelight.kit import configuration, garbage, log
 from cuelight.kit.errors import Misconfigured
 from cuelight.registry import object_store
 from cuelight.registry.edits import PATH
+from cuelight.registry.mlflow_app import database
 from cuelight.registry.mlflow_app import object_store as behind
 from cuelight.registry.mlflow_app.log import EditLog
 from cuelight.registry.mlflow_app.observer import Observer
@@ -37,6 +38,7 @@ def create_app() -> Starlette:
     from mlflow.server import app as registry_app
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR, initialize_backend_stores
 
+    database.attach()
     if os.environ.get(BACKEND_STORE_URI_ENV_VAR):
         initialize_backend_stores()  # before anybody is answered: first requests that come at once get in its way
 
