@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,8 +17,8 @@ from cuelight.kit.loop import Loop
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
-    from cuelight.operations.database import Operations
 
+T = TypeVar("T")
 _PARTING_SECONDS = 5.0  # what is not sent by then is sent by the next one
 _WAIT_SECONDS = 2.0
 
@@ -61,8 +62,8 @@ def run() -> None:
 
     settings = compose.settings()
     adopt_libraries()
-    operations = _opened(settings)
-    sending = compose.dispatcher(settings)
+    operations = _opened(compose.operations, settings)
+    sending = _opened(compose.dispatcher, settings)
     alerts = Loop(sending.tick, lambda: ALERT_SECONDS, Log("monitoring.alerts"))
     # The follower's memory moves while this runs, so it is read anew each time.
     scheduler = Scheduler(settings, lambda: compose.targets(settings).models(), operations)
@@ -79,12 +80,12 @@ def run() -> None:
         sender.join(_PARTING_SECONDS)
 
 
-def _opened(settings: Settings) -> Operations:
-    """The operations database; a server that is away is waited for, since nobody starts this again when it comes."""
+def _opened(make: Callable[[Settings], T], settings: Settings) -> T:
+    """What needs the operations database: a server that is away is waited for, since nobody starts this again."""
     log = Log("monitoring.scheduler")
     while True:
         try:
-            return compose.operations(settings)
+            return make(settings)
         except Unavailable as error:
             if not settings.database_url:
                 raise
