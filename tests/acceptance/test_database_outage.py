@@ -40,7 +40,7 @@ def load():
     Path("at-work").touch()
     while not Path("go-on").exists():
         time.sleep(0.1)
-    return pd.DataFrame({{"a": [0.0, 1.0], "b": [1.0, 0.0], "y": [0.0, 1.0]}})
+    return pd.DataFrame({{"a": [0.0, 1.0] * 20, "b": [1.0, 0.0] * 20, "y": [0.0, 1.0] * 20}})
 
 pipeline = TrainingPipeline({MODEL!r}, "regression", load, LinearRegression, ("rmse",), "rmse", target="y")
 """

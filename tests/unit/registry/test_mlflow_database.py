@@ -1,4 +1,4 @@
-"""What MLflow's server logs of a database that is away; its lines are those of MLflow 3.17."""
+"""MLflow's server and its database: what is said to it, and what is logged while it is away, as by MLflow 3.17."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import OperationalError
 
 from cuelight.kit import log
+from cuelight.operations import postgres
 from cuelight.registry.mlflow_app import database
+from tests.support.postgres import Postgres
 
 _STORE, _ANSWERS = (logging.getLogger(name) for name in ("mlflow.store.db.utils", "mlflow.server.handlers"))
 _AWAY = OperationalError("SELECT 1", {}, ConnectionError("connection refused\n\tIs the server running?"))
@@ -22,6 +26,7 @@ def attached() -> Iterator[None]:
     before = {each: [*each.filters] for each in (_STORE, _ANSWERS)}
     database.attach()
     yield
+    registry.deregister("postgresql.psycopg")
     for logger, filters in before.items():
         logger.filters[:] = filters
 
@@ -50,3 +55,17 @@ def test_what_is_nothing_of_the_database_is_let_through(caplog: pytest.LogCaptur
     """It may be a fault that somebody has to look at."""
     _fail(ValueError("odd"))
     assert [each.exc_info is not None for each in caplog.records] == [True, False]
+
+
+def test_a_number_may_be_compared_with_a_text_that_holds_one(postgres_server: Postgres) -> None:
+    """As by psycopg2, for which MLflow is made: to archive the others, it looks for versions that are not "2"."""
+    versions = sa.Table("versions", sa.MetaData(), sa.Column("name", sa.String(9)), sa.Column("version", sa.Integer))
+    engine = sa.create_engine(postgres.address(postgres_server.url()))
+    with engine.begin() as connection:
+        versions.create(connection)
+        connection.execute(sa.insert(versions), [{"name": "it's 50 %", "version": each} for each in (1, 2, 3)])
+        others = sa.select(versions.c.version).where(
+            versions.c.name == "it's 50 %", versions.c.version != sa.literal("2")
+        )
+        assert sorted(connection.execute(others).scalars()) == [1, 3]
+    engine.dispose()

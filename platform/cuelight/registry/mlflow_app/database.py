@@ -1,10 +1,11 @@
-"""MLflow's own database where it is a server: while that is away, a line says so, and not a traceback a request."""
+"""MLflow's own database where it is a server: how it is spoken to, and that a line says that it is away."""
 
 from __future__ import annotations
 
 import logging
 import time
 
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import OperationalError
 
 from cuelight.kit.log import Log
@@ -15,7 +16,8 @@ _SECONDS = 60.0
 
 
 def attach() -> None:
-    """Have MLflow's loggers say briefly what they would say of a database that is away."""
+    """Have MLflow speak our dialect, and say in a line what it would say by a traceback for each request."""
+    registry.register("postgresql.psycopg", f"{__package__}.dialect", "Dialect")
     logging.getLogger(_STORE).addFilter(_Briefly())
     logging.getLogger(_ANSWERS).addFilter(lambda record: _OF_SQLALCHEMY not in record.getMessage())
 
