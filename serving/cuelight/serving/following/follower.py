@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from cuelight.kit import files
@@ -16,41 +16,36 @@ from cuelight.kit.clock import Clock, SystemClock
 from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.settings import Settings
-from cuelight.registry.model import ModelVersion, Track, VersionId
+from cuelight.registry.model import ModelVersion, VersionId
 from cuelight.registry.port import Registry
 from cuelight.registry.tracks import alias_map
 from cuelight.serving.following import policy
 from cuelight.serving.following.demand import Demand
 from cuelight.serving.following.desk import Desk
 from cuelight.serving.following.errand import Errand
-from cuelight.serving.following.hearsay import words
 from cuelight.serving.following.ledger import Ledger
+from cuelight.serving.following.notices import Notices
 from cuelight.serving.following.outlook import Outlook
-from cuelight.serving.following.policy import View, Wish
+from cuelight.serving.following.policy import View
 from cuelight.serving.following.preparation import Preparation
-from cuelight.serving.following.presence import Bearing, Presence
+from cuelight.serving.following.presence import Presence
 from cuelight.serving.following.refusals import Refusals
 from cuelight.serving.following.rehearsals import Rehearsals
 from cuelight.serving.following.reporter import Reporter
-from cuelight.serving.following.roles import roles
+from cuelight.serving.following.rollbacks import Rollbacks
 from cuelight.serving.following.setbacks import Setbacks
-from cuelight.serving.following.statuses import statuses
+from cuelight.serving.following.stock import Stock
 from cuelight.serving.following.strangers import sentence, strangers
-from cuelight.serving.following.together import together
 from cuelight.serving.following.watcher import Reading, Watcher
-from cuelight.serving.following.waves import held, marked, undecided, under_way
+from cuelight.serving.following.waves import undecided
 from cuelight.serving.host.board import Board
-from cuelight.serving.host.changes import Line, changes
+from cuelight.serving.host.changes import changes
 from cuelight.serving.host.company import Company
-from cuelight.serving.host.deployment import Deployment, Generations, Key
+from cuelight.serving.host.deployment import Deployment, Generations
 from cuelight.serving.host.facts import Fact, Phase
 from cuelight.serving.host.orders import Orders
 from cuelight.serving.host.places import Places
-from cuelight.serving.rollouts import meters
-from cuelight.serving.rollouts.bake import Rule
-from cuelight.serving.rollouts.bakes import Bakes, Conviction, ends
-from cuelight.serving.rollouts.labelled import Labelled
-from cuelight.serving.rollouts.recall import Recall, to_move
+from cuelight.serving.rollouts.bakes import ends
 from cuelight.serving.rollouts.walks import Walks
 from cuelight.serving.versions.store import ModelStore
 
@@ -80,6 +75,7 @@ class Follower:
         self._generations = Generations(self._places.generations)
         self._store = ModelStore(self._places.store)
         self._ledger = Ledger(self._places.ledger)
+        self._stock = Stock(self._store, self._ledger, preparation, settings.serving_store_bytes)
         self._preparation = preparation
         self._reporter = reporter
         patience = settings.serving_prepare_seconds
@@ -94,7 +90,6 @@ class Follower:
         self._watcher = Watcher(registry, settings.registry_poll_seconds, self._wake.set, clock, expecting)
         self._lock = -1
         self._told: dict[VersionId, str] = {}
-        self._switched: dict[Key, float] = {}
         self._refusals = Refusals(self._ledger, preparation, self._clock)
         self._drops = Setbacks[str](_REST_SECONDS, _LONGEST_REST_SECONDS)
         self._rest_until = 0.0
@@ -104,19 +99,11 @@ class Follower:
         self._presence.unread = lambda: self._watcher.unread
         self._walks = Walks(self._company.rollouts, self._presence.leads)
         aliases = alias_map(settings.track_production, settings.track_staging)
-        self._outlook = Outlook(self._ledger, aliases, self._walks)
-        self._desk = Desk(Orders(self._places.orders), self._ledger, self._is_usable)
-        rule = Rule(
-            settings.rollback_false_alarms,
-            settings.rollback_least,
-            settings.rollback_enough,
-            settings.rollback_tolerated_percent / 100,
-            settings.serving_timeout_seconds,
-        )
-        labelled = Labelled(settings.journal_folder, self._clock.now)
-        counts = meters.Pool(lambda: self._company.metrics)
-        known = self._presence
-        self._bakes = Bakes(counts.read, labelled.read, rule, self._clock.now, lambda: known.parts, settings.host_name)
+        self._outlook = outlook = Outlook(self._ledger, aliases, self._walks)
+        self._desk = Desk(Orders(self._places.orders), self._ledger, self._stock.is_usable)
+        self._rollbacks = Rollbacks(settings, self._ledger, outlook, self._presence, self._company, self._clock)
+        self._bakes = self._rollbacks.bakes
+        self._notices = Notices(settings, reporter, self._presence, outlook, self._ledger, self._stock, self._walks)
         self._handlers: Mapping[type, Callable[..., None]] = {
             policy.Fetch: self._fetch,
             policy.Try: self._try,
@@ -177,7 +164,7 @@ class Follower:
         """Gather, decide, act; the sentence says what was done and why."""
         self._collect()
         self._take_reading()
-        self._tell(self._desk.attend(self._committed, self._outlook.versions))
+        self._notices.tell(self._desk.attend(self._committed, self._outlook.versions))
         self._judge()
         view = self._view()
         action = policy.decide(view)
@@ -206,7 +193,7 @@ class Follower:
             return
         self._board.note_reading(reading.at)
         self._reading = reading
-        self._tell(self._outlook.take(reading.snapshot, self._committed.tracks))
+        self._notices.tell(self._outlook.take(reading.snapshot, self._committed.tracks))
         for version in self._outlook.versions.values():
             self._refusals.review(self._version(version))
         # With a reading and never without: no share is raised while nobody could stop it in MLflow.
@@ -216,34 +203,9 @@ class Follower:
 
     def _judge(self) -> None:
         """Take back whatever does worse than the version beside it."""
-        self._bakes.look()
-        self._presence.count(self._bakes.parts())
-        recalled = {each.version for each in self._ledger.recalls if each.in_force}
-        for worse in (*self._bakes.worse(), *self._hearsay()):
-            model, version = worse.key[0], worse.case.candidate.id
-            if version in recalled or (self._reading is None and worse.key[1] == Track.STAGING):
-                continue  # before a first reading it can't be said which share of a canary is spent
-            if self._settings.rollback_auto and model not in self._outlook.sharing.unwatched:
-                # The other replicas follow the registry, and nobody but that.
-                move = self._settings.rollback_move_stage or self._presence.several
-                self._recall(worse.recall(self._clock.now(), move))
-                self._tell([worse.line()])
-                recalled.add(version)
-
-    def _hearsay(self) -> Iterator[Conviction]:
-        """What others took back and can't say in the registry: who speaks for all does."""
-        if self._presence.leads():
-            for word in words(self._presence.heard, self._settings.hosts_silent_seconds):
-                yield from self._bakes.convicted(*word)
-
-    def _recall(self, recall: Recall) -> None:
-        """Serve the version before from now on; where it was a canary, end its share."""
-        model = recall.version.name
-        spells = self._ledger.traffic if recall.instead else self._outlook.withdraw(model)
-        others = (each for each in self._ledger.recalls if each.version != recall.version)
-        self._ledger.learn_tracks(self._ledger.tracks, spells, (*others, recall))
-        self._log.warning("rolled-back", recall.reason, model=model, version=recall.version.version, track=recall.track)
-        self._report()
+        if lines := self._rollbacks.look():
+            self._notices.tell(lines)
+            self._report()
 
     def _view(self) -> View:
         wishes = self._outlook.wishes()
@@ -257,26 +219,13 @@ class Follower:
             traffic=self._outlook.traffic(self._committed),
             personal=self._outlook.personal(self._committed),
             recalls=tuple(each for each in self._ledger.recalls if each.in_force),
-            facts=self._facts(wishes),
+            facts=self._stock.facts(wishes),
             busy=self._errand.sentence or self._demand.under_way(each.id for each in wishes.values()),
             rehearsal=self._rehearsals.look(),
-            held=self._held(wishes),
+            held=self._notices.held(self._committed, wishes),
             resting=self._clock.monotonic() < self._rest_until,
             next_generation=self._next_generation(),
         )
-
-    def _facts(self, wishes: Mapping[Key, Wish]) -> dict[VersionId, Fact]:
-        """The ledger's facts, but a version whose files have left the store is unknown."""
-        facts = {}
-        for wish in wishes.values():
-            fact = self._ledger.facts.get(wish.id, Fact())
-            here = fact.phase in (Phase.UNKNOWN, Phase.REFUSED) or self._store.has(fact.digest)
-            facts[wish.id] = fact if here else Fact()
-        return facts
-
-    def _is_usable(self, fact: Fact) -> bool:
-        """Whether a version that was ready could still be served: its files are here, and trusted."""
-        return self._store.has(fact.digest) and self._preparation.counts(fact.signed_by)
 
     def _next_generation(self) -> int:
         return max(self._board.committed, self._board.target, self._generations.newest()) + 1
@@ -328,14 +277,13 @@ class Follower:
         ended = self._bakes.begin(action.deployment)
         self._board.commit(action.deployment.generation)
         self._drops.clear("")
-        for key, served in action.deployment.tracks.items():
+        for served in action.deployment.tracks.values():
             self._refusals.forget(served.id)
             self._told.pop(served.id, None)
-            if key not in before.tracks or before.tracks[key].id != served.id:
-                self._switched[key] = self._clock.now()
+        self._notices.note_switches(before, action.deployment, self._clock.now())
         self._log.info("commit", action.sentence, generation=action.deployment.generation)
-        self._tell(changes(before, action.deployment))
-        self._tell(ends(ended, action.deployment))
+        self._notices.tell(changes(before, action.deployment))
+        self._notices.tell(ends(ended, action.deployment))
         self._warn_of_strangers(before)
         self._report()
         self._clean()
@@ -345,7 +293,7 @@ class Follower:
         for line in strangers(self._committed, self._store):
             if line not in known:
                 self._log.warning("personal-unknown", sentence(line))
-                self._tell([line])
+                self._notices.tell([line])
 
     def _abandon(self, action: policy.Abandon) -> None:
         self._board.abandon()
@@ -363,45 +311,16 @@ class Follower:
         self._introduce()
 
     def _clean(self) -> None:
+        under_way = (self._errand.version, self._demand.version)
+        wanted = {*self._outlook.versions.values(), *(each for each in under_way if each)}
         preparing = self._rehearsals.deployment
-        residents = [*self._committed.residents(), *(preparing.residents() if preparing else ())]
-        needed = {each.digest for each in residents}
-        wanted = set(self._outlook.versions.values())
-        wanted |= {each for each in (self._errand.version, self._demand.version) if each}
-        needed |= {self._ledger.facts[each].digest for each in wanted if each in self._ledger.facts}
-        for digest in self._store.surplus(self._settings.serving_store_bytes, needed):
-            self._store.remove(digest)
-
-    # Reporting
-
-    def _tell(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            self._reporter.record(line.kind, line.model, line.version, **line.detail)
+        self._stock.clean((self._committed, *((preparing,) if preparing else ())), wanted)
 
     def _introduce(self) -> None:
-        """Have the other hosts see how this one stands."""
-        if self._presence.joins:
-            wishes = self._outlook.wishes()
-            here = roles(self._committed, wishes, self._facts(wishes), self._ledger.recalls, self._switched)
-            changing = under_way(self._committed, self._rehearsals.deployment)
-            here = marked(here, self._held(wishes), self._presence.permits, changing)
-            self._presence.tell(Bearing(self._committed.generation, here, self._outlook.waves.sizes))
-
-    def _held(self, wishes: Mapping[Key, Wish]) -> frozenset[Key]:
-        """The wishes that wait for this host's turn."""
-        if not self._presence.joins:
-            return frozenset()
-        return held(self._committed, wishes, self._outlook.waves.sizes, self._presence.permits)
+        self._notices.introduce(self._committed, self._rehearsals.deployment)
 
     def _report(self) -> None:
-        self._introduce()
-        snapshot, assignment, ledger = self._outlook.snapshot, self._outlook.assignment, self._ledger
-        if snapshot is None or assignment is None:
-            return
-        wanted, notes = frozenset(assignment.versions.values()), self._walks.notes()
-        content = statuses(ledger.facts, wanted, self._committed, assignment.losers, ledger.recalls, notes)
-        content = together(content, self._settings.host_name, self._presence.sight.roles, self._presence.heard)
-        self._reporter.tell(snapshot, content, self._outlook.sharing.spent, to_move(ledger.recalls, assignment))
+        self._notices.report(self._committed, self._rehearsals.deployment)
 
     def _version(self, version: VersionId) -> ModelVersion:
         found = self._outlook.find(version)

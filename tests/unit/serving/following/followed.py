@@ -12,6 +12,7 @@ from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion, Track
 from cuelight.serving.following.follower import Follower
 from cuelight.serving.following.preparation import Preparation
+from cuelight.serving.following.presence import Presence
 from cuelight.serving.following.reporter import Reporter
 from cuelight.serving.host.facts import Fact, Phase
 from tests.unit.serving.room import Room
@@ -40,6 +41,7 @@ class Followed:
     clock: Any
     lines: list[tuple[str, str, int | None]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    presence: Presence | None = None
 
     def __post_init__(self) -> None:
         self.start()
@@ -49,7 +51,8 @@ class Followed:
         settings = Settings(home=self.home, registry_artifact_roots="file:", trial_requirements=False, **self.settings)
         self.preparation = Untried(self.registry, self.room.store, settings, lambda _model: [])
         self.reporter = Reporter(self.registry, lambda *line: self.lines.append(line[:3]), aliases="champion")
-        self.follower = Follower(self.registry, settings, self.preparation, self.reporter, self.clock)
+        parts = self.preparation, self.reporter, self.clock
+        self.follower = Follower(self.registry, settings, *parts, presence=self.presence)
 
     def read(self) -> None:
         """One reading of the registry."""

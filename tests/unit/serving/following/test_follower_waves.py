@@ -23,7 +23,8 @@ def presence(host: Followed, clock: FakeClock, tmp_path: Path) -> Presence:
     """That of a host called b, which serves version 1 of a model whose versions go in waves."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     settings = Settings(home=host.home, host_name="b", database_url=url)
-    found = host.follower._presence = Presence(settings, Company(settings), lambda: Operations(url), clock)
+    host.presence = found = Presence(settings, Company(settings), lambda: Operations(url), clock)
+    host.start()
     host.add("m", "1")
     host.registry.set_model_tags("m", {tags.WAVE: "true"})
     host.settle()

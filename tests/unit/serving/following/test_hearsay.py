@@ -44,9 +44,10 @@ def test_who_speaks_for_all_takes_it_back_for_all(host: Followed, tmp_path: Path
         record = Record(name=name, folder=name, port=1, unread=60.0 if name == "b" else 0.0, roles=roles)
         assert Operations(url).beat(record, lambda mine, _: mine, 15.0, candidate)
     settings = Settings(home=host.home, host_name="a", database_url=url)
-    presence = Presence(settings, Company(settings), lambda: Operations(url), FakeClock())
-    presence.beat()
-    host.follower._presence = presence
+    host.presence = Presence(settings, Company(settings), lambda: Operations(url), FakeClock())
+    host.presence.beat()
+    host.start()
+    host.follower._bakes.begin(host.follower._committed)
     host.settle()
     assert host.served() == {"m": 1 if speaks else 2}
     host.reporter.flush()
