@@ -20,12 +20,16 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 from cuelight.cli import batch, history
+from cuelight.kit.errors import Misconfigured, Unavailable
 from cuelight.pipelines.candidates.candidate import make
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.pipeline import TrainingPipeline
 from cuelight.pipelines.progress import Silent
 from cuelight.pipelines.split import split
 from cuelight.pipelines.train import first_lesson
+from cuelight.serving.batches import engine
+from cuelight.serving.batches.plan import Part, Piece
+from cuelight.serving.batches.results import Done
 from tests.support.dask_cluster import Cluster, running
 from tests.support.host import eventually
 from tests.support.models import constant
@@ -193,6 +197,27 @@ def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(
     assert (summary["rows"], summary["scored"], summary["engine"]) == (20_000, 20_000, f"Dask at {cluster.address}")
     assert [path.name for path in parts(output)] == [path.name for path in parts(scored)]
     assert [path.read_bytes() for path in parts(output)] == [path.read_bytes() for path in parts(scored)]
+
+
+def test_workers_that_are_all_gone_are_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they go that can't read what they are to do. A scheduler that can't, here for want of these tests, is told."""
+    monkeypatch.setattr(engine, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 0.2)
+    part = Part("part-00000-000000", "key", "rows.csv", "csv", "a,b", Piece(0, 1, 0, 1))
+
+    def end(_: Part) -> Done:
+        os._exit(1)
+
+    with pytest.raises(Unavailable, match="no workers any more: is this Cuelight installed"):
+        list(engine.engine(cluster.address).run(end, [part]))
+    cluster.hire()
+    with pytest.raises(Misconfigured, match="needs this Cuelight where it runs"):
+        list(engine.engine(cluster.address).run(unknown_elsewhere, [part]))
+
+
+def unknown_elsewhere(part: Part) -> Done:
+    """Is in no module that others have."""
+    raise NotImplementedError(part)
 
 
 def test_a_scheduler_that_goes_is_told_and_what_is_finished_stays(

@@ -24,14 +24,19 @@ class Cluster:
 
     def start(self, stack: ExitStack, workers: int) -> None:
         """Start all, and wait until each has found the others; `stack` ends them."""
+        self._stack = stack
         self.scheduler = self._start(stack, "scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = eventually(
             lambda: json.loads(self._file.read_text())["address"], reason="there is no Dask scheduler"
         )
+        self.hire(workers)
+
+    def hire(self, workers: int = 1) -> None:
+        """Start so many more workers, and wait until the scheduler knows them."""
         for _ in range(workers):
-            self.workers.append(self._start(stack, "worker", "--nthreads", "1", "--no-nanny"))
-        log = self._folder / "worker.log"
-        eventually(lambda: log.read_text().count("Registered to") == workers, reason="the Dask workers did not come")
+            self.workers.append(self._start(self._stack, "worker", "--nthreads", "1", "--no-nanny"))
+        log, known = self._folder / "worker.log", len(self.workers)
+        eventually(lambda: log.read_text().count("Registered to") == known, reason="the Dask workers did not come")
 
     def _start(self, stack: ExitStack, what: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", what, "--scheduler-file", str(self._file), "--no-dashboard", *options]

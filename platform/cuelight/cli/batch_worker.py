@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from cuelight.cli import compose
-from cuelight.kit.errors import Refused
+from cuelight.kit.errors import CuelightError, Refused
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -80,7 +80,10 @@ def _load(order: Order) -> LoadedVersion:
     from cuelight.serving.batches.supply import Asked
 
     own = supply(compose.settings())
-    version = own.load(own.find(Asked(order.model, version=order.version)))
+    try:
+        version = own.load(own.find(Asked(order.model, version=order.version)))
+    except CuelightError as error:
+        raise type(error)(f"The Dask worker on {socket.gethostname()} can't score: {error}") from error
     if version.digest != order.digest:
         raise Refused(
             f"{order.model} version {order.version} has other files on {socket.gethostname()} than where the batch was "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from cuelight.kit.cluster import connect
-from cuelight.kit.errors import CuelightError, Unavailable
+from cuelight.kit.errors import CuelightError, Misconfigured, Unavailable
 from cuelight.kit.identity import new_id
 from cuelight.serving.batches.plan import Part
 from cuelight.serving.batches.results import Done
 
 _RETRIES = 3  # of what failed for a reason that may pass: the registry was away, a disk was full
+_TURN_SECONDS, _LOOK_SECONDS = 0.02, 5.0
+_PATIENCE_SECONDS = 120.0  # without a worker: one that could not read its part is gone, and others may be on their way
 
 Score = Callable[[Part], Done]
 
@@ -53,8 +56,10 @@ class Cluster:
         run = new_id()
         keys = [f"cuelight-{run}-{each.name}" for each in parts]
         futures = self._client.map(Once(score), parts, key=keys, retries=_RETRIES)
+        completed = as_completed(futures, loop=self._client.loop, with_results=True)
         try:
-            for _, found in as_completed(futures, loop=self._client.loop, with_results=True):
+            while not completed.is_empty():
+                found = self._next(completed)
                 if isinstance(found, CancelledError):
                     raise Unavailable(
                         f"{self.name} has gone, or begun anew. What is finished stays: give the command again."
@@ -66,9 +71,33 @@ class Cluster:
             raise Unavailable(
                 f"Several Dask workers died over the same part: do they have enough memory? ({error})"
             ) from error
+        except RuntimeError as error:  # the scheduler can't read what it was sent
+            said = str(error).partition("\n")[0]
+            raise Misconfigured(f"{self.name} needs this Cuelight where it runs, as workers do ({said}).") from error
         finally:
             self._client.cancel(futures)
             self._client.close()
+
+    def _next(self, completed: Any) -> Any:
+        """Wait for one more part, as long as somebody could score it.
+
+        Raises:
+            Unavailable: nobody is there, and nobody comes.
+        """
+        seen = looked = time.monotonic()
+        while not completed.has_ready():
+            time.sleep(_TURN_SECONDS)
+            now = time.monotonic()
+            if now - looked > _LOOK_SECONDS:
+                looked = now
+                seen = now if self._client.scheduler_info()["workers"] else seen
+            if now - seen > _PATIENCE_SECONDS:
+                raise Unavailable(
+                    f"{self.name} has no workers any more: is this Cuelight installed where they run? What is finished "
+                    "stays: give the command again."
+                )
+        _, found = next(completed)
+        return found
 
 
 class Once:
