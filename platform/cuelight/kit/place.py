@@ -120,11 +120,12 @@ class Place:
 
     def write(self, content: bytes) -> None:
         """Put a file there, whole or not at all."""
-        if self.local:
-            files.replace(self.local, content)
-            return
-        with _reached(self.path), self._system.open_output_stream(self.path) as file:
-            file.write(content)
+        with _reached(self.path):
+            if self.local:
+                files.replace(self.local, content)
+                return
+            with self._system.open_output_stream(self.path) as file:
+                file.write(content)
 
     def copy(self, source: Path) -> None:
         """Put a local file's content there, in several parts where it is large."""
