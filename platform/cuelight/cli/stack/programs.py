@@ -89,8 +89,9 @@ def _mlflow_database(settings: Settings) -> str:
 
 def answers(url: str, timeout: float = 10.0, headers: Mapping[str, str] | None = None) -> bool:
     """Whether a GET is answered by 200."""
+    sent = {**(headers or {}), "Connection": "close"}  # one left open is waited for by a program that is to end
     try:
-        return bool(_POOL.request("GET", url, timeout=timeout, headers=headers).status == 200)
+        return bool(_POOL.request("GET", url, timeout=timeout, headers=sent).status == 200)
     except urllib3.exceptions.HTTPError:
         return False
 

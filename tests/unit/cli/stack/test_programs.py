@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.server
+import threading
 from pathlib import Path
 
 from cuelight.cli.stack import programs
@@ -22,10 +23,22 @@ def test_the_stack_is_everything_but_an_mlflow_that_is_there(tmp_path: Path) -> 
 class _Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/good" else 503)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
         return
+
+
+class _Lasting(_Answers):
+    """Keeps a connection until its caller closes it."""
+
+    protocol_version = "HTTP/1.1"
+    ended = threading.Event()
+
+    def finish(self) -> None:
+        super().finish()
+        self.ended.set()
 
 
 def test_our_mlflow_is_told_which_database(tmp_path: Path) -> None:
@@ -47,3 +60,11 @@ def test_a_program_answers_when_it_says_200() -> None:
         assert programs.answers(f"{url}/good")
         assert not programs.answers(f"{url}/bad")
     assert not programs.answers(f"{url}/good", timeout=1.0)
+
+
+def test_no_connection_is_left_open() -> None:
+    """A program that is told to end waits for those that are."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Lasting)
+    with answering(server):
+        assert programs.answers(f"http://127.0.0.1:{server.server_port}/good")
+        assert _Lasting.ended.wait(10.0)
