@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuelight.journal import layout, storage, stubs
+from cuelight.journal.pauses import Pauses
 from cuelight.kit.errors import CuelightError, Unavailable
 from cuelight.kit.files import sync_folder
 from cuelight.kit.log import Log
@@ -21,7 +22,6 @@ from cuelight.kit.log import Log
 _DAY, _HOUR = 86_400.0, 3600.0
 _LATE_SECONDS = _HOUR  # what comes late of an ended day is merged before its files are archived
 _UPLOAD_SECONDS = 5.0  # a run: segments wait meanwhile
-_PAUSE_SECONDS = 60.0  # until a store that did not answer is asked again
 _log = Log("journal")
 
 
@@ -73,17 +73,21 @@ class Archiver:
         self._terms = terms
         self._checkpoint = checkpoint
         self._known: dict[Path, tuple[int, list[_File]]] = {}  # partitions: when they changed, and their files
-        self._down = False
-        self._asked_again = 0.0  # when the store may be asked, after it did not answer
+        self._pauses = Pauses()
         self._warned = ""
 
     def run(self, now: float, is_settled: Callable[[Path], bool]) -> list[str]:
         """Archive what has ended at `now` (epoch seconds) and is settled, delete what need not be here; as phrases."""
         self.behind = False
-        archived = self._upload(self._waiting(now, is_settled), now) if now >= self._asked_again else 0
+        paused = self._pauses.last(self._terms.url, now)
+        archived = 0 if paused else self._upload(self._waiting(now, is_settled), now)
         gone = self._thin(now)
         parts = [f"{archived} files archived"] if archived else []
         return parts + ([f"{gone} archived files deleted here"] if gone else [])
+
+    @property
+    def _down(self) -> bool:
+        return self._terms.url in self._pauses
 
     def _waiting(self, now: float, is_settled: Callable[[Path], bool]) -> list[_File]:
         ended = layout.day(max(0.0, now - _LATE_SECONDS))
@@ -124,14 +128,19 @@ class Archiver:
 
     def _fail(self, error: Exception, now: float) -> None:
         """The store is left alone for a while; a warning says so once."""
-        if not self._down:
+        if self._pauses.begin(self._terms.url, now):
             _log.warning("archive-down", f"Nothing is archived, and kept here meanwhile. {error}")
-        self._down, self._asked_again = True, now + _PAUSE_SECONDS
+
+    def _miss(self, store: str, error: Exception, now: float) -> None:
+        """Where it is the archive of before, that says nothing of the one that there is now."""
+        if store == self._terms.url:
+            self._fail(error, now)
+        elif self._pauses.begin(store, now):
+            _log.warning("archive-down", f"What is there is kept here as well, where it still is. {error}")
 
     def _recover(self) -> None:
-        if self._down:
+        if self._pauses.end(self._terms.url):
             _log.info("archive-back", f"The journal's archive {self._terms.url} answers again")
-        self._down = False
 
     def _thin(self, now: float) -> int:
         """Delete files that are in the archive too: those of long ago, then the oldest while all take too much."""
@@ -162,7 +171,7 @@ class Archiver:
     def _is_there(self, path: Path, now: float) -> bool:
         """Whether its object is; what is not as it was is archived anew by the next run."""
         stub = stubs.read(layout.stub(path))
-        if stub is None:
+        if stub is None or self._pauses.last(stub.store, now):
             return False
         try:
             stub.open().close()
@@ -170,7 +179,7 @@ class Archiver:
             try:
                 stubs.check(stub.store)
             except Unavailable as error:
-                self._fail(error, now)
+                self._miss(stub.store, error, now)
             else:
                 _log.warning("archived-anew", f"{changed} It is archived again.", path=str(path))
                 layout.stub(path).rename(layout.going(path))

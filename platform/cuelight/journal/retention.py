@@ -7,11 +7,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from cuelight.journal import layout, stubs
+from cuelight.journal.pauses import Pauses
+from cuelight.journal.stubs import Stub
 from cuelight.kit.errors import Unavailable
 from cuelight.kit.log import Log
 
 _DAY = 86_400.0
-_PAUSE_SECONDS = 60.0  # until an archive that did not answer is asked again
 _log = Log("journal")
 
 
@@ -25,12 +26,11 @@ class Retention:
 
     def __init__(self, folder: Path, days: float, most_bytes: int = 0) -> None:
         self._folder = folder
-        self._seconds = days * _DAY
+        self._days = days
         self._most = most_bytes
         self._sizes: dict[Path, tuple[int, int]] = {}  # of partitions: when they changed, and bytes
         self._warned = ""
-        self._down = False
-        self._asked_again = 0.0
+        self._pauses = Pauses()
 
     def run(self, now: float) -> int:
         """Delete what is too old or too much at `now`, in seconds since the epoch; how many folders of a day."""
@@ -39,11 +39,11 @@ class Retention:
         days: dict[str, list[Path]] = defaultdict(list)
         for date in self._folder.glob("*/model=*/date=*"):
             days[date.name.partition("=")[2]].append(date)
-        oldest = layout.day(max(0.0, now - self._seconds))
-        chosen = {day for day in days if day < oldest}
+        kept = oldest(now, self._days)
+        chosen = {day for day in days if day < kept}
         if self._most:
             chosen |= self._surplus({day: days[day] for day in days.keys() - chosen}, layout.day(now))
-        self._delete_damaged(now - self._seconds)
+        self._delete_damaged(now - self._days * _DAY)
         return sum(self._delete(date, now) for day in sorted(chosen) for date in days[day])
 
     def _surplus(self, days: dict[str, list[Path]], today: str) -> set[str]:
@@ -79,25 +79,40 @@ class Retention:
 
     def _clear(self, hidden: Path, now: float) -> None:
         marks = [mark for ending in (layout.STUB, layout.GOING) for mark in hidden.glob(f"host=*/.*{ending}")]
-        if marks and now < self._asked_again:
-            return
+        for mark in marks:
+            stub = stubs.read(mark)
+            if stub and not self._remove(stub, hidden, now):
+                return
+            mark.unlink()
+        shutil.rmtree(hidden, ignore_errors=True)
+
+    def _remove(self, stub: Stub, hidden: Path, now: float) -> bool:
+        """Delete an object; False: its archive does not answer, and is asked again later."""
+        if self._pauses.last(stub.store, now):
+            return False
         try:
-            for mark in marks:
-                if stub := stubs.read(mark):
-                    stub.remove()
-                mark.unlink()
+            stub.remove()
         except Unavailable as error:
-            if not self._down:
+            if self._pauses.begin(stub.store, now):
                 _log.warning("retention-waits", f"{hidden.name.removeprefix('.')} is not deleted in whole yet. {error}")
-            self._down, self._asked_again = True, now + _PAUSE_SECONDS
-        else:
-            self._down = self._down and not marks
-            shutil.rmtree(hidden, ignore_errors=True)
+            return False
+        self._pauses.end(stub.store)
+        return True
 
     def _delete_damaged(self, before: float) -> None:
         for path in self._folder.glob(f"{layout.DAMAGED}/*/*.jsonl"):
             if path.stat().st_mtime < before:
                 path.unlink()
+
+
+def oldest(now: float, days: float) -> str:
+    """The first day that is kept at `now` (epoch seconds), `YYYY-MM-DD`, if days that ended so long ago are not."""
+    return layout.day(max(0.0, now - days * _DAY))
+
+
+def taken(folder: Path) -> int:
+    """Bytes of all the journal's Parquet, in the archive or here."""
+    return sum(map(_size, folder.glob("*/model=*/date=*/host=*")))
 
 
 def _size(partition: Path) -> int:

@@ -456,3 +456,54 @@ def test_without_an_archive_nothing_of_it_is_loaded(journal: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code, str(journal)], check=True, capture_output=True, timeout=60)
     assert json.loads(found.stdout) == []
+
+
+def _moved(journal: Path) -> Path:
+    """Yesterday's and the day before's files go to one archive, which is lost; another one takes its place."""
+    _compactor(journal, days=7).run_once()
+    _away(journal)
+    (other := journal.parent / "other").mkdir()
+    return other
+
+
+def test_an_archive_of_before_that_is_gone_stops_nothing(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What it holds stays here as well; it is no outage of the one that there is now, and costs no records."""
+    other = _moved(journal)
+    before, ended = _seen(journal), [path for path in _here(journal) if _TODAY not in str(path)]
+    clock = FakeClock(NOON + _DAY)
+    compactor = Compactor(journal, clock=clock, archive=Terms(str(other), 0.0, 1))
+    for _ in range(3):
+        compactor.run_once()
+        clock.advance(1)
+    assert "are deleted for good" not in caplog.text
+    assert caplog.text.count("What is there is kept here as well") == 1
+    assert _here(journal) == ended  # today's of then are in the other one
+    assert {path.parts[-3] for path in other.rglob("*.parquet")} == {f"date={_TODAY}"}
+    assert _seen(journal) == before
+
+
+def test_an_archive_of_before_that_is_gone_holds_up_no_other_day(journal: Path) -> None:
+    """Days past retention whose objects can't be reached wait; those of the archive that there is now go."""
+    other = _moved(journal)
+    clock = FakeClock(NOON + _DAY)
+    Compactor(journal, clock=clock, archive=Terms(str(other))).run_once()
+    late = Compactor(journal, clock=clock)
+    clock.advance(100 * _DAY)
+    late.run_once()
+    assert list(other.rglob("*.parquet")) == []
+    assert {path.name for path in journal.glob("*/*/.date=*")} == {".date=2023-11-13", ".date=2023-11-14"}
+    _back(journal)
+    clock.advance(70)
+    late.run_once()
+    assert not list(journal.glob("*/*/.date=*"))
+
+
+def test_a_clock_that_is_set_back_delays_nothing(journal: Path) -> None:
+    """An archive that did not answer is asked again, though that moment is far away."""
+    clock = FakeClock(NOON + 10 * _DAY)
+    compactor = Compactor(journal, clock=clock, archive=Terms(str(journal.parent / "archive")))
+    _away(journal)
+    compactor.run_once()
+    _back(journal)
+    clock.advance(-10 * _DAY)
+    assert "files archived" in compactor.run_once()
