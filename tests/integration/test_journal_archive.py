@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import duckdb
 import pytest
 
 from cuelight.journal import archive, layout, stubs
+from cuelight.journal.adoption import Adopter, survey
 from cuelight.journal.archive import Terms
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.erasure import erase
@@ -18,6 +22,7 @@ from cuelight.journal.record import Label
 from cuelight.kit.clock import FakeClock
 from cuelight.kit.errors import Unavailable
 from cuelight.protocol.redaction import candidates
+from tests.support.command import asked
 from tests.support.journal import NOON, prediction, write
 from tests.support.object_store import ObjectStore
 
@@ -185,3 +190,116 @@ def test_erasure_and_retention_reach_what_is_there(store: ObjectStore, journal: 
     late.run_once()
     assert _files(store, "journal-5") == []
     assert not list(journal.glob(f"*/model=*/*/*/.*{layout.STUB}"))
+
+
+def _command(folder: Path, url: str, *arguments: str, days: float = 1e5) -> subprocess.CompletedProcess[str]:
+    """`cuelight` in an installation whose journal is `folder`, and is kept for so many days."""
+    chosen = {"HOME": folder.parent, "JOURNAL_ARCHIVE": url, "JOURNAL_RETENTION_DAYS": days, "HOST_NAME": "h"}
+    variables = {f"CUELIGHT_{name}": str(value) for name, value in chosen.items()}
+    return asked(folder.parent.parent, {**os.environ, **variables}, *arguments)
+
+
+def test_a_lost_disk_is_made_good_from_what_is_there(store: ObjectStore, journal: Path, tmp_path: Path) -> None:
+    """The command makes the days readable again: to queries, exports, labels and erasure."""
+    url = _url(store, "journal-6")
+    _compactor(journal, url).run_once()
+    store.put("journal-6/rows/notes.txt", b"?")
+    for path in journal.rglob("*.parquet"):
+        path.unlink()  # today's, which are nowhere else
+    before = _seen(journal)
+    home = tmp_path / "home" / "journal"
+    away = json.loads(_command(home, url, "doctor", "--json").stdout)["findings"]
+    assert any("3 objects of the journal's archive are not known here" in each["says"] for each in away)
+    found = _command(home, url, "journal", "adopt")
+    assert found.returncode == 10
+    assert f"Adopted 3 files of 2023-11-14 to 2023-11-14 from {url}," in found.stdout
+    assert "Passed by: rows/notes.txt: no file of the journal is called so." in found.stdout
+    assert _seen(home) == before
+    assert "Adopted 0 files from" in _command(home, url, "journal", "adopt", "--prove").stdout
+    assert _command(home, url, "journal", "erase", "m", "--key", "city=Anntown").stdout.startswith("Erased 1 rows")
+    _compactor(home, url).run_once()
+    assert "Anntown" not in str(_seen(home))
+    assert _command(home, url, "journal", "adopt").stdout.startswith("Adopted 0 files")
+
+
+@pytest.mark.parametrize("way", ["cut", "stall"])
+def test_an_adoption_that_is_broken_off_goes_on(store: ObjectStore, tmp_path: Path, way: str) -> None:
+    """What is done stays; nothing that is there is refused because the store went away."""
+    url = _url(store, f"journal-7-{way}")
+    journal = tmp_path / "before"
+    for day in range(1, 9):
+        write(journal, prediction(-day * _DAY))
+    _compactor(journal, url).run_once()
+    done = list[str]()
+
+    def stop(step: str) -> None:
+        done.append(step)
+        if len(done) == 6:
+            getattr(store, way)()
+
+    lost = tmp_path / "lost"
+    try:
+        with pytest.raises(Unavailable, match=r"journal-7-\w+ can't be reached"):
+            Adopter(lost, url, lambda _: True, batch=4, checkpoint=stop).run()
+    finally:
+        store.mend()
+    known = len(list(lost.rglob(f".*{layout.STUB}")))
+    assert 0 < known < 16
+    found = Adopter(lost, url, lambda _: True).run()
+    assert (found.known, found.files, found.well) == (known, 16 - known, True)
+    assert _seen(lost) == _seen(journal)
+
+
+def test_it_works_beside_a_compactor(store: ObjectStore, tmp_path: Path) -> None:
+    """One that goes on compacting, merging and archiving: each record is there once, and its object has its stub."""
+    url = _url(store, "journal-8")
+    journal, lost = tmp_path / "before", tmp_path / "lost"
+    for number in range(40):
+        write(journal, prediction(number - (1 + number % 4) * _DAY))
+    _compactor(journal, url).run_once()
+    stopped = threading.Event()
+    beside = _compactor(lost, url)
+
+    def work() -> None:
+        while not stopped.is_set():
+            beside.run_once()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for number in range(40, 60):
+            write(lost, prediction(number - (1 + number % 4) * _DAY))
+        found = Adopter(lost, url, lambda _: True, batch=1).run()
+    finally:
+        stopped.set()
+        thread.join(60)
+    while "files archived" in beside.run_once():
+        pass
+    assert found.well
+    times = [each["prediction_id"] for each in Journal(lost).rows_table(Query("m")).to_pylist()]
+    assert len(times) == len(set(times)) == 60
+    seen = survey(lost, url)
+    assert (seen.unknown, seen.missing, seen.strange) == ((), (), ())
+
+
+def test_a_restored_backup_takes_in_what_was_archived_since(store: ObjectStore, journal: Path, tmp_path: Path) -> None:
+    """It says so, and which days the next compactor would delete by a setting that is smaller now."""
+    url, file = _url(store, "journal-9"), tmp_path / "backup.tar.zst"
+    home = tmp_path / "home" / "journal"
+    home.mkdir(parents=True)
+    for name in layout.DATASETS:
+        (journal / name).rename(home / name)
+    _compactor(home, url).run_once()
+    said = _command(home, url, "backup", str(file)).stdout
+    assert f"Archived days of the journal stay where they are, in {url}: it has a list of them." in said
+    _compactor(home, url, at=NOON + _DAY).run_once()
+    before = _seen(home)
+    restored = tmp_path / "restored" / "journal"
+    said = _command(restored, url, "restore", str(file), days=90).stdout
+    assert f"Days of its journal are in the archive {url}, as it is now, and not in the backup." in said
+    assert "3 files there are past journal.retention_days, which is 90 here" in said
+    assert len(_seen(restored)[0]) == len(before[0])
+    for path in restored.rglob("[!.]*.parquet"):
+        path.unlink()  # as if the backup were of the evening before
+    assert "Adopted 3 files" in _command(restored, url, "journal", "adopt").stdout
+    assert _seen(restored) == before

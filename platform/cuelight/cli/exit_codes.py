@@ -44,6 +44,7 @@ MEANINGS = (
     Meaning(f"{GATE_FAILED}", "`train`", "A gate failed: the version is registered, and in no stage."),
     Meaning(f"{FAULTY}", "`doctor`", "It found a fault."),
     Meaning(f"{FAULTY}", "`restore`", "Restored, but artifacts are missing from their object store, or it is away."),
+    Meaning(f"{FAULTY}", "`journal adopt`", "Adopted, but objects were passed by that somebody should look at."),
     Meaning(f"{RETRAINING_FAILED}", "`retrain`", "With `--now` or `--next`: the retraining failed."),
     Meaning(f"{DRIFT}", "`drift`", "Verdict `drift`; `ok` and `watch` are 0."),
     Meaning(f"{DEGRADED}", "`drift`", "Verdict `degraded`: the quality fell."),

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import click
 
-from cuelight.cli import completion, output
+from cuelight.cli import completion, exit_codes, output
+from cuelight.kit.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
 
 _WAIT_SECONDS = 30.0  # beyond the age at which a segment is closed
 
@@ -46,14 +54,15 @@ def erase(name: str, keys: Iterable[str], dry_run: bool, as_json: bool) -> None:
     redactor = Redactor(HASH, secret.load_or_create(settings.keys_folder))
     who = {column: candidates(value) for column, value in given}
     who = {column: texts | {redactor.hashed(column, each) for each in texts} for column, texts in who.items()}
+    unsearched = _unsearched(settings, name)
     patience = settings.journal_segment_seconds + _WAIT_SECONDS
     with output.progress(f"Looking through the journal of {name}") as tell:
         found = erase_from(compose.compactor(settings), settings.journal_folder, name, who, dry_run, patience, tell)
     if not dry_run:
-        detail = {"columns": sorted(who), **asdict(found), "by": user()}
+        detail = {"columns": sorted(who), **asdict(found), "unsearched": len(unsearched), "by": user()}
         compose.operations(settings).record(Kind.ERASED, name, None, detail)
     if as_json:
-        click.echo(json.dumps({"model": name, "dry_run": dry_run, **asdict(found)}))
+        click.echo(json.dumps({"model": name, "dry_run": dry_run, **asdict(found), "unsearched": unsearched}))
         return
     emptied = f", and the bodies of {found.emptied} more requests" if found.emptied else ""
     emptied += f", and the bytes of {found.damaged} damaged records" if found.damaged else ""
@@ -64,6 +73,11 @@ def erase(name: str, keys: Iterable[str], dry_run: bool, as_json: bool) -> None:
             f"{found.unread} damaged records can't be read, and do not have this as text: to be sure, delete "
             f"{settings.journal_folder / DAMAGED}."
         )
+    if unsearched:
+        click.echo(
+            f"{len(unsearched)} objects of {name} in the archive are not known here, and were not searched, such as "
+            f"{unsearched[0]}. Have them known (`cuelight journal adopt`) and erase again, or delete them there."
+        )
 
 
 def _key(text: str) -> tuple[str, str]:
@@ -71,3 +85,75 @@ def _key(text: str) -> tuple[str, str]:
     if not (column and sign and value):
         raise click.UsageError(f"--key {text!r} is not of the form COLUMN=VALUE.")
     return column, value
+
+
+def _unsearched(settings: Settings, name: str) -> list[str]:
+    """What the archive has of a model, and nothing here names."""
+    if not settings.journal_archive:
+        return []
+    from cuelight.journal.adoption import survey
+
+    return [each.stub.key for each in survey(settings.journal_folder, settings.journal_archive, name).unknown]
+
+
+@command.command()
+@click.option(
+    "--host", "hosts", multiple=True, metavar="NAME", help="Whose records too, beside this host's; * stands for any."
+)
+@click.option("--prove", is_flag=True, help="Read all of each object, and hold it against its digest.")
+@click.option("--dry-run", is_flag=True, help="Only look.")
+@output.json_option
+def adopt(hosts: Sequence[str], prove: bool, dry_run: bool, as_json: bool) -> None:
+    """Have the days in the journal's archive read again after its disk was lost.
+
+    What is here stays as it is. It can be asked at any time, whether `cuelight up` runs or not, and again.
+
+    Exits with 0, or with 10 where objects were passed by that somebody should look at.
+
+    Example: cuelight journal adopt --dry-run
+    """
+    from cuelight.cli import compose
+    from cuelight.cli.stack import fleet
+    from cuelight.cli.views import adoption as view
+    from cuelight.journal import layout, retention
+    from cuelight.journal.adoption import Adopter
+
+    settings = compose.settings()
+    if not (store := settings.journal_archive):
+        raise Misconfigured("There is no archive: name it by journal.archive (CUELIGHT_JOURNAL_ARCHIVE).")
+    own = fleet.hosts(settings) | layout.hosts(settings.journal_folder)
+    oldest = retention.oldest(time.time(), settings.journal_retention_days)
+    with output.progress(f"Looking through {store}") as tell:
+        found = Adopter(
+            settings.journal_folder,
+            store,
+            lambda host: host in own or any(fnmatchcase(host, each) for each in hosts),
+            oldest,
+            settings.journal_retention_bytes,
+            prove,
+            dry_run,
+            tell=tell,
+        ).run()
+    if as_json:
+        click.echo(output.to_json({"archive": store, "dry_run": dry_run, **view.document(found)}))
+    else:
+        for line in view.sentences(found, store, oldest, dry_run):
+            click.echo(line)
+        for line in _missed(settings):
+            click.echo(line)
+    if not found.well:
+        sys.exit(exit_codes.FAULTY)
+
+
+def _missed(settings: Settings) -> Iterator[str]:
+    """Erasures that did not reach what the archive had, as sentences."""
+    from cuelight.cli import compose
+    from cuelight.kit.clock import utc
+    from cuelight.operations.kinds import Kind
+
+    for line in compose.operations(settings).history(kinds=[Kind.ERASED]):
+        if line.detail.get("unsearched"):
+            yield (
+                f"Somebody was erased from {line.model} on {utc(line.at)} (UTC), and not from what is in the archive "
+                f"since: erase again, by {', '.join(line.detail['columns'])}."
+            )

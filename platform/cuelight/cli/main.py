@@ -45,7 +45,7 @@ PARTS = {
         "compare": "Hold two versions against each other.",
         "labels": "Bring in what turned out to be true.",
         "quality": "Measure answers on their labels.",
-        "journal": "Take somebody out of the journal.",
+        "journal": "Take somebody out of the journal, or adopt its archive.",
     },
     "The loop": {
         "drift": "Judge recent predictions against the reference.",

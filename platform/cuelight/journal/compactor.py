@@ -24,7 +24,6 @@ from cuelight.journal.record import Label, Prediction, Record, Schema
 from cuelight.journal.retention import Retention
 from cuelight.journal.writer import CLOSED, OPEN
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.files import sync_folder
 from cuelight.kit.log import Log
 from cuelight.protocol.redaction import SEALED
 from cuelight.protocol.signature import Signature
@@ -181,7 +180,7 @@ class Compactor:
             self._place(target, storage.encode(table))
 
     def _place(self, target: Path, content: Any) -> None:
-        _make_folder(target.parent, self._folder)
+        storage.make_folder(target.parent, self._folder)
         storage.place(target, content, self._checkpoint)
 
 
@@ -218,16 +217,6 @@ def _claim(path: Path) -> Path | None:
     except (BlockingIOError, FileNotFoundError):
         return None
     return closed
-
-
-def _make_folder(folder: Path, root: Path) -> None:
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in folder.parents:
-        sync_folder(each)
-        if each == root:
-            break
 
 
 def _side_file(damages: list[segment.Damage]) -> bytes:

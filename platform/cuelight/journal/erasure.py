@@ -19,9 +19,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from cuelight.journal import archive, fresh, layout, merging, storage, stubs
+from cuelight.journal import archive, fresh, layout, merging, storage
 from cuelight.journal.compactor import Compactor
 from cuelight.journal.labels import of_keys
 from cuelight.journal.layout import Day
@@ -158,7 +157,7 @@ class Eraser:
         self._erased.requests += int((fates == _GONE).sum())
         self._erased.emptied += int((fates == _EMPTIED).sum())
         if fates.any() and not self.dry_run:
-            self._replace(path, _emptied(_opened(path).read(), fates))
+            self._replace(path, _emptied(storage.opened(path).read(), fates))
 
     def _fate(self, request: Mapping[str, Any]) -> int:
         if request["status"] == 200:
@@ -182,7 +181,7 @@ class Eraser:
         return _of(sum(map(all, zip(*hits, strict=True))), rows.count)
 
     def _labels(self, path: Path) -> None:
-        table = _opened(path).read()
+        table = storage.opened(path).read()
         hits = np.array([self._is_theirs(str(path), each) for each in table.to_pylist()], dtype=bool)
         self._erased.labels += self._take_out(path, table, hits)
 
@@ -196,7 +195,7 @@ class Eraser:
         columns = _read(path, tuple(self._columns()))
         hits = self._hits(columns).to_numpy(zero_copy_only=False)
         if hits.any():
-            self._erased.rows += self._take_out(path, _opened(path).read(), hits)
+            self._erased.rows += self._take_out(path, storage.opened(path).read(), hits)
 
     def _damaged(self, path: Path) -> None:
         records = [orjson.loads(line) for line in path.read_bytes().splitlines()]
@@ -229,14 +228,8 @@ class Eraser:
             self.checkpoint("deleted")
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    """A file of the journal, here or in the archive."""
-    stub = None if path.exists() else stubs.read(layout.stub(path))
-    return pq.ParquetFile(stub.open() if stub else path)
-
-
 def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    file = _opened(path)
+    file = storage.opened(path)
     return file.read([each for each in columns if each in file.schema_arrow.names] or ["time"])
 
 

@@ -69,6 +69,11 @@ def models(folder: Path, dataset: str) -> list[str]:
     return [unquote(name) for name in names if name != NOBODY]
 
 
+def hosts(folder: Path) -> set[str]:
+    """Hosts that have compacted data."""
+    return {unquote(each.name.partition("=")[2]) for each in folder.glob("*/model=*/date=*/host=*")}
+
+
 def dates(folder: Path, dataset: str, model: str) -> list[Path]:
     """The folders of a model's days, the newest first."""
     return sorted((folder / dataset / f"model={encode_model(model)}").glob("date=*"), reverse=True)
@@ -78,6 +83,11 @@ def merged_name(sources: Sequence[str]) -> str:
     """A new name for what the files become; it sorts as the last of them does (labels of one moment go by it)."""
     segment, _, rest = max(sources).partition(".")
     return f"{segment.partition(_MERGED)[0]}{_MERGED}{new_id()}.{rest}"
+
+
+def is_merged(path: Path) -> bool:
+    """Whether a file was made of several."""
+    return _MERGED in path.name
 
 
 def plan(merged: Path) -> Path:
@@ -153,7 +163,7 @@ class Day:
             found = again
         files = {path for path in (*found, *again) if not path.name.startswith(".")}
         away = {_of_stub(path) for path in again if path.name.startswith(".")} - files
-        files -= {path.with_name(name) for path in files if _MERGED in path.name for name in planned(path)}
+        files -= {path.with_name(name) for path in files if is_merged(path) for name in planned(path)}
         ending = ".parquet" if self.version is None else f".v{self.version}."
         chosen = sorted(path for path in (files if self.local else files | away) if ending in path.name)
         return [f"{AWAY}{path}" if path in away else str(path) for path in chosen]
@@ -168,7 +178,7 @@ class Day:
 
 def _pivots(paths: Iterable[Path]) -> set[Path]:
     """Files that stand for others: merged ones, and stubs."""
-    return {path for path in paths if _MERGED in path.name or path.name.startswith(".")}
+    return {path for path in paths if is_merged(path) or path.name.startswith(".")}
 
 
 def days(

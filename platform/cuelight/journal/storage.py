@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cuelight.journal import layout, stubs
+from cuelight.kit.errors import Busy
 from cuelight.kit.files import sync_folder, unless_held
 
 Checkpoint = Callable[[str], None]
 _GROUP_ROWS = 1 << 16
 _BODIES = ("request", "response")
+_PAUSE_SECONDS = 0.1
 
 
 def alone(folder: Path) -> AbstractContextManager[bool]:
     """Hold the lock of whoever changes what is compacted in the journal's folder; False: another holds it."""
     return unless_held(folder / ".compactor.lock")
+
+
+@contextmanager
+def once_alone(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the same lock as soon as nobody else does.
+
+    Raises:
+        Busy: another held it for so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with alone(folder) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise Busy("The journal's compactor does not pause. Try again.")
+        time.sleep(_PAUSE_SECONDS)
 
 
 def encode(table: pa.Table) -> Any:
@@ -52,3 +74,24 @@ def place(target: Path, content: Any, checkpoint: Checkpoint, written: int | Non
     temporary.replace(target)
     sync_folder(target.parent)
     checkpoint("placed")
+
+
+def make_folder(folder: Path, root: Path) -> None:
+    """Make a folder somewhere in `root`, so that it survives a power cut."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in folder.parents:
+        sync_folder(each)
+        if each == root:
+            break
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    """A file of the journal, here or in the archive.
+
+    Raises:
+        Unavailable: it is there, and can't be had.
+    """
+    stub = None if path.exists() else stubs.read(layout.stub(path))
+    return pq.ParquetFile(stub.open() if stub else path)

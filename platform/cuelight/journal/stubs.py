@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -39,6 +40,11 @@ class Stub:
     size: int
 
     @property
+    def day(self) -> str:
+        """The day that it is of, `YYYY-MM-DD`."""
+        return self.key.split("/")[-3].partition("=")[2]
+
+    @property
     def place(self) -> Place:
         """Where the object is."""
         return root(self.store).within(self.key)
@@ -70,13 +76,19 @@ class Stub:
         for _ in self.blocks():
             pass
 
+    def exists(self) -> bool:
+        """Whether the object is there."""
+        with self._reached():
+            if found := self.place.exists():
+                return found
+            check(self.store)  # nothing is there of a store that is not there
+            return False
+
     def remove(self) -> None:
         """Delete the object, if it is there."""
         with self._reached():
-            if self.place.exists():
+            if self.exists():
                 self.place.remove()
-            else:
-                check(self.store)  # nothing is there of a store that is not there
 
     def encoded(self) -> bytes:
         """As it is written in the stub's file."""
@@ -89,8 +101,8 @@ class Stub:
         except BadInput as error:
             check(self.store)
             raise Unavailable(
-                f"{self.key} is not in the archive {self.store} any more. Put it back, or delete {layout.STUB} files "
-                "of days that are lost."
+                f"{self.key} is not in the archive {self.store} any more. Put it back, see what else is there of its "
+                f"day (`cuelight journal adopt`), or delete {layout.STUB} files of days that are lost."
             ) from error
         except (OSError, Unavailable) as error:
             said = str(error)
@@ -168,3 +180,17 @@ def read(path: Path) -> Stub | None:
 def of(path: Path) -> list[Stub]:
     """The objects that hold, or may hold, the content of a file: one, hardly ever two."""
     return [each for mark in (layout.stub(path), layout.going(path)) if (each := read(mark))]
+
+
+def stores(folder: Path) -> dict[str, list[Stub]]:
+    """By archive, the stubs in the journal's folder: where files are whose content is not here, or not only."""
+    found: dict[str, list[Stub]] = defaultdict(list)
+    for mark in folder.glob(f"*/model=*/date=*/host=*/.*{layout.STUB}"):
+        if stub := read(mark):
+            found[stub.store].append(stub)
+    return found
+
+
+def is_same(store: str, other: str) -> bool:
+    """Whether two addresses are of one archive."""
+    return store.rstrip("/") == other.rstrip("/")

@@ -81,10 +81,14 @@ class Place:
 
     def listed(self, deep: bool = False) -> list[str]:
         """Paths of the files in this folder, in their order; `deep`: in folders in it, too."""
+        return sorted(self.sizes(deep))
+
+    def sizes(self, deep: bool = False) -> dict[str, int]:
+        """The same files, each with its bytes."""
         selector = pafs.FileSelector(self.path, recursive=deep, allow_not_found=True)
         with _reached(self.path):
             found = self._system.get_file_info(selector)
-        return sorted(each.path for each in found if each.type == pafs.FileType.File)
+        return {each.path: each.size for each in found if each.type == pafs.FileType.File}
 
     def exists(self) -> bool:
         """Whether there is a file."""

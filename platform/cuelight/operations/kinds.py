@@ -212,6 +212,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
             "damaged": "damaged records of which the bytes were",
             "unread": "damaged records that stay: they can't be read, and don't have the value as text",
             "labels": "labels that were taken out",
+            "unsearched": "objects of the model in the archive that were not known here, and not searched",
             "by": "the system's user who ordered it",
         },
     ),

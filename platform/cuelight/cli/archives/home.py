@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from cuelight.cli.archives.archive import Writer
 from cuelight.journal import layout, storage
 from cuelight.journal.writer import CLOSED
 from cuelight.kit import files
-from cuelight.kit.errors import Busy
 from cuelight.kit.settings import Settings
 
 SETTINGS = "cuelight.toml"
@@ -81,18 +79,11 @@ def hold(journal: Path, target: Path) -> None:
     Raises:
         Busy: the compactor was at work all the time.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        with storage.alone(journal) as mine:
-            if mine:
-                for path in _finished(journal):
-                    place = target / path.relative_to(journal)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    os.link(path, place)
-                return
-        if time.monotonic() > deadline:
-            raise Busy("The journal's compactor does not pause. Try again.")
-        time.sleep(0.2)
+    with storage.once_alone(journal, _PATIENCE_SECONDS):
+        for path in _finished(journal):
+            place = target / path.relative_to(journal)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, place)
 
 
 def _finished(journal: Path) -> Iterator[Path]:

@@ -105,4 +105,13 @@ def own(settings: Settings, fleet: Fleet) -> Settings:
     if name in ("", FIRST_REPLICA):
         return settings
     port = find(fleet, name).port
-    return replace(settings, serving_port=port, host_name=f"{settings.host_name}-{name}")
+    return replace(settings, serving_port=port, host_name=_host(settings, name))
+
+
+def hosts(settings: Settings) -> set[str]:
+    """What the replicas of this machine are called in journal and history, however many there were."""
+    return {settings.host_name, *(_host(settings, f"replica-{number}") for number in range(1, MOST + 1))}
+
+
+def _host(settings: Settings, name: str) -> str:
+    return f"{settings.host_name}-{name}"
