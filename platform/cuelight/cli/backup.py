@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cuelight.cli import compose, output
+
+if TYPE_CHECKING:
+    from cuelight.kit.settings import Settings
 
 
 @click.command()
@@ -24,6 +29,7 @@ def command(file: Path, without_keys: bool, as_json: bool) -> None:
     Example: cuelight backup /var/backups/cuelight-2026-11-23.tar.zst
     """
     from cuelight.cli.archives import archive, databases, home, objects
+    from cuelight.journal import stubs
     from cuelight.kit.errors import BadInput, Misconfigured
 
     settings = compose.settings()
@@ -53,13 +59,21 @@ def command(file: Path, without_keys: bool, as_json: bool) -> None:
         what = {"databases": known, "keys": not without_keys, "artifacts": artifacts}
         writer.describe(made=datetime.now(UTC).isoformat(), **versions, **what)
     size = file.stat().st_size
+    archives = sorted(stubs.stores(settings.journal_folder))
     if as_json:
-        click.echo(json.dumps({"file": str(file), "bytes": size, "databases": known, "artifacts": artifacts}))
+        said = {"bytes": size, "databases": known, "artifacts": artifacts, "archives": archives}
+        click.echo(json.dumps({"file": str(file), **said}))
         return
     click.echo(f"{file}: {size:,} bytes, with {' and '.join(known) or 'no'} databases.")
+    for line in _elsewhere(settings, artifacts, archives):
+        click.echo(line)
+
+
+def _elsewhere(settings: Settings, artifacts: str, archives: Iterable[str]) -> Iterator[str]:
+    """What is not in the file, as sentences."""
     if artifacts:
-        click.echo(
-            f"Artifacts stay where they are, in {artifacts}: it has a list of them. Keep that bucket safe as well."
-        )
+        yield f"Artifacts stay where they are, in {artifacts}: it has a list of them. Keep that bucket safe as well."
+    for store in archives:
+        yield f"Archived days of the journal stay where they are, in {store}: it has a list of them."
     if settings.registry_uri:
-        click.echo(f"Models and runs are not in it: back up the MLflow at {settings.registry_uri} as well.")
+        yield f"Models and runs are not in it: back up the MLflow at {settings.registry_uri} as well."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -72,8 +74,8 @@ def _show(settings: Settings, manifest: dict[str, Any], left: list[str], found: 
         click.echo("It has no keys: put those from elsewhere into its folder `keys` before you start.")
     for line in found.sentences() if found else ():
         click.echo(line)
-    for archive in sorted(_archives(settings)):
-        click.echo(f"Days of its journal are in the archive {archive}, as it is now, and not in the backup.")
+    for line in _archives(settings):
+        click.echo(line)
     if found and not settings.mlflow_artifacts:
         click.echo(f"Before you start, set mlflow.artifacts (CUELIGHT_MLFLOW_ARTIFACTS) to {found.uri}.")
     if settings.mlflow_artifacts and not (found or settings.registry_uri):
@@ -81,12 +83,22 @@ def _show(settings: Settings, manifest: dict[str, Any], left: list[str], found: 
         click.echo(f"Artifacts are in {folder}: copy what is in it to {settings.mlflow_artifacts} before you start.")
 
 
-def _archives(settings: Settings) -> set[str]:
-    """Where files are whose content is not in the home."""
-    from cuelight.journal import layout, stubs
+def _archives(settings: Settings) -> Iterator[str]:
+    """Where files are whose content is not in the home, and what a compactor would do to them, as sentences."""
+    from cuelight.journal import retention, stubs
 
-    marks = settings.journal_folder.glob(f"*/model=*/date=*/host=*/.*{layout.STUB}")
-    return {stub.store for each in marks if (stub := stubs.read(each))}
+    days = settings.journal_retention_days
+    oldest = retention.oldest(time.time(), days)
+    for store, known in sorted(stubs.stores(settings.journal_folder).items()):
+        yield (
+            f"Days of its journal are in the archive {store}, as it is now, and not in the backup. What came there "
+            "since: cuelight journal adopt"
+        )
+        if expired := sum(each.day < oldest for each in known):
+            yield (
+                f"{expired:,} files there are past journal.retention_days, which is {days:g} here: the compactor "
+                "deletes them there. Set it as it was before you start."
+            )
 
 
 def _artifacts(file: Path, settings: Settings, manifest: dict[str, Any]) -> Check | None:

@@ -30,7 +30,17 @@ def read(
     chosen = Settings(**{name: _convert(name, value) for name, value in values.items()})
     if not re.match(r"(postgresql(\+psycopg)?://|$)", chosen.database_url):  # not told: a password may be in it
         raise Misconfigured("Setting `database.url` must begin with postgresql://, or be empty: SQLite then.")
+    _check_archive(chosen)
     return chosen
+
+
+def _check_archive(chosen: Settings) -> None:
+    """A folder is found again wherever a command is run, and is not the journal, which would have all of it twice."""
+    archive = chosen.journal_archive
+    if archive and "://" not in archive and not Path(archive).is_absolute():
+        raise Misconfigured(f"Setting `journal.archive` must be a URL, or a whole path, and {archive!r} is not.")
+    if archive and Path(archive) == chosen.journal_folder.absolute():
+        raise Misconfigured("Setting `journal.archive` is the journal's own folder: name another one.")
 
 
 def _from_file(file: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,16 @@ def test_a_value_of_another_type_is_refused_by_name(name: str, value: Any) -> No
         read(flags={name: value})
 
 
+def test_an_archive_is_the_same_wherever_a_command_is_run() -> None:
+    """A folder's path is whole: what is archived is found by it later."""
+    for archive in ("s3://bucket/prefix", "/mnt/journal", ""):
+        assert read(flags={"journal_archive": archive}).journal_archive == archive
+    with pytest.raises(Misconfigured, match=r"`journal\.archive` must be a URL, or a whole path"):
+        read(flags={"journal_archive": "mnt/journal"})
+    with pytest.raises(Misconfigured, match="the journal's own folder"):
+        read(flags={"home": "/data", "journal_archive": "/data/journal/"})
+
+
 def test_a_password_is_not_repeated_in_a_message() -> None:
     """What is wrong with a secret is said without the secret."""
     with pytest.raises(Misconfigured) as caught:

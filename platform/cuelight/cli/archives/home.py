@@ -14,6 +14,7 @@ from cuelight.cli.archives.archive import Writer
 from cuelight.journal import layout, storage
 from cuelight.journal.writer import CLOSED
 from cuelight.kit import files
+from cuelight.kit.errors import Busy
 from cuelight.kit.settings import Settings
 
 SETTINGS = "cuelight.toml"

@@ -39,9 +39,10 @@ def growth(settings: Settings) -> dict[str, int]:
     """By setting, the bytes that what it bounds may still grow by."""
     stored = sum(ModelStore(Places(settings.serving_folder).store).sizes().values())
     recorded = sum(map(_size, settings.journal_folder.rglob("*.parquet")))
+    quota = "journal.local_bytes" if settings.journal_archive else "journal.retention_bytes"
     budgets = {
         "serving.store_bytes": settings.serving_store_bytes - stored,
-        "journal.retention_bytes": settings.journal_retention_bytes - recorded,
+        quota: getattr(settings, quota.replace(".", "_")) - recorded,
     }
     return {setting: left for setting, left in budgets.items() if left > 0}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cuelight.cli.checkup import disk
@@ -31,6 +32,9 @@ def test_what_is_there_already_needs_no_more_room(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"\0" * size)
     assert disk.growth(settings) == {"journal.retention_bytes": 600}
+    archived = replace(settings, journal_archive="/archive", journal_retention_bytes=1 << 60)
+    assert disk.growth(archived) == {}  # what is kept in all is not kept here
+    assert disk.growth(replace(archived, journal_local_bytes=500)) == {"journal.local_bytes": 100}
 
 
 def test_a_disk_that_is_nearly_full() -> None:
