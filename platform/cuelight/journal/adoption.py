@@ -176,7 +176,7 @@ class Adopter:
             try:
                 for batch in _batches(wanted, self.batch):
                     self.tell(done, len(wanted))
-                    contents = [each for each in pool.map(self._look, batch) if each]
+                    contents = self._looked_at(zip(batch, pool.map(self._look, batch), strict=True))
                     with storage.once_alone(self.folder, _PATIENCE_SECONDS):
                         self._take([each for each in contents if self._is_free(each.entry)])
                     done += len(batch)
@@ -222,16 +222,24 @@ class Adopter:
                 f"{self.most_bytes:,}: the compactor would delete the oldest days there, too. Raise it first."
             )
 
-    def _look(self, entry: Entry) -> _Content | None:
-        """What its footer says; None, and why, where that is not the journal's."""
+    def _look(self, entry: Entry) -> _Content | str:
+        """What its footer says; or why it is none of the journal's, or can't be had now."""
         try:
             if self.prove:
                 entry.stub.prove()
             return _Content.read(entry, pq.ParquetFile(entry.stub.open()))
         except (CuelightError, pa.ArrowException, OSError, ValueError) as error:
-            stubs.check(self.store)  # else it is not about this one
-            self._adopted.refused[entry.stub.key] = (str(error).splitlines() or ["it can't be read"])[0]
-            return None
+            return (str(error).splitlines() or ["it can't be read"])[0]
+
+    def _looked_at(self, found: Iterable[tuple[Entry, _Content | str]]) -> list[_Content]:
+        contents = list[_Content]()
+        for entry, each in found:
+            if isinstance(each, str):
+                stubs.check(self.store)  # else it is not about this one
+                self._adopted.refused[entry.stub.key] = each
+            else:
+                contents.append(each)
+        return contents
 
     def _take(self, contents: Sequence[_Content]) -> None:
         for mine in _grouped(contents, lambda each: each.entry.path.parent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,9 +131,14 @@ class _Reader:
         self._file.close()
 
 
-@functools.lru_cache(maxsize=8)
 def root(store: str) -> Place:
     """An archive; raises BadInput if nothing reads such URLs."""
+    return _root(store, os.getpid())
+
+
+@functools.lru_cache(maxsize=8)
+def _root(store: str, _process: int) -> Place:
+    """The child of a fork has connections of its own."""
     from cuelight.kit.place import Place
 
     return Place.of(store)

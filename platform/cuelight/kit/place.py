@@ -48,7 +48,9 @@ class Place:
         if "://" not in url:
             return cls("", str(Path(url).absolute()))
         system, path = _open(url)
-        return cls("" if isinstance(system, pafs.LocalFileSystem) else url, path)
+        place = cls("" if isinstance(system, pafs.LocalFileSystem) else url, path)
+        vars(place)["_system"] = system
+        return place
 
     @cached_property
     def _system(self) -> pafs.FileSystem:
@@ -60,8 +62,14 @@ class Place:
         return None if self.url else Path(self.path)
 
     def at(self, path: str) -> Place:
-        """Another path on the same file system."""
-        return replace(self, path=path)
+        """Another path on the same file system, by the same connections."""
+        place = replace(self, path=path)
+        vars(place)["_system"] = self._system
+        return place
+
+    def __getstate__(self) -> dict[str, str]:
+        """Another process connects by itself, as its environment says."""
+        return {"url": self.url, "path": self.path}
 
     def within(self, name: str) -> Place:
         """What is called so in this folder."""
