@@ -21,6 +21,7 @@ from benchmarks import (
     pages,
     wrk,
 )
+from benchmarks.models import Model
 from benchmarks.tables import Table
 
 
@@ -83,14 +84,8 @@ def batch(rows: int, rounds: int) -> None:
 @_of_size(gateways.Size())
 def through_the_gateway(rounds: int, seconds: int) -> None:
     """Measure only what the gateway costs beside the server asked directly; its page shows the last whole run."""
-    wrk.check()
-    size = gateways.Size(rounds, seconds)
-
-    def rows(folder: Path) -> Iterable[list[str]]:
-        return gateways.cost(models.make(models.LINEAR, folder), folder / "servers", size)
-
-    figures = _measured(rows, gateways.table, f"{size}.")
-    if size == gateways.Size():
+    figures = _loaded(gateways.cost, models.LINEAR, gateways.Size(rounds, seconds), gateways.table)
+    if gateways.Size(rounds, seconds) == gateways.Size():
         gateway_figures.keep("cost", figures)
 
 
@@ -98,14 +93,8 @@ def through_the_gateway(rounds: int, seconds: int) -> None:
 @_of_size(overload.SIZE)
 def overloaded(rounds: int, seconds: int) -> None:
     """Measure only what comes of more requests than can be answered; the gateway's page shows the last whole run."""
-    wrk.check()
-    size = gateways.Size(rounds, seconds)
-
-    def rows(folder: Path) -> Iterable[list[str]]:
-        return overload.measure(models.make(models.NEIGHBOURS, folder), folder / "servers", size)
-
-    figures = _measured(rows, overload.table, f"{size}.")
-    if size == overload.SIZE:
+    figures = _loaded(overload.measure, models.NEIGHBOURS, gateways.Size(rounds, seconds), overload.table)
+    if gateways.Size(rounds, seconds) == overload.SIZE:
         gateway_figures.keep("overload", figures)
 
 
@@ -121,6 +110,17 @@ def _measured(
     figures = gateway_figures.Figures(table(found), f"{conditions} {note}".strip())
     pages.show([figures.table], figures.conditions)
     return figures
+
+
+def _loaded(
+    measure: Callable[[Model, Path, gateways.Size], Iterable[list[str]]],
+    model: str,
+    size: gateways.Size,
+    table: Callable[[list[list[str]]], Table],
+) -> gateway_figures.Figures:
+    """The same, of servers of a model that are asked by wrk."""
+    wrk.check()
+    return _measured(lambda folder: measure(models.make(model, folder), folder / "servers", size), table, f"{size}.")
 
 
 ALONE = (journal, label_join, drift, batch, through_the_gateway, overloaded)

@@ -10,15 +10,18 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.environments import Missing
 from benchmarks.models import Model
-from benchmarks.peers.cuelight import Cuelight, variables
+from benchmarks.peers.cuelight import Cuelight, follow, variables
 from benchmarks.peers.peer import Running
 from benchmarks.processes import QUIET, free_port, process
+from cuelight.registry.memory import MemoryRegistry
 
 
 @contextmanager
@@ -64,6 +67,28 @@ def follower(
 def arguments() -> tuple[Path, Model, int]:
     """What the follower's process was started with: the home, the model (without its rows), and the server's port."""
     return Path(sys.argv[1]), Model(sys.argv[2], None, None, Path(sys.argv[3])), int(sys.argv[4])
+
+
+class Operator(Protocol):
+    """Who changes the registry that a follower follows, as it is told."""
+
+    registry: MemoryRegistry
+
+    def obey(self, orders: Iterable[str]) -> None:
+        """Take orders, a line each, and answer each with a line, until there are no more."""
+
+
+def operate(operator: Operator, home: Path, poll_seconds: float, act: Callable[[], None] = lambda: None) -> None:
+    """The follower's process: it ends with the orders from standard input; `act` is called after each tick."""
+    following = follow(operator.registry, home, registry_poll_seconds=poll_seconds)
+    orders = threading.Thread(target=operator.obey, args=(sys.stdin,), daemon=True)
+    orders.start()
+    following.start()
+    while orders.is_alive():
+        following.tick()
+        act()
+        following.pause()
+    following.stop()
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -17,8 +16,8 @@ from benchmarks import wrk
 from benchmarks.environments import Missing
 from benchmarks.goals import KNOWN, NEW, STEADY
 from benchmarks.models import Model
-from benchmarks.operation import arguments, follower, server
-from benchmarks.peers.cuelight import follow, register
+from benchmarks.operation import arguments, follower, operate, server
+from benchmarks.peers.cuelight import register
 from benchmarks.records import Switching
 from benchmarks.run import Run
 from cuelight.registry.memory import MemoryRegistry
@@ -103,15 +102,7 @@ class _Operator:
 def _main() -> None:
     home, model, port = arguments()
     operator = _Operator(home, model, port)
-    following = follow(operator.registry, home, registry_poll_seconds=0.2)
-    orders = threading.Thread(target=operator.obey, args=(sys.stdin,), daemon=True)
-    orders.start()
-    following.start()
-    while orders.is_alive():
-        following.tick()
-        operator.act()
-        following.pause()
-    following.stop()
+    operate(operator, home, 0.2, operator.act)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import re
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,8 +18,8 @@ from benchmarks import arrivals, wrk
 from benchmarks.environments import Missing
 from benchmarks.goals import A_SECOND
 from benchmarks.models import FOREST, LINEAR, Model
-from benchmarks.operation import arguments, follower, server
-from benchmarks.peers.cuelight import follow, register
+from benchmarks.operation import arguments, follower, operate, server
+from benchmarks.peers.cuelight import register
 from benchmarks.peers.peer import Running
 from benchmarks.plan import rotated
 from benchmarks.records import Shadowing
@@ -146,15 +144,7 @@ class _Operator:
 
 def _main() -> None:
     home, model, port = arguments()
-    operator = _Operator(home, model, port)
-    following = follow(operator.registry, home, registry_poll_seconds=0.5)
-    orders = threading.Thread(target=operator.obey, args=(sys.stdin,), daemon=True)
-    orders.start()
-    following.start()
-    while orders.is_alive():
-        following.tick()
-        following.pause()
-    following.stop()
+    operate(_Operator(home, model, port), home, 0.5)
 
 
 if __name__ == "__main__":
