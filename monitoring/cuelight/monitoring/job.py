@@ -111,21 +111,8 @@ class DriftJob:
         baseline = windows.baseline(against, window, reference, settings)
         case = Case(reference, window.rows, window.labelled, earlier, self._calibrations, baseline)
         assessment = _told(assess(case, settings), window)
-        outcome = Outcome(
-            model=target.model,
-            version=target.version,
-            at=now,
-            window_start=window.start,
-            window_end=window.end,
-            rows=window.size,
-            labelled=len(window.labelled),
-            labels_until=window.labels_until,
-            assessment=assessment,
-            reference=_described(target, baseline),
-            window=str(extent),
-            against=baseline.name,
-            against_rows=len(baseline.rows),
-        )
+        outcome = Outcome.of(target, now, window, extent, baseline, assessment)
+        outcome = replace(outcome, reference=_described(target, baseline))
         learned = last_learned(self._operations.retrains(target.model))
         known = counted(assessment.decision.retrain, target, reference, self._journal, settings, learned)
         outcome = replace(outcome, changes=changes(outcome, reports), prospects=self._prospects(outcome, known))

@@ -139,20 +139,7 @@ class Backtest:
         assessment = assess(case, own)
         decision = assessment.decision
         seen.insert(0, Seen(decision.verdict.value, decision.signals, window.end or 0.0, window.labels_until or 0.0))
-        outcome = Outcome(
-            model=plan.model,
-            version=charge.target.version,
-            at=moment,
-            window_start=window.start,
-            window_end=window.end,
-            rows=window.size,
-            labelled=len(window.labelled),
-            labels_until=window.labels_until,
-            assessment=_light(assessment),
-            window=str(plan.window),
-            against=baseline.name,
-            against_rows=len(baseline.rows),
-        )
+        outcome = Outcome.of(charge.target, moment, window, plan.window, baseline, _light(assessment))
         known = counted(
             decision.retrain, charge.target, charge.reference, self._journal, own, follows.learned(), until=moment
         )

@@ -10,7 +10,10 @@ from msgspec import structs
 from cuelight.monitoring.drift.judgement import ColumnDrift
 from cuelight.monitoring.reports.report import plain
 from cuelight.monitoring.verdicts.assessment import Assessment
-from cuelight.monitoring.windows.baseline import REFERENCE_NAME
+from cuelight.monitoring.windows.baseline import REFERENCE_NAME, Baseline
+from cuelight.monitoring.windows.extent import Extent
+from cuelight.monitoring.windows.targets import Target
+from cuelight.monitoring.windows.window import Window
 from cuelight.operations.figures import Figures
 
 _LARGEST = 1e9  # a column without any spread in its reference has strayed infinitely far
@@ -50,6 +53,26 @@ class Outcome:
     window: str = ""
     against: str = REFERENCE_NAME
     against_rows: int = 0
+
+    @classmethod
+    def of(
+        cls, target: Target, at: float, window: Window, extent: Extent, baseline: Baseline, assessment: Assessment
+    ) -> Outcome:
+        """What a window of the target came to: `extent` says which rows they were, `baseline` held against what."""
+        return cls(
+            model=target.model,
+            version=target.version,
+            at=at,
+            window_start=window.start,
+            window_end=window.end,
+            rows=window.size,
+            labelled=len(window.labelled),
+            labels_until=window.labels_until,
+            assessment=assessment,
+            window=str(extent),
+            against=baseline.name,
+            against_rows=len(baseline.rows),
+        )
 
     @property
     def verdict(self) -> str:
