@@ -266,7 +266,8 @@ def test_one_that_stalls_holds_nobody_up(scene: Scene) -> None:
 
 
 def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None:
-    """It was away for a promotion: from the moment that the others had it, nobody hears the old version."""
+    """It was away for a wave: from the moment that the others had the version, nobody hears the old one."""
+    scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "true"})
     scene.hosts["a"].stop()
     version = scene.promote()
     scene.wait_for(version, "b", "c")
@@ -276,6 +277,7 @@ def test_one_that_comes_back_catches_up_before_it_is_asked(scene: Scene) -> None
         eventually(lambda: scene.fit() == {*NAMES}, reason="it does not come back")
         before = len(heard)
         eventually(lambda: len(heard) > before + 30)
+    scene.registrar.registry.set_model_tags(MODEL, {"cuelight.wave": "false"})
     assert set(heard) == {(200, float(version))}
 
 

@@ -27,15 +27,14 @@ def beat(connection: sa.Connection, record: Record, settle: Settle, silent: floa
     """One sign of life: write the host's row, take or keep the lead if it is a `candidate`, and read all rows.
 
     Raises:
-        Misconfigured: a host of the same name that serves from another folder was here within `silent` seconds.
+        Misconfigured: a host of the same name that serves from another folder, or from a copy of this one's, was here
+            within `silent` seconds.
         sqlalchemy.exc.IntegrityError: another host came, or took the lead, at the same moment.
     """
     before = read(connection, alone=True)
     namesake = next((each for each in before if each.name == record.name), None)
-    if namesake and namesake.folder != record.folder and namesake.age < silent:
-        raise Misconfigured(
-            f"Another host is called {record.name!r}, at {_where(namesake)}: set host_name on one of them."
-        )
+    if namesake and namesake.age < silent:
+        _check(record, namesake)
     others = [each for each in before if each.name != record.name]
     settled = settle(record, others)
     _write(connection, settled, namesake)
@@ -76,6 +75,19 @@ def leave(connection: sa.Connection, name: str, folder: str = "") -> None:
     lease = leases.find(connection, _LEADER)
     if lease and lease.holder == name:
         leases.extend(connection, lease, 0.0)
+
+
+def _check(record: Record, namesake: Host) -> None:
+    """Go on only if the host of that name that was heard of just now is this one."""
+    if namesake.folder != record.folder:
+        raise Misconfigured(
+            f"Another host is called {record.name!r}, at {_where(namesake)}: set host_name on one of them."
+        )
+    if namesake.started > record.started:  # this one ended before it began again; so that is not this one
+        raise Misconfigured(
+            f"Another host called {record.name!r} serves from a copy of this host's folder, at {_where(namesake)}: "
+            "on one of them delete serving/host.id, and set host_name."
+        )
 
 
 def _is_drained(record: Record, namesake: Host | None) -> bool:

@@ -118,6 +118,19 @@ def test_two_of_one_name_are_told_apart(url: str) -> None:
     assert [(each.folder, each.port) for each in operations.hosts()] == [("another", 8000)]
 
 
+def test_a_copy_of_a_hosts_folder_is_told_apart(url: str) -> None:
+    """As of a machine's image: who began first gives way and says so; a follower that starts again is no copy."""
+    operations = Operations(url)
+    beat(operations, record("a", started=100.0, address="10.0.0.7"))
+    beat(operations, record("a", started=200.0, address="10.0.0.8"))
+    with pytest.raises(Misconfigured, match=r"copy of this host's folder, at 10\.0\.0\.8:8000"):
+        beat(operations, record("a", started=100.0, address="10.0.0.7"))
+    beat(operations, record("a", started=200.0, address="10.0.0.8"))
+    pass_time(url, SILENT + 1.0)
+    beat(operations, record("a", started=100.0, address="10.0.0.7"))
+    assert [each.address for each in operations.hosts()] == ["10.0.0.7"]
+
+
 def test_draining_stays_through_signs_of_life(url: str) -> None:
     """It is what people said of the host, and not the host's to change."""
     operations = Operations(url)
