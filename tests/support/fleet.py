@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ class Member:
     home: Path
     port: int
     machine: Machine
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     _programs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property

@@ -153,8 +153,8 @@ class Reporter:
             known = model.versions.get(version.version) if model else None
             if known is None or known.id != version or self._is_settled(version, status, inbox.reading):
                 continue
-            if status.state == READY and known.tags.get(tags.STATE) == ROLLED_BACK:
-                continue  # so says another replica, which had it on trial
+            if known.tags.get(tags.STATE) == ROLLED_BACK and (status.state == READY or not leads):
+                continue  # so says another host, which had it on trial, or took it back by what it had heard itself
             if (known.tags.get(tags.STATE), known.tags.get(tags.REASON, "")) != (status.state, status.reason):
                 self._write(version, status)
                 self._written[version] = (status, inbox.reading)

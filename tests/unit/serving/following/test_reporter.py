@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,6 +85,17 @@ def test_one_of_several_hosts_speaks_for_all(registry: _Counted) -> None:
     _tell(speaker, registry, Status("serving", ""), Status("serving", ""))
     speaker.flush()
     assert registry.writes[-1] == (2, "serving")
+
+
+def test_hosts_that_took_it_back_for_other_reasons_do_not_write_against_each_other(registry: _Counted) -> None:
+    """Each did so by what it had heard of by then. Who speaks for all has the last word, or else who was first."""
+    hosts = {reason: Reporter(registry, _quiet, leads=partial(bool, reason == "b")) for reason in "abc"}
+    for _ in range(6):
+        for reason, each in hosts.items():
+            _tell(each, registry, Status("rolled-back", reason))
+            each.flush()
+    assert registry.writes == [(1, "rolled-back")] * 2
+    assert registry.snapshot().models["m"].versions[1].tags[tags.REASON] == "b"
 
 
 def test_what_people_moved_while_nobody_spoke_for_all_is_told_by_who_does_next(registry: _Counted) -> None:
