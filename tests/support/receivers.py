@@ -106,8 +106,11 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _talk(self) -> None:
         self._say(self.server.replies.get("", "220 here"))
         while line := self._file.readline().decode().rstrip("\r\n"):
-            self.server.lines.append(line)
             verb = line.split(" ")[0].upper()
+            if verb in ("MAIL", "RCPT"):  # Pythons differ in how they write these
+                words, colon, address = line.partition(":")
+                line = f"{words.upper()}{colon}{address}"
+            self.server.lines.append(line)
             if reply := self.server.replies.get(line) or self.server.replies.get(verb):
                 self._say(reply)
             elif verb == "EHLO":

@@ -48,7 +48,7 @@ def test_an_alert_is_one_letter(server: MailServer) -> None:
         "",
         f"critical, 2023-11-14 22:13:20 UTC, alert {ALERT.id}",
     ]
-    assert [line for line in server.lines if line.startswith("rcpt")] == [f"rcpt TO:<{each}>" for each in TO]
+    assert [line for line in server.lines if line.startswith("RCPT")] == [f"RCPT TO:<{each}>" for each in TO]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_comes_after_the_letter_does_not_matter(server: MailServer) -> None
 
 def test_one_address_that_is_unknown_keeps_no_other_from_it(server: MailServer) -> None:
     """The letter is delivered once; who did not get it is kept with the answer."""
-    server.replies["rcpt TO:<ml@example.org>"] = "550 unknown"
+    server.replies["RCPT TO:<ml@example.org>"] = "550 unknown"
     answer = channel(server.port).send(ALERT)
     assert (answer.delivered, answer.text) == (True, "not to ml@example.org: 550: unknown")
 
@@ -104,7 +104,7 @@ def test_no_encryption_no_password(server: MailServer) -> None:
     """A server that offers no STARTTLS gets neither password nor letter, unless settings say `none`."""
     answer = channel(server.port, "starttls", user="me", password="s3cret").send(ALERT)
     assert (answer.delivered, answer.text) == (False, "STARTTLS extension not supported by server.")
-    assert not any(line[:4].upper() in ("AUTH", "MAIL") for line in server.lines)
+    assert not any(line[:4] in ("AUTH", "MAIL") for line in server.lines)
 
 
 def test_a_wrong_password_is_told_without_it(server: MailServer) -> None:
