@@ -38,6 +38,7 @@ NAMES = ("a", "b", "c")
 PATH = f"/models/{MODEL}/invocations"
 BODY = json.dumps(ZEROS)
 HIGH = {"dataframe_split": {"columns": ["a", "b"], "data": [[80.0, 0.0]]}}
+_SILENT_SECONDS = 20.0
 _LOOK_SECONDS = 0.1  # who waits leaves the cores to the hosts
 
 
@@ -124,7 +125,7 @@ class Scene:
 
     def differences(self, name: str) -> list[str]:
         """What is said of a host."""
-        return differences(self.operations.hosts(), 8.0)[name]
+        return differences(self.operations.hosts(), _SILENT_SECONDS)[name]
 
     def status(self) -> list[dict[str, Any]]:
         """The hosts, as `cuelight status` shows them at the gateway."""
@@ -163,7 +164,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str, postgres
         "access_required": True,
         "access_folder": home / "access",
         "hosts_heartbeat_seconds": 0.5,
-        "hosts_silent_seconds": 20.0,
+        "hosts_silent_seconds": _SILENT_SECONDS,
         "hosts_wave_seconds": 1.0,
     }
     with small_disk(folder / "c"), machines(len(NAMES), port) as there:

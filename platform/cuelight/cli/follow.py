@@ -28,7 +28,7 @@ def command() -> None:
     from cuelight.serving.following.follower import Follower
     from cuelight.serving.following.herald import Herald
     from cuelight.serving.following.preparation import Preparation
-    from cuelight.serving.following.presence import Presence
+    from cuelight.serving.following.presence import Presence, check
     from cuelight.serving.following.recent import recent_requests
     from cuelight.serving.following.reporter import Reporter
     from cuelight.serving.host.company import Company
@@ -36,6 +36,7 @@ def command() -> None:
     from cuelight.serving.versions.store import ModelStore
 
     settings = compose.replica_settings()
+    check(settings)
     adopt_libraries()
     registry = compose.registry(settings)
     store = ModelStore(Places(settings.serving_folder).store)

@@ -17,7 +17,7 @@ MEND = "Mend cuelight.toml or the environment; `cuelight settings` lists what th
 def findings(scene: Scene) -> Iterator[Finding]:
     """Nobody gets in unasked, and alerts have somewhere to go. That they can be read is known by now."""
     settings = scene.settings
-    wrong = [found for each in (_serving, _gateway, channels) if (found := _tried(each, settings))]
+    wrong = [found for each in (_serving, _gateway, _hosts, channels) if (found := _tried(each, settings))]
     yield from wrong or [ok("They go together.")]
 
 
@@ -36,3 +36,9 @@ def _serving(settings: Settings) -> None:
 def _gateway(settings: Settings) -> None:
     if settings.gateway_port:
         exposure.check(settings.gateway_host, settings.access_required, "gateway.host")
+
+
+def _hosts(settings: Settings) -> None:
+    from cuelight.serving.following.presence import check
+
+    check(settings)

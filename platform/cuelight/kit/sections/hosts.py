@@ -17,7 +17,10 @@ class Hosts:
         2.0, "s", "How often a serving host writes to the operations database that it is there, and reads who else is."
     )
     hosts_silent_seconds: float = setting(
-        15.0, "s", "A host without a sign of life for so long is silent: another may lead, and waves go on without it."
+        15.0,
+        "s",
+        "A host without a sign of life for so long is silent: another may lead, and waves go on without it. At least "
+        "four times hosts.heartbeat_seconds.",
     )
     hosts_catch_up_seconds: float = setting(
         30.0, "s", "With database.url, a host that starts is ready once it has read the registry, or after so long."

@@ -17,7 +17,7 @@ import msgspec
 
 from cuelight.kit import files
 from cuelight.kit.clock import Clock, SystemClock
-from cuelight.kit.errors import CuelightError
+from cuelight.kit.errors import CuelightError, Misconfigured
 from cuelight.kit.log import Log
 from cuelight.kit.loop import Loop
 from cuelight.kit.settings import Settings
@@ -36,7 +36,22 @@ if TYPE_CHECKING:
 CANT_READ = "It can't read MLflow."
 _NO_ROLLOUTS = "{}"
 _HEALED_SECONDS = 10.0
+_LEAST_BEATS = 4  # in the time after which a host is silent
 _STEADY_BEATS = 30  # in a row, until those that were not heard of meanwhile are taken for gone
+
+
+def check(settings: Settings) -> None:
+    """Go on only where a host is heard of several times before it is taken for silent.
+
+    Raises:
+        Misconfigured: it is not.
+    """
+    beat, silent = settings.hosts_heartbeat_seconds, settings.hosts_silent_seconds
+    if silent < _LEAST_BEATS * beat:
+        raise Misconfigured(
+            f"hosts.silent_seconds is {silent:g}, and hosts.heartbeat_seconds {beat:g}: it must be at least "
+            f"{_LEAST_BEATS * beat:g}, or hosts seem silent between two signs of life."
+        )
 
 
 class Bearing(NamedTuple):

@@ -16,6 +16,7 @@ from cuelight.kit.settings import Settings
     [
         ({"serving_host": "0.0.0.0"}, "serving.host"),
         ({"gateway_host": "0.0.0.0"}, "gateway.host"),
+        ({"hosts_heartbeat_seconds": 10.0}, "it must be at least 40"),
         ({"alerts_webhook": "nonsense"}, "webhook"),
         ({"alerts_email_to": "a@b.c"}, "smtp_host"),
     ],
