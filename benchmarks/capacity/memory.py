@@ -24,7 +24,6 @@ from benchmarks.processes import PYTHON, free_port, memory_bytes, process
 from cuelight.kit import files
 from cuelight.kit.settings import Settings
 from cuelight.kit.signing import SigningKey
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.model import ModelVersion
@@ -103,7 +102,7 @@ def _register(registry: MemoryRegistry, model: Model, name: str, home: Path, fol
     manifest = Manifest.of_folder(source, name, run_id)
     key = SigningKey.load_or_create(Settings(home=home).keys_folder)
     registry.create_model(name)
-    signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
+    signed = manifest.signed(key)
     version = registry.create_version(name, str(source), run_id, signed).version
     registry.set_stage(name, version, "Production")
 

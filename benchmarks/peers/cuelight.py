@@ -19,7 +19,6 @@ from benchmarks.processes import free_port, process
 from benchmarks.wire import Body, split, table, tensors
 from cuelight.kit.settings import Settings
 from cuelight.kit.signing import SigningKey
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.serving.following.follower import Follower
@@ -127,7 +126,7 @@ def register(registry: MemoryRegistry, model: Model, home: Path, number: int = 1
     manifest = Manifest.of_folder(model.mlflow, model.name, run_id)
     key = SigningKey.load_or_create(Settings(home=home).keys_folder)
     registry.create_model(model.name)
-    signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
+    signed = manifest.signed(key)
     return registry.create_version(model.name, str(model.mlflow), run_id, signed).version
 
 

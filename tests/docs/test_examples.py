@@ -19,7 +19,6 @@ from cuelight.kit.signing import SigningKey
 from cuelight.pipelines import catalog
 from cuelight.pipelines.data import prepare
 from cuelight.pipelines.split import split
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.trusted_types import allowed_types
@@ -71,7 +70,7 @@ def put_into_production(name: str, registry: MemoryRegistry, folder: Path, keys:
         pip_requirements=["scikit-learn"],
     )
     manifest = Manifest.of_folder(folder, name, "r" * 32)
-    signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: SigningKey.load_or_create(keys).sign(manifest)}
+    signed = manifest.signed(SigningKey.load_or_create(keys))
     registry.create_model(name)
     version = registry.create_version(name, str(folder), "r" * 32, signed).version
     registry.set_stage(name, version, "Production")

@@ -17,7 +17,6 @@ from cuelight.monitoring.alerts.dispatcher import Dispatcher
 from cuelight.monitoring.alerts.troubles import Terms
 from cuelight.monitoring.alerts.webhook import Webhook
 from cuelight.operations.database import Operations
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from tests.support import models
@@ -70,8 +69,8 @@ def trust(host: Host, name: str, version: int) -> None:
     """Sign a version's files, as `cuelight trust` does."""
     chosen = host.registry.snapshot().models[name].versions[version]
     manifest = Manifest.of_folder(Path(chosen.source), name, chosen.run_id)
-    signature = SigningKey.load_or_create(host.settings.keys_folder).sign(manifest)
-    host.registry.set_version_tags(name, version, {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: signature})
+    key = SigningKey.load_or_create(host.settings.keys_folder)
+    host.registry.set_version_tags(name, version, manifest.signed(key))
 
 
 def test_a_refused_promotion_gets_to_people(follower: Host, registry: MemoryRegistry, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
 from cuelight.kit.signing import SigningKey
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from cuelight.registry.trusted_types import allowed_types
@@ -214,7 +213,7 @@ class Shelf:
         write(folder)
         run_id = f"{self._count:032x}"
         manifest = Manifest.of_folder(folder, name, run_id)
-        content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)} if sign else {}
+        content = manifest.signed(self._key) if sign else {}
         spoil(folder)
         self.registry.create_model(name)
         return self.registry.create_version(name, str(folder), run_id, content).version

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from cuelight.kit.signing import SigningKey
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.mlflow_rest import MlflowRegistry
 from cuelight.registry.tracking import Tracking
@@ -36,7 +35,7 @@ class Registrar:
         with tempfile.TemporaryDirectory() as folder:
             files = self._tracking.download(source, Path(folder) / "model")
             manifest = Manifest.of_folder(files, name, run.id)
-        signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: self._key.sign(manifest)}
+        signed = manifest.signed(self._key)
         self.registry.create_model(name)
         return self.registry.create_version(name, source, run.id, signed).version
 

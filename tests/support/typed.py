@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from cuelight.kit.signing import SigningKey
-from cuelight.registry import tags
 from cuelight.registry.manifest import Manifest
 from cuelight.registry.memory import MemoryRegistry
 from tests.support.host import Host, running
@@ -64,7 +63,7 @@ def _register(
         pip_requirements=["scikit-learn"],
     )
     manifest = Manifest.of_folder(folder, name, "r" * 32)
-    content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: SigningKey.load_or_create(keys).sign(manifest)}
+    content = manifest.signed(SigningKey.load_or_create(keys))
     registry.create_model(name)
     registry.create_version(name, str(folder), "r" * 32, content)
     registry.set_stage(name, 1, "Production")

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from cuelight.cli import completion, compose, output
-from cuelight.registry import tags
 
 
 @click.command()
@@ -43,7 +42,7 @@ def command(name: str, version: int, yes: bool, as_json: bool) -> None:
             f"Sign version {version} of {name}, so that it may be loaded and run here?", abort=True, err=as_json
         )
     key = SigningKey.load_or_create(settings.keys_folder)
-    signed = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
+    signed = manifest.signed(key)
     registry.set_version_tags(name, version, signed)
     if as_json:
         signature = {"digest": manifest.digest, "key": key.id, "files": dict(manifest.files)}

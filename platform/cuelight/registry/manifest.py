@@ -9,8 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cuelight.kit.errors import Refused
+from cuelight.registry import tags
+
+if TYPE_CHECKING:
+    from cuelight.kit.signing import SigningKey
 
 # MLflow's client adds this file to downloads; it is not part of what was logged.
 IGNORED = "registered_model_meta"
@@ -62,6 +67,10 @@ class Manifest:
     def message(self) -> bytes:
         """What a signature is made over."""
         return b"cuelight manifest 1\n" + self.to_json().encode("ascii")
+
+    def signed(self, key: SigningKey) -> dict[str, str]:
+        """A version's tags that carry it, and the key's signature over it."""
+        return {tags.MANIFEST: self.to_json(), tags.SIGNATURE: key.sign(self)}
 
     @cached_property
     def digest(self) -> str:

@@ -149,8 +149,7 @@ def _tags(
         files = workshop.tracking.download(logged.source, Path(folder) / "model")
         manifest = Manifest.of_folder(files, pipeline.name, run.id)
     found = {
-        tags.MANIFEST: manifest.to_json(),
-        tags.SIGNATURE: SigningKey.load_or_create(workshop.keys_folder).sign(manifest),
+        **manifest.signed(SigningKey.load_or_create(workshop.keys_folder)),
         tags.PIPELINE: pipeline.name,
         tags.REFERENCE: logged.reference,
         tags.TRAINED_UNTIL: repr(lesson.trained_until),

@@ -201,7 +201,7 @@ def test_a_key_that_does_not_count_any_more_promotes_nothing(
         (folder / "number").write_text(str(number))
         manifest = Manifest.of_folder(folder, "m", "r")
         host.registry.create_model("m")
-        content = {tags.MANIFEST: manifest.to_json(), tags.SIGNATURE: key.sign(manifest)}
+        content = manifest.signed(key)
         host.registry.create_version("m", str(folder), "r", content)
         host.registry.set_stage("m", number, "Staging")
         host.settle()

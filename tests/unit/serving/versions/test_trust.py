@@ -24,7 +24,7 @@ class _Signed:
         self.key = SigningKey.load_or_create(keys)
         self.known = TrustedKeys.load(keys)
         self.manifest = Manifest.of_folder(folder, model, run_id)
-        signed = {tags.MANIFEST: self.manifest.to_json(), tags.SIGNATURE: self.key.sign(self.manifest)}
+        signed = self.manifest.signed(self.key)
         self.version = ModelVersion("m", 1, 1, 1, "models:/x", "r", tags=signed)
 
 
