@@ -21,7 +21,8 @@ class Retention:
     takes more than `most_bytes` (0: as many as there are). The day that goes on is kept, whatever it takes.
 
     A day's folder loses its name before its files: readers see all of it or nothing. What is in the archive goes first:
-    a folder whose objects can't be deleted waits for the next run, without its name.
+    a folder whose objects can't be deleted waits for the next run, without its name. If its age turns out to be none,
+    since the clock was wrong, it is given back.
     """
 
     def __init__(self, folder: Path, days: float, most_bytes: int = 0) -> None:
@@ -34,12 +35,15 @@ class Retention:
 
     def run(self, now: float) -> int:
         """Delete what is too old or too much at `now`, in seconds since the epoch; how many folders of a day."""
-        for gone in self._folder.glob("*/model=*/.date=*"):  # killed while it was being deleted
-            self._clear(gone, now)
+        kept = oldest(now, self._days)
+        for gone in self._folder.glob("*/model=*/.date=*"):  # killed while it was being deleted, or it waits
+            if self._most or gone.name < f".date={kept}":
+                self._clear(gone, now)
+            else:
+                _give_back(gone)
         days: dict[str, list[Path]] = defaultdict(list)
         for date in self._folder.glob("*/model=*/date=*"):
             days[date.name.partition("=")[2]].append(date)
-        kept = oldest(now, self._days)
         chosen = {day for day in days if day < kept}
         if self._most:
             chosen |= self._surplus({day: days[day] for day in days.keys() - chosen}, layout.day(now))
@@ -108,6 +112,13 @@ class Retention:
 def oldest(now: float, days: float) -> str:
     """The first day that is kept at `now` (epoch seconds), `YYYY-MM-DD`, if days that ended so long ago are not."""
     return layout.day(max(0.0, now - days * _DAY))
+
+
+def _give_back(hidden: Path) -> None:
+    date = hidden.with_name(hidden.name.removeprefix("."))
+    if not date.exists():  # else it is of a day that goes on to be written
+        hidden.rename(date)
+        _log.warning("retention-undone", f"{date} was to be deleted, and is not old enough: look at the clock.")
 
 
 def taken(folder: Path) -> int:

@@ -507,3 +507,26 @@ def test_a_clock_that_is_set_back_delays_nothing(journal: Path) -> None:
     _back(journal)
     clock.advance(-10 * _DAY)
     assert "files archived" in compactor.run_once()
+
+
+def test_days_that_a_wrong_clock_made_old_are_given_back(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Stores refuse whoever's clock is wrong: what waited for them then is not deleted once it is right."""
+    _compactor(journal, days=1.5).run_once()
+    clock = FakeClock(NOON + 1000 * _DAY)
+    compactor = Compactor(journal, clock=clock, archive=Terms(str(journal.parent / "archive"), 1.5))
+    for path in _here(journal, _TODAY):
+        path.unlink()  # what is only here is not safe from it
+    before, objects = _rows(journal), _objects(journal)
+    _away(journal)
+    compactor.run_once()
+    assert {path.name for path in journal.glob("*/model=m/*date=*")} == {".date=2023-11-13", ".date=2023-11-14"}
+    clock.advance(-1000 * _DAY)
+    _back(journal)
+    compactor.run_once()
+    assert (_rows(journal), _objects(journal)) == (before, objects)
+    assert caplog.text.count("is not old enough: look at the clock") == 6
+
+
+def _rows(journal: Path) -> list[Any]:
+    found: list[Any] = Journal(journal).rows_table(Query("m")).to_pylist()
+    return found
