@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cuelight.cli import completion, exit_codes, output
-from cuelight.kit.errors import Misconfigured
+from cuelight.kit.errors import CuelightError, Misconfigured
 
 if TYPE_CHECKING:
     from cuelight.kit.settings import Settings
@@ -134,26 +134,26 @@ def adopt(hosts: Sequence[str], prove: bool, dry_run: bool, as_json: bool) -> No
             dry_run,
             tell=tell,
         ).run()
+    again = _unfinished(settings)
     if as_json:
-        click.echo(output.to_json({"archive": store, "dry_run": dry_run, **view.document(found)}))
+        said = {"archive": store, "dry_run": dry_run, **view.document(found), "erase_again": again}
+        click.echo(output.to_json(said))
     else:
-        for line in view.sentences(found, store, oldest, dry_run):
-            click.echo(line)
-        for line in _missed(settings):
+        for line in view.sentences(found, store, oldest, again, dry_run):
             click.echo(line)
     if not found.well:
         sys.exit(exit_codes.FAULTY)
 
 
-def _missed(settings: Settings) -> Iterator[str]:
-    """Erasures that did not reach what the archive had, as sentences."""
+def _unfinished(settings: Settings) -> list[dict[str, Any]]:
+    """Erasures that did not reach all that the archive had then: model, moment, and columns."""
     from cuelight.cli import compose
-    from cuelight.kit.clock import utc
     from cuelight.operations.kinds import Kind
 
-    for line in compose.operations(settings).history(kinds=[Kind.ERASED]):
-        if line.detail.get("unsearched"):
-            yield (
-                f"Somebody was erased from {line.model} on {utc(line.at)} (UTC), and not from what is in the archive "
-                f"since: erase again, by {', '.join(line.detail['columns'])}."
-            )
+    try:
+        lines = compose.operations(settings).history(kinds=[Kind.ERASED])
+    except CuelightError as error:
+        click.echo(f"The history can't be read, so whether to erase somebody again is not known: {error}", err=True)
+        return []
+    found = [each for each in lines if each.detail.get("unsearched")]
+    return [{"model": each.model, "at": each.at, "columns": each.detail["columns"]} for each in found]

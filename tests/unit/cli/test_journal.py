@@ -18,6 +18,7 @@ from cuelight.kit.errors import Misconfigured
 from cuelight.operations.database import Operations
 from cuelight.protocol.redaction import HASH, Redactor
 from tests.support.journal import prediction, write
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -121,6 +122,7 @@ def test_what_is_in_the_archive_is_adopted_and_told(lost: Path, home: Path, monk
         "differing": [],
         "doubled": [],
         "refused": {},
+        "erase_again": [],
     }
 
 
@@ -155,5 +157,15 @@ def test_an_erasure_that_the_archive_escaped_is_to_be_done_again(lost: Path, hom
     adopted = _adopt().output
     assert "Somebody was erased from m on " in adopted
     assert adopted.endswith("and not from what is in the archive since: erase again, by city.\n")
+    (again,) = json.loads(_adopt("--json").output)["erase_again"]
+    assert (again["model"], again["columns"]) == ("m", ["city"])
     said = _run("--key", "city=Rome").output
     assert said == "Erased 2 rows, 2 requests, 0 labels.\n"
+
+
+def test_days_are_adopted_while_the_database_is_away(lost: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the history would say is not known then, which is told."""
+    monkeypatch.setenv("CUELIGHT_DATABASE_URL", f"postgresql://cuelight@127.0.0.1:{free_port()}/cuelight")
+    result = _adopt()
+    assert (result.exit_code, result.stdout.startswith("Adopted 2 files")) == (0, True)
+    assert result.stderr.startswith("The history can't be read, so whether to erase somebody again is not known: ")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cuelight.journal.adoption import Adopted
+from cuelight.kit.clock import utc
 
 _SHOWN = 10
 
@@ -15,8 +16,13 @@ def document(found: Adopted) -> dict[str, Any]:
     return {**vars(found), "days": sorted(found.days), "others": dict(found.others)}
 
 
-def sentences(found: Adopted, store: str, oldest: str, dry_run: bool) -> Iterator[str]:
-    """What was done, and then what was not, and why; `oldest` is the first day that is kept."""
+def sentences(
+    found: Adopted, store: str, oldest: str, again: Iterable[Mapping[str, Any]], dry_run: bool
+) -> Iterator[str]:
+    """What was done, and then what was not, and why; `oldest` is the first day that is kept.
+
+    `again`: the model, moment and columns of each erasure that did not reach what was in the archive.
+    """
     days = f" of {min(found.days)} to {max(found.days)}" if found.days else ""
     did = "It would adopt" if dry_run else "Adopted"
     yield f"{did} {found.files:,} files{days} from {store}, {found.bytes:,} bytes; {found.known:,} were known here."
@@ -45,6 +51,11 @@ def sentences(found: Adopted, store: str, oldest: str, dry_run: bool) -> Iterato
         yield f"Passed by: {key}: {found.refused[key].rstrip('.')}."
     if len(found.refused) > _SHOWN:
         yield f"And {len(found.refused) - _SHOWN:,} more (--json)."
+    for each in again:
+        yield (
+            f"Somebody was erased from {each['model']} on {utc(each['at'])} (UTC), and not from what is in the archive "
+            f"since: erase again, by {', '.join(each['columns'])}."
+        )
 
 
 def _some(names: Sequence[str]) -> str:
