@@ -31,7 +31,8 @@ def beat(connection: sa.Connection, record: Record, settle: Settle, silent: floa
             within `silent` seconds.
         sqlalchemy.exc.IntegrityError: another host came, or took the lead, at the same moment.
     """
-    before = read(connection, alone=True)
+    _be_alone(connection)
+    before = read(connection)
     namesake = next((each for each in before if each.name == record.name), None)
     if namesake and namesake.age < silent:
         _check(record, namesake)
@@ -43,10 +44,9 @@ def beat(connection: sa.Connection, record: Record, settle: Settle, silent: floa
     return Roll(tuple(sorted([*others, own], key=lambda each: each.name)), leader)
 
 
-def read(connection: sa.Connection, alone: bool = False) -> tuple[Host, ...]:
-    """All hosts, by name; where that is `alone`, nobody changes one until the transaction ends."""
-    query = sa.select(hosts, (_now() - hosts.c.seen).label("age")).order_by(hosts.c.name)
-    rows = connection.execute(query.with_for_update() if alone else query)
+def read(connection: sa.Connection) -> tuple[Host, ...]:
+    """All hosts, by name."""
+    rows = connection.execute(sa.select(hosts, (_now() - hosts.c.seen).label("age")).order_by(hosts.c.name))
     names = tuple(rows.keys())
     found = tuple(_host(dict(zip(names, row, strict=True))) for row in rows)
     for gone in {*_decoded} - {each.name for each in found}:
@@ -75,6 +75,15 @@ def leave(connection: sa.Connection, name: str, folder: str = "") -> None:
     lease = leases.find(connection, _LEADER)
     if lease and lease.holder == name:
         leases.extend(connection, lease, 0.0)
+
+
+def _be_alone(connection: sa.Connection) -> None:
+    """Nobody writes a row until the transaction ends, nor comes with a new one, which no lock on rows would keep away.
+
+    On SQLite whoever writes is alone as it is.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {hosts.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _check(record: Record, namesake: Host) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cuelight.operations import hosts, schema
 from cuelight.operations.database import Operations
 from cuelight.operations.engine import Database
 from cuelight.operations.host import Host, Record, Role, Roll, Version
+from tests.support.host import eventually
 
 SILENT = 15.0
 ROLE = Role("wine", "Production", Version(7, 1000), "refused", "It has no signature.", Version(6, 900), 12.5)
@@ -88,6 +91,40 @@ def test_each_sees_the_others_before_it_writes(url: str) -> None:
     assert roll
     assert seen == ["a"]
     assert [(each.name, each.generation) for each in roll.hosts] == [("a", 0), ("b", 42)]
+
+
+def test_who_looks_while_another_host_comes_sees_it(url: str) -> None:
+    """It waits for that one's row, which is not there yet when it begins to look."""
+    operations, began, go = Operations(url), threading.Event(), threading.Event()
+    beat(operations, record("b"))
+    seen: list[tuple[str, int]] = []
+
+    def slowly(mine: Record, _others: Sequence[Host]) -> Record:
+        began.set()
+        assert go.wait(60.0)
+        return structs.replace(mine, generation=41)
+
+    def look(mine: Record, others: Sequence[Host]) -> Record:
+        seen.extend((each.name, each.generation) for each in others)
+        return mine
+
+    with ThreadPoolExecutor(2) as pool:
+        comes = pool.submit(operations.beat, record("a"), slowly, SILENT, False)
+        assert began.wait(60.0)
+        looks = pool.submit(Operations(url).beat, record("b"), look, SILENT, False)
+        eventually(lambda: is_waiting(url))
+        go.set()
+        assert comes.result()
+        assert looks.result()
+    assert seen == [("a", 41)]
+
+
+def is_waiting(url: str) -> bool:
+    """Whether somebody waits for a lock; SQLite can't tell."""
+    if url.startswith("sqlite"):
+        return True
+    with Database(url).reading() as connection:
+        return bool(connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 def test_one_leads_until_it_is_silent(url: str) -> None:
