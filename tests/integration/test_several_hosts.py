@@ -321,7 +321,8 @@ def test_faults_that_are_few_on_each_host_are_many_on_all(scene: Scene) -> None:
     eventually(lambda: scene.tags()["cuelight.state"] == "rolled-back", 60, str(scene.tags()))
     scene.wait_until_read()
     tags = scene.tags()
-    assert "Counted on 3 hosts: " in tags["cuelight.reason"]
+    # Two may be enough for a verdict before they have heard of the third's.
+    assert any(f"Counted on {hosts} hosts: " in tags["cuelight.reason"] for hosts in (2, 3))
     for _ in range(3):
         scene.wait_until_read()
     assert scene.tags() == tags  # each has its own reason, and they don't write against each other
