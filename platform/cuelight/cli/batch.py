@@ -76,7 +76,7 @@ def _run(settings: Settings, asked: Asked, source: str, target: str, limits: tup
         version = supply.find(asked)
         loaded = supply.load(version)
     with output.busy(f"Looking through {source}"):
-        tables = survey(Place.of(source), loaded.signature)
+        tables = survey(Place.of(source), loaded.signature, Place.of(target))
         check_kept(tables, keep)
     order = Order(asked.model, version.version, loaded.digest, source, target, keep, max_errors)
     there = partial(batch_worker.score, order, batch_worker.software())

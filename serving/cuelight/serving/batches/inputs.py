@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,21 +19,25 @@ from cuelight.protocol.signature import Signature
 from cuelight.serving.batches.chunks import ALL
 from cuelight.serving.batches.plan import CSV, PARQUET, Piece, Table
 from cuelight.serving.batches.records import Ends
+from cuelight.serving.batches.results import PART
 
 PART_ROWS = 100_000
 _BLOCK = 8 << 20  # bytes; a part of a CSV is no larger, but for a record that is
 _ENDINGS = {".csv": CSV, ".parquet": PARQUET}
 
 
-def survey(source: Place, signature: Signature, part_rows: int = PART_ROWS) -> list[Table]:
+def survey(source: Place, signature: Signature, output: Place, part_rows: int = PART_ROWS) -> list[Table]:
     """The tables that a pattern stands for, by their names' order, each with the columns that the signature asks for.
+
+    Parts in the output are none, whatever the pattern says: they were none when the batch began.
 
     Raises:
         BadInput: there are none, or one can't be read or lacks a column.
     """
     if signature.entries:
         raise Refused("This model takes a list with one entry a row, which no table holds: use `cuelight score`.")
-    paths = source.matching()
+    scored = re.compile(f"{re.escape(output.path.rstrip('/'))}/{PART.pattern}")
+    paths = [each for each in source.matching() if not scored.fullmatch(each)]
     if not paths:
         raise BadInput(f"No file matches {source.url or source.path}. (A pattern does not reach into folders.)")
     tables = [_table(source.at(path), part_rows) for path in paths]

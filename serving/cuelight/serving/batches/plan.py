@@ -121,10 +121,13 @@ def check_resumed(before: dict[str, Any], plan: Plan) -> list[str]:
     now = plan.document()
     changed = {name: before.get(name) for name in plan.order.essence if before.get(name) != now[name]}
     if changed:
+        if "version" in changed:
+            changed.pop("digest", None)
         told = ", ".join(f"{name} {value} (now {now[name]})" for name, value in changed.items())
+        same = f"To go on with it, ask for the same (--version {before.get('version')}); else give another --output."
         raise BadInput(
-            f"{plan.order.output} was begun with {told}. To go on with it, ask for the same "
-            f"(--version {before.get('version')}); else give another --output."
+            f"{plan.order.output} was begun with {told}. "
+            + ("That version is there no more: give another --output." if list(changed) == ["digest"] else same)
         )
     old, new = (_digests(each["inputs"]) for each in (before, now))
     if list(old) != list(new):

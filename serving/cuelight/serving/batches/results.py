@@ -26,8 +26,8 @@ from cuelight.serving.batches.plan import Part, Plan, check_resumed
 PLAN, SUCCESS, ERRORS = "_batch.json", "_SUCCESS", "_errors"
 _KEY, _ERRORS = b"cuelight.part", b"cuelight.errors"
 _ENDING = ".parquet"
-_PART = re.compile(rf"part-\d+-\d+{re.escape(_ENDING)}")
-_DRAFT = re.compile(rf"\.({_PART.pattern}|{PLAN}|{SUCCESS})\.\w+")  # of what is written here
+PART = re.compile(rf"part-\d+-\d+{re.escape(_ENDING)}")
+_DRAFT = re.compile(rf"\.({PART.pattern}|{PLAN}|{SUCCESS})\.\w+")  # of what is written here
 PLACES = pa.schema({"file": pa.dictionary(pa.int32(), pa.string()), "row": pa.int64()})
 
 
@@ -127,7 +127,7 @@ class Results:
         """Remove what is half-written, and what there is of parts that are not `done`; files of others stay."""
         for folder in (self._place, self._place.within(ERRORS)):
             for name in _names(folder) - done:
-                if _PART.fullmatch(name) or _DRAFT.fullmatch(name):
+                if PART.fullmatch(name) or _DRAFT.fullmatch(name):
                     folder.within(name).remove()
 
     def _forget(self, name: str, there: set[str]) -> None:

@@ -33,9 +33,11 @@ class Desk:
         return self.folder / "scored"
 
     def run(self, pattern: str = "", part_rows: int = 3, engine: Engine | None = None, **more: Any) -> Summary:
-        chosen = {"version": 3, "source": str(self.folder / pattern), "output": str(self.output), **more}
-        order = Order("m", digest=self.version.digest, **chosen)
-        plan = Plan(order, tuple(survey(Place.of(order.source), self.version.signature, part_rows)))
+        known = {"version": 3, "digest": self.version.digest}
+        order = Order("m", **{**known, "source": str(self.folder / pattern), "output": str(self.output), **more})
+        plan = Plan(
+            order, tuple(survey(Place.of(order.source), self.version.signature, Place.of(order.output), part_rows))
+        )
         score = Scorer(self.version, order).score
         return batch.run(plan, engine or Here(), score, lambda *counts: self.told.append(counts))
 

@@ -118,6 +118,8 @@ def test_another_batch_is_not_mixed_in(desk: Desk) -> None:
     desk.run("rows.csv")
     with pytest.raises(BadInput, match=r"begun with version 3 \(now 4\)\. .*--version 3"):
         desk.run("rows.csv", version=4)
+    with pytest.raises(BadInput, match=r"begun with digest d+ \(now e+\)\. That version is there no more"):
+        desk.run("rows.csv", digest="e" * 64)
     with pytest.raises(BadInput, match="begun with keep"):
         desk.run("rows.csv", keep=("id",))
     write(desk.folder, "more.csv", FRAME)
@@ -125,6 +127,15 @@ def test_another_batch_is_not_mixed_in(desk: Desk) -> None:
         desk.run("*.csv")
     with pytest.raises(BadInput, match="holds other files"):
         desk.run("rows.csv", output=str(path.parent))
+
+
+def test_an_output_beside_its_tables_is_none_of_them(desk: Desk) -> None:
+    """A pattern that reaches into it stands for the same tables when the batch goes on."""
+    (desk.folder / "tables").mkdir()
+    write(desk.folder, "tables/rows.parquet", FRAME)
+    assert desk.run("*/*.parquet", keep=("a", "b")).scored == 10
+    again = desk.run("*/*.parquet", keep=("a", "b"))
+    assert (again.rows, again.scored) == (10, 0)
 
 
 def test_a_mended_file_is_scored_anew_and_no_other(desk: Desk) -> None:
