@@ -22,6 +22,7 @@ from cuelight.serving.answering.pace import Pace
 SMALL = 1 << 16  # bytes; a larger body, or one that is compressed, is big
 TURN_SECONDS = 0.005  # what the loop works off before it listens again, and the most that one call of it may take
 _BEFORE_SECONDS = 0.1  # who would have more before him on the loop waits aside, not to hold up other versions' callers
+_FEW = 4  # calls to a turn: aside, more of them are predicted together than that
 _REFUSAL_SECONDS = 0.0002  # what an answer takes for which nothing is predicted
 _MOST_TOGETHER = 512
 _SLICE_SECONDS = 0.25  # how long a lane has a thread, where it predicts call by call
@@ -140,10 +141,10 @@ class Lanes:
         packed = bool(call.asked.encoding)
         pace = self._pace(kind, packed)
         big = packed or ticket.size > SMALL
-        if not big and pace.expect(1, ticket.size) <= TURN_SECONDS and self._before < _BEFORE_SECONDS:
+        key = kind.digest, big, packed
+        if not big and self._fits_here(pace.expect(1, ticket.size), kind.together, key in self._lanes):
             self._stay(ticket, pace.expect(0 if kind.together else 1, ticket.size))
             return False
-        key = kind.digest, big, packed
         lane = self._lanes.get(key) or Lane(pace, kind.together and not big)
         self._refuse_late(lane, ticket, now)
         self._lanes[key] = lane
@@ -153,6 +154,12 @@ class Lanes:
         self._aside.add(ticket)
         self._soonest = min(self._soonest, call.deadline)
         return True
+
+    def _fits_here(self, alone: float, together: bool, has_lane: bool) -> bool:
+        """Whether a call that takes so long is the loop's work."""
+        if together and alone * _FEW > TURN_SECONDS and (has_lane or self._before > TURN_SECONDS):
+            return False
+        return alone <= TURN_SECONDS and self._before < _BEFORE_SECONDS
 
     def _stay(self, ticket: Ticket, seconds: float) -> None:
         self._here.append((ticket, seconds))

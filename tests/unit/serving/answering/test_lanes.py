@@ -86,6 +86,24 @@ def test_a_crowd_does_not_keep_the_loop(lanes: Lanes) -> None:
     assert lanes.enter(ticket(kind), 0.0) is False
 
 
+def test_calls_that_fill_a_turn_by_few_gather_aside(lanes: Lanes) -> None:
+    """Once a turn's worth of them waits: there all are predicted together, and who comes meanwhile joins them."""
+    kind = Kind("middling", seconds=0.7 * TURN_SECONDS, byte_seconds=0.004 * TURN_SECONDS)
+    aside = [lanes.enter(ticket(kind), 0.0) for _ in range(20)]
+    assert aside == [False] * 3 + [True] * 17  # 100 bytes add two fifths of a turn
+    ((key, (batch,)),) = lanes.start(0.0)
+    assert len(batch) == 17
+    while lanes.more:
+        lanes.turn()
+    assert lanes.enter(ticket(kind), 0.0)
+    assert not lanes.enter(ticket(QUICK), 0.0)
+    end(lanes, key, [batch])
+    ((key, (batch,)),) = lanes.start(0.0)
+    assert len(batch) == 1
+    end(lanes, key, [batch])
+    assert not lanes.enter(ticket(kind), 0.0)
+
+
 @pytest.mark.parametrize("big", [ticket(size=SMALL + 1), ticket(encoding="gzip")], ids=["long", "compressed"])
 def test_big_bodies_go_aside(big: Ticket, lanes: Lanes) -> None:
     """Small ones of the same version stay on the loop."""
