@@ -24,7 +24,7 @@ def connect(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise Misconfigured("`dask.scheduler` is set, and Dask is not installed: cuelight[dask] has it.") from error
-    for name in ("distributed", "distributed.client"):
+    for name in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told by whoever asks, in a sentence
     try:
         there = asyncio.run(asyncio.wait_for(_identity(address), _CONNECT_SECONDS))

@@ -61,9 +61,7 @@ class Cluster:
             while not completed.is_empty():
                 found = self._next(completed)
                 if isinstance(found, CancelledError):
-                    raise Unavailable(
-                        f"{self.name} has gone, or begun anew. What is finished stays: give the command again."
-                    )
+                    raise self._gone()
                 if isinstance(found, CuelightError):
                     raise found
                 yield found
@@ -78,6 +76,9 @@ class Cluster:
             self._client.cancel(futures)
             self._client.close()
 
+    def _gone(self) -> Unavailable:
+        return Unavailable(f"{self.name} has gone, or begun anew. What is finished stays: give the command again.")
+
     def _next(self, completed: Any) -> Any:
         """Wait for one more part, as long as somebody could score it.
 
@@ -86,6 +87,8 @@ class Cluster:
         """
         seen = looked = time.monotonic()
         while not completed.has_ready():
+            if self._client.status == "closed":  # what broke off on its way here is not told as cancelled
+                raise self._gone()
             time.sleep(_TURN_SECONDS)
             now = time.monotonic()
             if now - looked > _LOOK_SECONDS:
